@@ -1,0 +1,32 @@
+"""What became of a message, as told to its source."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from schemas.base import Digest, EventId, Moment, OurId, Payload, Several, Subject
+from schemas.envelope import EventData, EventType
+from schemas.vocabulary import ReceiptOutcome
+
+
+class Problem(Payload):
+    """One thing that is wrong with a message, and where. Never what was written there."""
+
+    place: Annotated[str, Field(max_length=500)]  # JSON pointer; empty for the whole message
+    message: Annotated[str, Field(max_length=1_000)]
+
+
+class Receipt(EventData):
+    """The answer to every message that reached intake, also to those that it could not take."""
+
+    event_type: ClassVar[EventType] = EventType.RECEIPT_ISSUED
+
+    outcome: ReceiptOutcome
+    origin: EventId | None = None  # the source's id of its message; None when it could not be read
+    subject: Subject  # where the message was published
+    event_id: OurId | None = None  # ours, when it was accepted
+    problems: Several[Problem] = ()
+    received_at: Moment
+    digest: Digest  # SHA-256 of the bytes that came

@@ -1,0 +1,1 @@
+"""Keeps every audit entry, in order, for ever."""

@@ -1,0 +1,55 @@
+"""Puts services, store and broker together: one service alone, or all in one process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import MappingProxyType
+from typing import Final
+
+from services.audit.app import audit
+from services.dispatch.app import dispatch
+from services.ground import streams
+from services.ground.clock import Clock, WallClock
+from services.ground.migration import upgrade_schema
+from services.ground.service import Service
+from services.ground.settings import Settings
+from services.ground.world import World, connect, open_world
+from services.intake.app import intake
+from services.router.app import router
+
+SERVICES: Final[Mapping[str, Callable[[World], Service]]] = MappingProxyType(
+    {"intake": intake, "router": router, "dispatch": dispatch, "audit": audit}
+)
+
+
+async def migrate(world: World) -> None:
+    """Bring the database schema, the streams and the consumers to what this code and these settings need."""
+    await world.database.write(upgrade_schema)
+    connection = await connect(world, name="onward-migrate")
+    try:
+        await streams.declare(connection.jetstream(timeout=world.settings.connect_seconds), world.settings)
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def running(world: World, names: Sequence[str]) -> AsyncIterator[dict[str, Service]]:
+    """Services, started in the order of a message's way and stopped in that order too."""
+    async with AsyncExitStack() as stack:
+        started: dict[str, Service] = {}
+        for name in names:
+            started[name] = SERVICES[name](world)
+        for service in reversed(started.values()):
+            await service.start()
+            stack.push_async_callback(service.stop)
+        yield started
+
+
+@asynccontextmanager
+async def whole_system(settings: Settings, clock: Clock | None = None) -> AsyncIterator[tuple[World, dict[str, Service]]]:
+    """Everything in this process, migrated and running."""
+    async with open_world(settings, clock or WallClock()) as world:
+        await migrate(world)
+        async with running(world, list(SERVICES)) as services:
+            yield world, services

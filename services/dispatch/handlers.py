@@ -1,0 +1,107 @@
+"""What dispatch does with a batch of commands: cut, hand over, note the disclosure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schemas.audit import Actor, AuditEntry, RecordRef
+from schemas.envelope import Envelope, EventType
+from schemas.reading import Unreadable, fit
+from schemas.route import RouteCommand, RoutedReferral
+from schemas.vocabulary import AuditOperation
+from services.dispatch import store
+from services.dispatch.cut import cut
+from services.ground import streams
+from services.ground.errors import Unacceptable
+from services.ground.handler import Incoming
+from services.ground.inorder import Place
+from services.ground.microbatch import Delivery
+from services.ground.settings import Settings
+from services.ground.sql import insert_all
+from services.ground.work import Key, Work
+
+
+class DispatchHandler:
+    """Takes `dispatch.<partition>.<destination>`."""
+
+    service = "dispatch"
+
+    def __init__(self, settings: Settings) -> None:
+        self._organisation = settings.organisation
+
+    def read(self, delivery: Delivery) -> Incoming[RouteCommand]:
+        """Read a command of the router's. Raises Unacceptable for what no router of ours can have made."""
+        try:
+            envelope = fit(delivery.raw, Envelope[RouteCommand], extra="ignore")
+        except Unreadable as error:
+            raise Unacceptable("unreadable", error.problems) from None
+        command = envelope.data
+        place = Place(command.leg_id, command.sequence)
+        return Incoming(delivery, command, Key(envelope.source, envelope.id), place)
+
+    def take(self, messages: Sequence[Incoming[RouteCommand]], work: Work) -> None:
+        """Hand each command to its destination's channel. The queue is the only channel yet."""
+        rows: list[dict[str, object]] = []
+        for message in messages:
+            command, partition = message.body, message.delivery.partition
+            fields, names = cut(command.content, command.share)
+            routed = RoutedReferral(
+                leg_id=command.leg_id,
+                destination=command.destination,
+                action=command.action,
+                priority=command.priority,
+                due_at=command.due_at,
+                because=tuple(reason.because for reason in command.because),
+                reply_to=f"intake.{command.reports_as}.progress",
+                sequence=command.sequence,
+                fields=fields,
+            )
+            message_id = work.publish(
+                streams.ROUTE,
+                f"route.{command.destination}",
+                EventType.REFERRAL_ROUTED,
+                routed,
+                partition=partition,
+                about=command.leg_id,
+            )
+            rows.append(_delivery(command, message_id, names, work))
+            work.audit(self._disclosure(command, message_id, names, work), partition=partition)
+        insert_all(work.connection, store.deliveries, rows)
+
+    def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
+        """Quarantine a command, where people see it."""
+        work.quarantine(delivery, why, key=key)
+
+    def _disclosure(self, command: RouteCommand, message_id: str, names: Sequence[str], work: Work) -> AuditEntry:
+        """To whom which fields went, and why."""
+        return AuditEntry(
+            entry_id=work.id(),
+            operation=AuditOperation.DISCLOSE,
+            at=work.now,
+            actor=Actor(id="dispatch", organisation=self._organisation, role="service"),
+            person_id=command.person_id,
+            records=(RecordRef(kind="leg", id=command.leg_id), RecordRef(kind="message", id=message_id)),
+            fields=tuple(names),
+            recipient=command.destination,
+            purpose="referral",
+            correlation_id=command.event_id,
+            causation_id=command.command_id,
+            decision_id=command.decision_id,
+            rule_set=command.rule_set,
+            because=command.because,
+        )
+
+
+def _delivery(command: RouteCommand, message_id: str, names: Sequence[str], work: Work) -> dict[str, object]:
+    return {
+        "command_id": command.command_id,
+        "leg_id": command.leg_id,
+        "destination": command.destination,
+        "action": command.action.value,
+        "number": command.sequence,
+        "channel": "queue",
+        "message_id": message_id,
+        "event_id": command.event_id,
+        "fields": list(names),
+        "handed_over_at": work.now,
+    }

@@ -1,0 +1,1 @@
+"""What every service stands on: settings, clock, broker, store, unit of work, telemetry. Knows schemas only."""

@@ -1,0 +1,258 @@
+"""The one pattern of every service: take what is there, one transaction, publish, acknowledge last.
+
+A crash at any point repeats work, and the inbox key makes the repeat harmless; what was committed and not published is
+sent by the next owner of the partition before it takes anything new.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from nats.aio.client import Client
+from sqlalchemy import Connection
+
+from services.ground import leases, outbox
+from services.ground.batch import Bad, read_all, take_apart, take_together
+from services.ground.clock import Clock
+from services.ground.database import Database
+from services.ground.errors import LeaseLost
+from services.ground.handler import Handler, Incoming
+from services.ground.log import logger
+from services.ground.microbatch import Delivery, Microbatch
+from services.ground.publisher import Confirmed, Outgoing, Publisher
+from services.ground.settings import Settings
+from services.ground.streams import feeds_of
+from services.ground.work import Work
+
+Body = TypeVar("Body")
+T = TypeVar("T")
+
+PAUSE_SECONDS = (0.2, 1.0, 3.0)  # after the 1st, 2nd and later failures in a row: an outage, not a bad message
+IDLE_FLUSH_SECONDS = 0.5
+
+
+@dataclass
+class Tally:
+    """What this process did, for `onward status` and the tests."""
+
+    taken: int = 0
+    batches: int = 0
+    failed_batches: int = 0
+
+
+class Consumer(Generic[Body]):
+    """Runs one service's handler over the partitions that this process holds."""
+
+    def __init__(
+        self, handler: Handler[Body], *, settings: Settings, clock: Clock, database: Database, connection: Client
+    ) -> None:
+        self._handler = handler
+        self._settings = settings
+        self._clock = clock
+        self._database = database
+        self._feeds = {feed.partition: feed for feed in feeds_of(handler.service, settings)}
+        hold = timedelta(seconds=settings.lease_seconds)
+        self._holder = leases.Holder(handler.service, settings.instance, len(self._feeds), hold)
+        self._subscription = Microbatch(connection, window=settings.window)
+        self._publisher = Publisher(connection, timeout_seconds=settings.publish_seconds)
+        self._epochs: dict[int, int] = {}  # the partitions that we hold
+        self._changing = asyncio.Lock()  # of the partitions
+        self._confirmed: list[Confirmed] = []  # published, to be marked in the next transaction
+        self._overlap = asyncio.Semaphore(settings.overlap)
+        self._in_hand: set[asyncio.Task[None]] = set()
+        self._chores: list[asyncio.Task[None]] = []
+        self._loop: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._failures = 0
+        self._started_at = clock.now()
+        self.tally = Tally()
+        self.log = logger(handler.service)
+
+    @property
+    def partitions(self) -> list[int]:
+        """The partitions that this process holds now."""
+        return sorted(self._epochs)
+
+    async def start(self) -> None:
+        """Take partitions, send what they owe, and begin."""
+        await self._publisher.start()
+        await self._look_after_partitions()
+        self._chores = [
+            asyncio.create_task(self._repeat(self._settings.lease_seconds / 3, self._look_after_partitions)),
+            asyncio.create_task(self._repeat(self._settings.sweep_seconds, self.sweep)),
+            asyncio.create_task(self._repeat(IDLE_FLUSH_SECONDS, self._flush)),
+        ]
+        self._loop = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Finish what is in hand, hand the rest back, and let the partitions go."""
+        self._stopping = True
+        for task in self._chores:
+            task.cancel()
+        for partition in list(self._epochs):
+            await self._subscription.close(partition)
+        self._subscription.wake()
+        running = {task for task in (self._loop, *self._in_hand) if task is not None}
+        if running:
+            _, unfinished = await asyncio.wait(running, timeout=self._settings.drain_seconds)
+            for task in unfinished:
+                task.cancel()  # committed work is in the outbox; uncommitted work comes again
+        marks, held = self._confirmed, list(self._epochs)
+        self._confirmed, self._epochs = [], {}
+
+        def let_go(connection: Connection) -> None:
+            outbox.mark_sent(connection, marks, self._clock.now())
+            leases.release(connection, self._holder, held)
+            leases.sign_off(connection, self._holder)
+
+        await self._database.write(let_go)
+
+    def reconnected(self) -> None:
+        """The broker was away and is back."""
+        self._subscription.reconnected()
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            batch = await self._subscription.next(self._settings.batch_size)
+            batch = [delivery for delivery in batch if delivery.partition in self._epochs]
+            if not batch:
+                continue
+            try:
+                await self._take(batch)
+                self._failures = 0
+            except LeaseLost:
+                self.log.warning("lease_lost", held=self.partitions)
+                await self._look_after_partitions()
+            except Exception as error:  # noqa: BLE001 - left unacknowledged: it comes again, with the consumer's backoff
+                self.tally.failed_batches += 1
+                self.log.error("batch_failed", error=type(error).__name__, messages=len(batch))
+                await asyncio.sleep(PAUSE_SECONDS[min(self._failures, len(PAUSE_SECONDS) - 1)])
+                self._failures += 1
+
+    async def _take(self, batch: Sequence[Delivery]) -> None:
+        messages = read_all(self._handler, batch)
+        try:
+            work, _ = await self._transact(batch, lambda work: take_together(self._handler, messages, work))
+            done = batch
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad message never sinks its neighbours: each on its own
+            self.log.warning("batch_taken_apart", error=type(error).__name__, messages=len(batch))
+            most = self._settings.max_attempts
+            work, left = await self._transact(
+                batch, lambda work: take_apart(self._handler, messages, work, max_attempts=most)
+            )
+            done = [delivery for delivery in batch if delivery not in left]
+        self._note(messages)
+        await self._overlap.acquire()
+        task = asyncio.create_task(self._send_then_ack(work.outgoing, done))
+        self._in_hand.add(task)
+        task.add_done_callback(self._sent)
+
+    async def _transact(self, batch: Sequence[Delivery], act: Callable[[Work], T]) -> tuple[Work, T]:
+        """One transaction of the whole batch, fenced; it also marks what earlier batches published."""
+        partitions = {delivery.partition for delivery in batch}
+        epochs = {partition: self._epochs[partition] for partition in partitions if partition in self._epochs}
+        if len(epochs) < len(partitions):
+            raise LeaseLost(self._handler.service)
+        marks, self._confirmed = self._confirmed, []
+
+        def body(connection: Connection) -> tuple[Work, T]:
+            work = Work(connection, service=self._handler.service, now=self._clock.now())
+            leases.fence(connection, self._holder, epochs)
+            outbox.mark_sent(connection, marks, work.now)
+            result = act(work)
+            work.finish()
+            return work, result
+
+        try:
+            return await self._database.write(body)
+        except BaseException:
+            self._confirmed = marks + self._confirmed
+            raise
+
+    def _note(self, messages: Sequence[Incoming[Body] | Bad]) -> None:
+        self.tally.taken += len(messages)
+        self.tally.batches += 1
+        for message in messages:
+            if isinstance(message, Bad):
+                self.log.warning("message_quarantined", reason=message.why.reason)
+
+    async def _send_then_ack(self, outgoing: Sequence[Outgoing], done: Sequence[Delivery]) -> None:
+        """Beside the next transactions; the publisher keeps the order of the calls."""
+        self._confirmed += await self._publisher.publish(outgoing)
+        await self._subscription.ack(done)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._in_hand.discard(task)
+        self._overlap.release()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.log.warning("send_failed", error=type(error).__name__)
+
+    async def _look_after_partitions(self) -> None:
+        """Renew our leases, let go of what we lost, and take up what is new."""
+        async with self._changing:
+            now = self._clock.now()
+            kept = await self._database.write(
+                lambda c: leases.renew(c, self._holder, now, started_at=self._started_at, taken=self.tally.taken)
+            )
+            gone = [p for p, epoch in self._epochs.items() if kept.get(p) != epoch]
+            for partition in gone:
+                del self._epochs[partition]
+                await self._subscription.close(partition)
+            if gone:
+                if self._in_hand:
+                    await asyncio.wait(set(self._in_hand), timeout=self._settings.drain_seconds)
+                surplus = [p for p in gone if p not in kept]
+                await self._database.write(lambda c: leases.release(c, self._holder, surplus))
+            new = {p: epoch for p, epoch in kept.items() if p not in self._epochs}
+            if new:
+                # First what a former owner committed and did not send: it comes before anything new.
+                await self._send_unsent(list(new), older_than_seconds=0)
+                for partition, epoch in new.items():
+                    self._epochs[partition] = epoch
+                    await self._subscription.open(self._feeds[partition])
+                self.log.info("partitions_taken", partitions=sorted(new))
+
+    async def sweep(self) -> None:
+        """Send what our partitions owe and no batch of ours is about to send."""
+        await self._send_unsent(self.partitions, older_than_seconds=self._settings.sweep_seconds)
+
+    async def _send_unsent(self, partitions: Sequence[int], *, older_than_seconds: float) -> None:
+        before = self._clock.now() - timedelta(seconds=older_than_seconds)
+        service, after = self._handler.service, ""
+        while partitions:
+            page = await self._database.read(
+                lambda c, a=after: outbox.unsent(c, service, partitions, before=before, after=a)  # type: ignore[misc]
+            )
+            if not page:
+                return
+            confirmed = await self._publisher.publish(page)
+            await self._database.write(lambda c, m=confirmed: outbox.mark_sent(c, m, self._clock.now()))  # type: ignore[misc]
+            self.log.info("outbox_resent", messages=len(confirmed))
+            after = page[-1].id
+
+    async def _flush(self) -> None:
+        """Mark what was published while no transaction came along to do it."""
+        if not self._confirmed or self._in_hand:
+            return
+        marks, self._confirmed = self._confirmed, []
+        try:
+            await self._database.write(lambda c: outbox.mark_sent(c, marks, self._clock.now()))
+        except BaseException:
+            self._confirmed = marks + self._confirmed
+            raise
+
+    async def _repeat(self, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
+        with suppress(asyncio.CancelledError):
+            while True:
+                await asyncio.sleep(seconds)
+                try:
+                    await chore()
+                except Exception as error:  # noqa: BLE001 - the store or the broker is away: again next time
+                    self.log.warning("chore_failed", chore=chore.__name__, error=type(error).__name__)

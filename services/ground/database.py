@@ -1,0 +1,183 @@
+"""The store: the same SQLAlchemy Core code on SQLite (default) and PostgreSQL.
+
+A transaction's body is a plain function of a connection. On SQLite it runs in the one writer thread: one hop a
+transaction in place of several a statement (docs/decisions/0001). On PostgreSQL it runs over asyncpg.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
+
+import orjson
+from sqlalchemy import Connection, MetaData, create_engine, event, text
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from services.ground.errors import StoreUnusable
+from services.ground.settings import Settings
+
+metadata = MetaData()  # every service's tables; one service owns and writes each
+
+T = TypeVar("T")
+
+_JSON = {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads}
+SQLITE_CACHE_KIB = 64_000
+BUSY_MILLISECONDS = 5_000
+
+
+class Database(Protocol):
+    """Runs functions in transactions."""
+
+    dialect: str  # "sqlite" or "postgresql"
+
+    async def write(self, body: Callable[[Connection], T]) -> T:
+        """Run `body` in one transaction: all of it is kept when this returns, none of it when this raises.
+
+        `body` may run again after a failure, so it must have no effect outside its connection.
+        """
+        ...
+
+    async def read(self, body: Callable[[Connection], T]) -> T:
+        """Run `body` on a consistent view of the store; what it writes is refused or rolled back."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...
+
+
+class SqliteDatabase:
+    """SQLite with WAL and synchronous=FULL: one writer thread, readers beside it."""
+
+    dialect = "sqlite"
+
+    def __init__(self, *, writing: Engine, reading: Engine) -> None:
+        self._writing, self._reading = writing, reading
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-reader")
+
+    async def write(self, body: Callable[[Connection], T]) -> T:
+        """One transaction in the writer thread."""
+
+        def transaction() -> T:
+            with self._writing.begin() as connection:
+                return body(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._writer, transaction)
+
+    async def read(self, body: Callable[[Connection], T]) -> T:
+        """A read transaction in a reader thread, beside the writer."""
+
+        def transaction() -> T:
+            with self._reading.connect() as connection:
+                return body(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, transaction)
+
+    async def close(self) -> None:
+        """Finish what runs, then close."""
+        await asyncio.to_thread(self._writer.shutdown)
+        await asyncio.to_thread(self._readers.shutdown)
+        self._writing.dispose()
+        self._reading.dispose()
+
+
+class PostgresDatabase:
+    """PostgreSQL through asyncpg."""
+
+    dialect = "postgresql"
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def write(self, body: Callable[[Connection], T]) -> T:
+        """One transaction on a pooled connection."""
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(body)
+
+    async def read(self, body: Callable[[Connection], T]) -> T:
+        """A transaction that is always rolled back."""
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(body)
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._engine.dispose()
+
+
+async def open_database(settings: Settings) -> Database:
+    """The store that the settings name, checked: reachable, and safe against a power cut.
+
+    Raises StoreUnusable with what to do.
+    """
+    if settings.database_url is None:
+        return await asyncio.to_thread(_open_sqlite, settings)
+    return await _open_postgres(settings)
+
+
+def _open_sqlite(settings: Settings) -> Database:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    # IMMEDIATE takes the write lock at once: a deferred transaction that upgrades can fail halfway.
+    writing = _sqlite_engine(settings, begin="BEGIN IMMEDIATE", connections=1)
+    reading = _sqlite_engine(settings, begin="BEGIN", connections=2)
+    try:
+        with writing.connect() as connection:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+            damage = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    except SQLAlchemyError as error:
+        raise StoreUnusable(f"cannot open {settings.sqlite_file}: {error.__class__.__name__}") from error
+    if mode != "wal":
+        raise StoreUnusable(
+            f"{settings.sqlite_file} is on a file system without WAL (a network one?); move ONWARD_DATA_DIR"
+        )
+    if damage != "ok":
+        raise StoreUnusable(f"{settings.sqlite_file} is damaged; restore it from a backup")
+    return SqliteDatabase(writing=writing, reading=reading)
+
+
+def _sqlite_engine(settings: Settings, *, begin: str, connections: int) -> Engine:
+    engine = create_engine(f"sqlite:///{settings.sqlite_file}", pool_size=connections, max_overflow=0, **_JSON)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself: see _sqlite_engine
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")  # NORMAL loses commits at a power cut
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+    cursor.execute(f"PRAGMA cache_size=-{SQLITE_CACHE_KIB}")
+    cursor.close()
+
+
+async def _open_postgres(settings: Settings) -> Database:
+    assert settings.database_url is not None
+    url = make_url(settings.database_url.get_secret_value())
+    shown = url.render_as_string(hide_password=True)
+    if url.get_backend_name() != "postgresql":
+        raise StoreUnusable(f"ONWARD_DATABASE_URL: {url.get_backend_name()} is not supported; give postgresql://...")
+    engine = create_async_engine(
+        url.set(drivername="postgresql+asyncpg"),
+        pool_size=5,
+        pool_pre_ping=True,
+        **_JSON,
+        connect_args={"timeout": settings.connect_seconds, "command_timeout": 60},
+    )
+    try:
+        async with engine.connect() as connection:
+            for name in ("fsync", "full_page_writes", "synchronous_commit"):
+                value = (await connection.execute(text(f"SHOW {name}"))).scalar_one()
+                if value == "off":
+                    raise StoreUnusable(f"{shown}: {name} is off, so accepted messages could be lost; turn it on")
+    except (OSError, TimeoutError, OperationalError, SQLAlchemyError) as error:
+        await engine.dispose()
+        raise StoreUnusable(f"cannot reach {shown}: {error.__class__.__name__}; check ONWARD_DATABASE_URL") from error
+    return PostgresDatabase(engine)

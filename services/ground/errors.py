@@ -1,0 +1,52 @@
+"""The errors of the ground. Each says what, where and what to do, and carries no personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schemas.receipt import Problem
+
+
+class OnwardError(Exception):
+    """Anything that a user of the command line is told in one line, without a traceback."""
+
+
+class SettingsRefused(OnwardError):
+    """A setting in the environment cannot be used."""
+
+    def __init__(self, wrong: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{name}: {message}" for name, message in wrong))
+
+
+class BrokerUnreachable(OnwardError):
+    """No broker answered in time."""
+
+    def __init__(self, url: str, *, seconds: float, detail: str = "") -> None:
+        super().__init__(
+            f"no NATS server answered at {url} within {seconds:g} s{': ' + detail if detail else ''}; "
+            "start it, or unset ONWARD_NATS_URL to run one as a child process"
+        )
+
+
+class StoreUnusable(OnwardError):
+    """The database cannot be reached or would not keep what it is given."""
+
+
+class NotMigrated(OnwardError):
+    """The schema or the streams are missing or of another version."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}; run `onward migrate`")
+
+
+class Unacceptable(Exception):  # noqa: N818 - it is an outcome, not a failure of ours
+    """A message that can never be taken as it is: to quarantine, with what was wrong and where."""
+
+    def __init__(self, reason: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason  # a short code, e.g. "unreadable", "unknown_person"
+        self.problems = tuple(problems)
+
+
+class LeaseLost(Exception):  # noqa: N818
+    """Another process owns the partition now: what was begun is rolled back and left to it."""

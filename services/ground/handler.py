@@ -1,0 +1,50 @@
+"""What a service supplies: how it reads a message and what it does with those it has not taken before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from services.ground.errors import Unacceptable
+from services.ground.inorder import Place
+from services.ground.microbatch import Delivery
+from services.ground.work import Key, Work
+
+Body = TypeVar("Body")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming(Generic[Body]):
+    """A message that could be read.
+
+    `key` None: the handler itself knows repeats (intake, whose sources choose their ids). `place` None: order does not
+    matter to this consumer.
+    """
+
+    delivery: Delivery
+    body: Body
+    key: Key | None = None
+    place: Place | None = None
+
+
+class Handler(Protocol[Body]):
+    """One service's part of the unit of work. Both methods may run again after a crash or a rollback."""
+
+    service: str
+
+    def read(self, delivery: Delivery) -> Incoming[Body]:
+        """Decode and check one message; pure. Raises Unacceptable for what can never be taken."""
+        ...
+
+    def take(self, messages: Sequence[Incoming[Body]], work: Work) -> None:
+        """Act on messages that were not taken before, all in one transaction.
+
+        Raises Unacceptable only when called with one message; any other error leaves the whole batch to be tried one
+        message at a time.
+        """
+        ...
+
+    def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
+        """Set one message aside, and tell whoever must know."""
+        ...

@@ -1,0 +1,126 @@
+"""Which process handles which partition: rows in the store, held for a few seconds and renewed.
+
+One owner a partition keeps a person's commands in order at any number of replicas. A process that was frozen while it
+lost a partition is fenced off: its transaction finds another epoch and rolls back.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+
+from sqlalchemy import Connection, delete, select, update
+
+from services.ground import tables
+from services.ground.errors import LeaseLost
+from services.ground.sql import insert_new, upsert
+
+FORGET_AFTER = timedelta(days=1)  # an instance not seen for so long
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process of a service that wants partitions."""
+
+    service: str
+    owner: str  # host:pid, unless a setting names it otherwise
+    partitions: int
+    hold: timedelta
+
+
+def renew(connection: Connection, holder: Holder, now: datetime, *, started_at: datetime, taken: int) -> dict[int, int]:
+    """Say that we are alive, keep our fair share of partitions and claim free ones up to it.
+
+    Returns the partitions that are ours until `now + hold`, with their epochs. One that we hold beyond our share is
+    left out, and must be let go with `release` once nothing of it is in hand.
+    """
+    _say_alive(connection, holder, now, started_at=started_at, taken=taken)
+    insert_new(
+        connection,
+        tables.leases,
+        [{"service": holder.service, "partition": p, "epoch": 0} for p in range(holder.partitions)],
+    )
+    lease = tables.leases.c
+    share = ceil(holder.partitions / _alive(connection, holder, now))
+    rows = connection.execute(
+        select(tables.leases).where(lease.service == holder.service).order_by(lease.partition).with_for_update()
+    ).all()
+    held = {row.partition: row.epoch for row in rows if row.owner == holder.owner}
+    kept = dict(sorted(held.items())[:share])
+    for row in rows:
+        free = row.owner is None or row.until <= now or _is_dead(row.owner)
+        if len(kept) < share and row.partition not in held and free:
+            kept[row.partition] = row.epoch + 1
+    for partition, epoch in kept.items():
+        connection.execute(
+            update(tables.leases)
+            .where(lease.service == holder.service, lease.partition == partition)
+            .values(owner=holder.owner, epoch=epoch, until=now + holder.hold)
+        )
+    return kept
+
+
+def release(connection: Connection, holder: Holder, partitions: list[int]) -> None:
+    """Give partitions up at once, for another process to take."""
+    lease = tables.leases.c
+    connection.execute(
+        update(tables.leases)
+        .where(lease.service == holder.service, lease.owner == holder.owner, lease.partition.in_(partitions))
+        .values(owner=None, until=None)
+    )
+
+
+def sign_off(connection: Connection, holder: Holder) -> None:
+    """Leave the list of living processes."""
+    alive = tables.instances.c
+    connection.execute(delete(tables.instances).where(alive.service == holder.service, alive.owner == holder.owner))
+
+
+def fence(connection: Connection, holder: Holder, epochs: Mapping[int, int]) -> None:
+    """Raise LeaseLost unless every partition is still ours under the same epoch, and hold that to the commit."""
+    lease = tables.leases.c
+    rows = connection.execute(
+        select(lease.partition, lease.epoch)
+        .where(lease.service == holder.service, lease.owner == holder.owner, lease.partition.in_(list(epochs)))
+        .with_for_update(read=True)
+    ).all()
+    if {row.partition: row.epoch for row in rows} != dict(epochs):
+        raise LeaseLost(holder.service)
+
+
+def _say_alive(connection: Connection, holder: Holder, now: datetime, *, started_at: datetime, taken: int) -> None:
+    row = {
+        "service": holder.service,
+        "owner": holder.owner,
+        "seen_at": now,
+        "started_at": started_at,
+        "taken": taken,
+    }
+    upsert(connection, tables.instances, [row], update=["seen_at", "taken"])
+    connection.execute(delete(tables.instances).where(tables.instances.c.seen_at < now - FORGET_AFTER))
+
+
+def _alive(connection: Connection, holder: Holder, now: datetime) -> int:
+    alive = tables.instances.c
+    owners = connection.execute(
+        select(alive.owner).where(alive.service == holder.service, alive.seen_at > now - holder.hold)
+    ).scalars()
+    return max(1, len([owner for owner in owners if not _is_dead(owner)]))
+
+
+def _is_dead(owner: str) -> bool:
+    """Whether the owner is a process of this machine that is gone: then nobody waits for its lease to run out."""
+    host, _, pid = owner.rpartition(":")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

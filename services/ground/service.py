@@ -1,0 +1,105 @@
+"""One service as a FastStream app: its connection, its consumer, and a question that only a working one answers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, TypeVar
+
+import orjson
+from faststream import AckPolicy, FastStream
+from faststream.nats import NatsBroker
+from faststream.nats.annotations import NatsMessage
+from nats.errors import Error as NatsError
+
+from services.ground.consumer import Consumer
+from services.ground.errors import BrokerUnreachable, NotMigrated
+from services.ground.handler import Handler
+from services.ground.log import logger
+from services.ground.migration import require_schema
+from services.ground.streams import require_declared
+from services.ground.world import PENDING_BYTES, World
+
+Body = TypeVar("Body")
+
+
+class Service:
+    """A service that can be started alone or beside others in one process."""
+
+    def __init__(self, handler: Handler[Any], world: World) -> None:
+        self.name = handler.service
+        self._world = world
+        self._handler = handler
+        self._log = logger(self.name)
+        self.consumer: Consumer[Any] | None = None
+        self._broker = NatsBroker(
+            world.nats_url.split(","),
+            name=f"onward-{self.name}",
+            connect_timeout=2,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.2,  # type: ignore[arg-type] - the client sleeps for it; the hint says int
+            pending_size=PENDING_BYTES,
+            error_cb=self._on_error,
+            reconnected_cb=self._on_reconnected,
+            logger=None,
+        )
+        # Core NATS, nothing to acknowledge: MANUAL all the same, so that no subscriber of ours has another policy.
+        self._broker.subscriber(f"ops.{self.name}.ready", ack_policy=AckPolicy.MANUAL)(self._answer_ready)
+        self.app = FastStream(
+            self._broker, logger=None, after_startup=[self._start_consumer], on_shutdown=[self._stop_consumer]
+        )
+
+    async def start(self) -> None:
+        """Connect and begin. Raises BrokerUnreachable or NotMigrated rather than wait in silence."""
+        seconds = self._world.settings.connect_seconds
+        try:
+            await asyncio.wait_for(self.app.start(), seconds * 2)
+        except (OSError, NatsError, TimeoutError) as error:
+            raise BrokerUnreachable("ONWARD_NATS_URL", seconds=seconds, detail=type(error).__name__) from error
+
+    async def stop(self) -> None:
+        """Finish what is in hand and disconnect."""
+        await self.app.stop()
+
+    async def _start_consumer(self) -> None:
+        connection = await self._broker.connect()
+        await self._world.database.read(require_schema)
+        await require_declared(connection.jetstream(), self.name, self._world.settings)
+        self.consumer = Consumer(
+            self._handler,
+            settings=self._world.settings,
+            clock=self._world.clock,
+            database=self._world.database,
+            connection=connection,
+        )
+        await self.consumer.start()
+        self._log.info("service_started", partitions=self.consumer.partitions)
+
+    async def _stop_consumer(self) -> None:
+        if self.consumer:
+            await self.consumer.stop()
+        self._log.info("service_stopped")
+
+    async def _answer_ready(self, message: NatsMessage) -> bytes:
+        """Whether this process can do its work now: the store takes a write and the broker knows our consumers.
+
+        The reply is JSON: {"instance", "ready", "partitions", "taken", "why"?}.
+        """
+        answer: dict[str, object] = {"instance": self._world.settings.instance, "service": self.name}
+        try:
+            await self._world.database.write(require_schema)
+            connection = await self._broker.connect()
+            await require_declared(connection.jetstream(), self.name, self._world.settings)
+            answer["ready"] = self.consumer is not None
+        except (NotMigrated, NatsError, TimeoutError, OSError) as error:
+            answer |= {"ready": False, "why": type(error).__name__}
+        if self.consumer:
+            answer |= {"partitions": self.consumer.partitions, "taken": self.consumer.tally.taken}
+        return orjson.dumps(answer)
+
+    async def _on_error(self, error: Exception) -> None:
+        self._log.warning("broker_error", error=type(error).__name__)
+
+    async def _on_reconnected(self) -> None:
+        self._log.info("broker_reconnected")
+        if self.consumer:
+            self.consumer.reconnected()

@@ -1,0 +1,99 @@
+"""Every setting, once, with what it is for. Read from the environment (`ONWARD_<NAME>`) or a `.env` file."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.ground.errors import SettingsRefused
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Settings(BaseSettings):
+    """All of Onward's settings. The defaults run the whole system on one machine with nothing installed."""
+
+    model_config = SettingsConfigDict(env_prefix="ONWARD_", env_file=".env", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(Path(".onward"), description="Where the embedded database and broker keep their files.")
+    database_url: SecretStr | None = Field(
+        None, description="postgresql://user:password@host:port/name; without it SQLite in `data_dir`."
+    )
+    nats_url: str | None = Field(
+        None, description="nats://host:port, several with commas; without it a nats-server runs as a child process."
+    )
+    nats_replicas: Literal[1, 3, 5] = Field(1, description="Copies of each stream; 3 needs a cluster of three.")
+    nats_sync: str = Field(
+        "always",
+        description="sync_interval of the child nats-server. Anything but `always` can lose accepted messages.",
+    )
+    rules_dir: Path = Field(REPOSITORY / "rulesets" / "default", description="The rule set that routers decide with.")
+    organisation: str = Field("onward", description="Who operates this system, as audit entries name it.")
+    instance: str = Field(
+        default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}",
+        description="This process's name, host:pid by default; two processes never share one.",
+    )
+    partitions: PositiveInt = Field(
+        8,
+        le=256,
+        description="Partitions that persons are spread over. Fixed once streams exist: migrate refuses another.",
+    )
+
+    batch_size: PositiveInt = Field(256, le=1000, description="Most messages one transaction takes.")
+    window: PositiveInt = Field(512, description="Most messages asked of one partition ahead of their handling.")
+    overlap: PositiveInt = Field(
+        3, description="Most batches that are committed but not yet published and acknowledged."
+    )
+    max_message_bytes: PositiveInt = Field(256 * 1024, description="Larger messages are quarantined unparsed.")
+    max_attempts: PositiveInt = Field(
+        8, description="Failures of one message, counted in the store, before quarantine."
+    )
+    redelivery_seconds: tuple[PositiveFloat, ...] = Field(
+        (5, 15, 30, 120, 600), description="Waits before an unacknowledged message is delivered again."
+    )
+    duplicate_window_seconds: PositiveFloat = Field(
+        3600, description="How long the broker drops a repeated message id."
+    )
+    stream_max_age_days: PositiveFloat = Field(
+        90, description="How long the broker keeps messages; the store keeps all."
+    )
+    stream_max_bytes: int = Field(
+        -1, description="Size at which a stream refuses new messages (it never evicts); -1 for the disk's own limit."
+    )
+
+    connect_seconds: PositiveFloat = Field(
+        10, description="A broker or database that does not answer by then is an error."
+    )
+    publish_seconds: PositiveFloat = Field(5, description="A publish unconfirmed by then is left to the relay.")
+    lease_seconds: PositiveFloat = Field(5, description="A partition's owner that is silent this long loses it.")
+    sweep_seconds: PositiveFloat = Field(30, description="Outbox rows unsent for this long are published again.")
+    reconcile_seconds: PositiveFloat = Field(300, description="Sent rows that nobody took by then are published again.")
+    drain_seconds: PositiveFloat = Field(10, description="Time to finish what is in hand when told to stop.")
+
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="auto: console on a terminal, else JSON."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def sqlite_file(self) -> Path:
+        """The embedded database, when no `database_url` is given."""
+        return self.data_dir / "onward.db"
+
+
+def load_settings() -> Settings:
+    """The settings of this process's environment.
+
+    Raises SettingsRefused naming each wrong variable and what it should be, never its value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsRefused(
+            [(f"ONWARD_{str(e['loc'][0]).upper()}", e["msg"]) for e in error.errors(include_input=False)]
+        ) from None

@@ -1,0 +1,66 @@
+"""The few statements that SQLite and PostgreSQL spell through different constructs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, Table, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.selectable import Select
+
+IN_LIST_MOST = 500  # bound parameters in one IN list; both stores take more, plans get no better
+
+Row = Mapping[str, object]
+
+
+def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def insert_all(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows; nothing where there are none."""
+    if rows:
+        connection.execute(table.insert(), rows)
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> set[tuple[object, ...]]:
+    """Insert the rows whose primary key is not there yet. Returns the keys that were inserted.
+
+    Rows are inserted in the order of their keys, so that two transactions never wait for each other in a circle.
+    """
+    if not rows:
+        return set()
+    key = [column.name for column in table.primary_key.columns]
+    ordered = sorted(rows, key=lambda row: tuple(str(row[name]) for name in key))
+    statement = _insert(connection, table).on_conflict_do_nothing().returning(*table.primary_key.columns)
+    return {tuple(found) for found in connection.execute(statement, ordered)}
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Row], *, update: Sequence[str]) -> None:
+    """Insert rows, or set the `update` columns of those that are there. One row a key; sorted, against deadlocks."""
+    if not rows:
+        return
+    key = [column.name for column in table.primary_key.columns]
+    ordered = sorted(rows, key=lambda row: tuple(str(row[name]) for name in key))
+    statement = _insert(connection, table)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=list(table.primary_key.columns), set_={name: statement.excluded[name] for name in update}
+        ),
+        ordered,
+    )
+
+
+def select_in(
+    connection: Connection,
+    query: Select[tuple[object, ...]],
+    columns: Sequence[object],
+    keys: Sequence[tuple[object, ...]],
+) -> list[Mapping[str, object]]:
+    """Rows of `query` whose `columns` are among `keys`, asked in lists of a bounded length."""
+    found: list[Mapping[str, object]] = []
+    for start in range(0, len(keys), IN_LIST_MOST):
+        part = keys[start : start + IN_LIST_MOST]
+        within = columns[0].in_([k[0] for k in part]) if len(columns) == 1 else tuple_(*columns).in_(part)  # type: ignore[attr-defined,arg-type]
+        found += [dict(row) for row in connection.execute(query.where(within)).mappings()]
+    return found

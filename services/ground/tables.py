@@ -1,0 +1,144 @@
+"""The ground's own tables: what every unit of work writes beside its service's effects."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Index, Integer, LargeBinary, Table, Text, TypeDecorator
+from sqlalchemy.engine import Dialect
+
+from services.ground.database import metadata
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware datetime, kept in UTC. SQLite has no time zones, so it is put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive datetimes: they are how a referral ends up an hour late."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime must never reach the store")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give it back aware."""
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+inbox = Table(  # what a consumer has taken, for ever: a repeat changes nothing
+    "inbox",
+    metadata,
+    Column("consumer", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("taken_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+outbox = Table(  # what is to be published, kept after it was: the broker can be filled again from here
+    "outbox",
+    metadata,
+    Column("id", Text, primary_key=True),  # UUIDv7; also the Nats-Msg-Id and the envelope's id
+    Column("service", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("sent_at", Moment),  # when the broker confirmed it
+    Column("stream_sequence", BigInteger),  # where the broker keeps it
+)
+Index("outbox_unsent", outbox.c.service, outbox.c.partition, outbox.c.id,
+      sqlite_where=outbox.c.sent_at.is_(None), postgresql_where=outbox.c.sent_at.is_(None))  # fmt: skip
+Index("outbox_by_stream", outbox.c.stream, outbox.c.id)
+
+positions = Table(  # the last event of each ordered key (a person, a leg) that a consumer has taken
+    "positions",
+    metadata,
+    Column("consumer", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+early = Table(  # messages that came before their predecessor; taken as soon as it has been
+    "early",
+    metadata,
+    Column("consumer", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("arrived_at", Moment, nullable=False),
+)
+
+attempts = Table(  # failures of one message, counted until it is taken or quarantined
+    "attempts",
+    metadata,
+    Column("consumer", Text, primary_key=True),
+    Column("delivery", Text, primary_key=True),  # stream:sequence:digest
+    Column("failures", Integer, nullable=False),
+    Column("error", Text, nullable=False),  # the error's class: texts may hold what must not be logged
+    Column("last_at", Moment, nullable=False),
+)
+
+quarantine = Table(  # what could not be taken: raw bytes, why, where, and what became of it
+    "quarantine",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("delivery", Text, nullable=False, unique=True),  # service:stream:sequence:digest, so a redelivery is one row
+    Column("stream", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("source", Text),
+    Column("message_id", Text),  # with `source` the envelope's key, where it could be read
+    Column("raw", LargeBinary, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("problems", JSON, nullable=False),  # [{"place": pointer, "message": ...}]
+    Column("quarantined_at", Moment, nullable=False),
+    Column("resent_at", Moment),
+    Column("resent_by", Text),
+    Column("resent_as", Text),  # the outbox row that carries it
+)
+Index("quarantine_waiting", quarantine.c.quarantined_at,
+      sqlite_where=quarantine.c.resent_at.is_(None), postgresql_where=quarantine.c.resent_at.is_(None))  # fmt: skip
+
+leases = Table(  # which process handles a partition; the epoch fences off one that lost it
+    "leases",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("owner", Text),
+    Column("epoch", BigInteger, nullable=False),
+    Column("until", Moment),
+)
+
+reconciled = Table(  # every outbox row of this service and stream up to here was taken by its reader
+    "reconciled",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("up_to", Text, nullable=False),  # an outbox id
+)
+
+streams_seen = Table(  # when the broker made each stream: another moment means that it lost what it had
+    "streams_seen",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("created", Text, nullable=False),
+)
+
+instances = Table(  # processes that are alive, so that partitions are shared out fairly, and for `onward status`
+    "instances",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("owner", Text, primary_key=True),
+    Column("seen_at", Moment, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("taken", BigInteger, nullable=False),  # messages since it started
+)

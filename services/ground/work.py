@@ -1,0 +1,167 @@
+"""The unit of work: one transaction that keeps the inbox keys, the effects, the audit entries and the outbox.
+
+Nothing is published in here. What is to be published becomes outbox rows, sent after the commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+from pydantic import BaseModel
+from sqlalchemy import Connection, select
+
+from schemas.audit import AuditEntry
+from schemas.envelope import EventType
+from schemas.quarantine import QuarantinedMessage
+from services.ground import streams, tables
+from services.ground.errors import Unacceptable
+from services.ground.ids import new_id
+from services.ground.microbatch import Delivery
+from services.ground.publisher import Outgoing
+from services.ground.sql import insert_all, insert_new
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An event's identity for ever: who sent it, and their id for it."""
+
+    source: str
+    id: str
+
+
+class Work:
+    """One open transaction of one service. Handlers write through it; it is gone when they return."""
+
+    def __init__(self, connection: Connection, *, service: str, now: datetime) -> None:
+        self.connection = connection
+        self.service = service
+        self.now = now
+        self.outgoing: list[Outgoing] = []  # in the order in which it is to be sent
+        self._outbox: list[dict[str, object]] = []
+
+    def id(self) -> str:
+        """A new time-ordered id."""
+        return new_id(self.now)
+
+    def first_time(self, keys: Sequence[Key]) -> set[Key]:
+        """Enter keys into this service's inbox. Returns those that were not there: only they may have effects."""
+        rows = [
+            {"consumer": self.service, "source": key.source, "id": key.id, "taken_at": self.now} for key in set(keys)
+        ]
+        new = insert_new(self.connection, tables.inbox, rows)
+        return {Key(str(source), str(id_)) for _, source, id_ in new}
+
+    def publish(
+        self,
+        stream: str,
+        subject: str,
+        type_: str,
+        data: BaseModel | bytes,
+        *,
+        partition: int,
+        about: str | None = None,
+        **extensions: str | None,
+    ) -> str:
+        """Have an event published after the commit. Returns its id.
+
+        `data` is a payload or its JSON; `partition` is the producing service's own, whose owner sends what is left
+        behind by a crash; `about` becomes the CloudEvents subject; `extensions` further attributes.
+        """
+        id_ = self.id()
+        body = data if isinstance(data, bytes) else data.__pydantic_serializer__.to_json(data)
+        envelope = {
+            "specversion": "1.0",
+            "id": id_,
+            "source": f"onward-{self.service}",
+            "type": type_,
+            "time": self.now,
+            **({"subject": about} if about else {}),
+            "datacontenttype": "application/json",
+            **{name: value for name, value in extensions.items() if value is not None},
+            "data": orjson.Fragment(body),
+        }
+        payload = orjson.dumps(envelope)
+        self.outgoing.append(Outgoing(id_, stream, subject, payload))
+        self._outbox.append(
+            {
+                "id": id_,
+                "service": self.service,
+                "partition": partition,
+                "stream": stream,
+                "subject": subject,
+                "payload": payload,
+                "created_at": self.now,
+            }
+        )
+        return id_
+
+    def audit(self, entry: AuditEntry, *, partition: int) -> None:
+        """Have an audit entry kept and published: in this transaction, so that there is no act without its entry."""
+        self.publish(
+            streams.AUDIT, f"audit.{entry.operation.value}", EventType.AUDIT_ENTERED, entry, partition=partition
+        )
+
+    def quarantine(self, delivery: Delivery, why: Unacceptable, *, key: Key | None = None) -> str:
+        """Set a message aside with its raw bytes and what was wrong. Returns the quarantine id.
+
+        The same delivery again (a crash before its acknowledgement) is one row and one notice.
+        """
+        digest = hashlib.sha256(delivery.raw).hexdigest()
+        name = f"{self.service}:{delivery.stream}:{delivery.stream_sequence}:{digest}"
+        there = self.connection.execute(select(tables.quarantine.c.id).where(tables.quarantine.c.delivery == name))
+        if (known := there.scalar()) is not None:
+            return str(known)
+        id_ = self.id()
+        row = {
+            "id": id_,
+            "service": self.service,
+            "delivery": name,
+            "stream": delivery.stream,
+            "subject": delivery.subject,
+            "source": key.source if key else None,
+            "message_id": key.id if key else None,
+            "raw": delivery.raw,
+            "digest": digest,
+            "reason": why.reason,
+            "problems": [problem.model_dump(mode="json") for problem in why.problems],
+            "quarantined_at": self.now,
+        }
+        insert_all(self.connection, tables.quarantine, [row])
+        notice = QuarantinedMessage(
+            quarantine_id=id_,
+            service=self.service,
+            reason=why.reason,
+            problems=why.problems,
+            subject=delivery.subject,
+            source=key.source if key else None,
+            received_at=self.now,
+            digest=digest,
+        )
+        self.publish(
+            streams.QUARANTINE,
+            f"quarantine.{self.service}",
+            EventType.MESSAGE_QUARANTINED,
+            notice,
+            partition=delivery.partition,
+        )
+        return id_
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what is written within, and nothing else, when an error leaves it."""
+        sent, rows = len(self.outgoing), len(self._outbox)
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException:
+            del self.outgoing[sent:], self._outbox[rows:]
+            raise
+
+    def finish(self) -> None:
+        """Write what was gathered. The last thing before the commit."""
+        insert_all(self.connection, tables.outbox, self._outbox)

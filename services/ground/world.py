@@ -1,0 +1,84 @@
+"""What a process of Onward needs from outside, opened and checked in one place: settings, clock, store, broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import nats
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.errors import NoServersError
+
+from services.ground.clock import Clock
+from services.ground.database import Database, open_database
+from services.ground.errors import BrokerUnreachable
+from services.ground.log import logger
+from services.ground.nats_server import ChildNatsServer, running_server
+from services.ground.settings import Settings
+
+PENDING_BYTES = 64 * 1024 * 1024  # what the client buffers while it is reconnecting
+
+
+@dataclass(frozen=True)
+class World:
+    """One process's surroundings."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    nats_url: str
+    server: ChildNatsServer | None = None  # when this process runs the broker
+
+
+@asynccontextmanager
+async def open_world(settings: Settings, clock: Clock) -> AsyncIterator[World]:
+    """Open the store and find the broker, or start one; close both at the end.
+
+    Raises StoreUnusable or BrokerUnreachable with what to do.
+    """
+    server: ChildNatsServer | None = None
+    url = settings.nats_url or await running_server(settings)
+    database = await open_database(settings)
+    try:
+        if url is None:
+            server = ChildNatsServer(settings)
+            await server.start()
+            url = server.url
+        yield World(settings, clock, database, url, server)
+    finally:
+        await database.close()
+        if server is not None:
+            await server.stop()
+
+
+async def connect(world: World, *, name: str) -> Client:
+    """A connection to the broker, made in limited time. Raises BrokerUnreachable."""
+    seconds = world.settings.connect_seconds
+    log = logger(name)
+
+    async def on_error(error: Exception) -> None:
+        log.warning("broker_error", error=type(error).__name__)
+
+    try:
+        return await asyncio.wait_for(
+            nats.connect(
+                world.nats_url.split(","),
+                name=name,
+                error_cb=on_error,
+                connect_timeout=2,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.2,  # type: ignore[arg-type] - the client sleeps for it; the hint says int
+                pending_size=PENDING_BYTES,
+            ),
+            seconds,
+        )
+    except (OSError, NatsError, NoServersError, TimeoutError) as error:
+        raise BrokerUnreachable(_shown(world.nats_url), seconds=seconds, detail=type(error).__name__) from error
+
+
+def _shown(url: str) -> str:
+    """An address without its user and password."""
+    return ",".join(part.rpartition("@")[2] for part in url.split(","))

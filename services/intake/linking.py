@@ -1,0 +1,144 @@
+"""Whom a message is about. Pure: strong identifiers link, weak likeness asks a human, nothing merges persons."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from schemas.human import HumanDecision
+from schemas.person import Identifiers
+from schemas.progress import ProgressReported
+from schemas.receipt import Problem
+from schemas.referral import ReferralSubmitted
+from schemas.risk import RiskReported
+from services.ground.errors import Unacceptable
+
+Identifier = tuple[str, str]  # kind, value
+Question = Literal["identifiers_disagree", "perhaps_known"]
+Data = ReferralSubmitted | RiskReported | ProgressReported | HumanDecision
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a message says of whom it is about."""
+
+    identifiers: tuple[Identifier, ...] = ()
+    person_id: str | None = None
+    leg_id: str | None = None
+    review_id: str | None = None
+    reference: Identifier | None = None  # (source, its own reference of a referral)
+    name_key: str | None = None
+    may_be_new: bool = False  # a referral, or a risk event with identifiers, can be the first that we hear of somebody
+
+
+@dataclass(slots=True)
+class Known:
+    """What the store knows of the persons that a batch's claims name. Grows with the batch."""
+
+    by_identifier: dict[Identifier, str] = field(default_factory=dict)
+    by_reference: dict[Identifier, str] = field(default_factory=dict)
+    by_leg: Mapping[str, str] = field(default_factory=dict)
+    by_review: Mapping[str, str] = field(default_factory=dict)
+    by_name_key: dict[str, list[str]] = field(default_factory=dict)
+    last_sequence: dict[str, int] = field(default_factory=dict)  # of every person named here
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Whom a message belongs to. `person_id` None: somebody new."""
+
+    person_id: str | None
+    add: tuple[Identifier, ...] = ()  # identifiers to be theirs from now on
+    question: Question | None = None  # for a human
+    perhaps: tuple[str, ...] = ()  # the other persons that the question is about
+
+
+def claim_of(data: Data, source: str) -> Claim:
+    """What the data say of whom they are about."""
+    match data:
+        case ReferralSubmitted():
+            person = data.person
+            return Claim(
+                identifiers=_pairs(person.identifiers),
+                reference=(source, data.reference),
+                name_key=name_key(given=person.name.given, family=person.name.family, born=person.date_of_birth),
+                may_be_new=True,
+            )
+        case RiskReported():
+            about = data.about
+            known_by = _pairs(about.identifiers)
+            return Claim(
+                identifiers=known_by,
+                person_id=about.person_id,
+                leg_id=about.leg_id,
+                reference=(about.referral.source, about.referral.reference) if about.referral else None,
+                may_be_new=bool(known_by),
+            )
+        case ProgressReported():
+            return Claim(leg_id=data.leg_id)
+        case HumanDecision():
+            return Claim(person_id=data.person_id, leg_id=data.leg_id, review_id=data.review_id)
+
+
+def link(claim: Claim, known: Known) -> Link:
+    """Whom the claim means, among those known.
+
+    Raises Unacceptable where it names nobody and cannot be the first word of somebody.
+    """
+    named = _named(claim, known)
+    by_identifiers = {known.by_identifier[i] for i in claim.identifiers if i in known.by_identifier}
+    unowned = tuple(i for i in claim.identifiers if i not in known.by_identifier)
+    everyone = sorted(by_identifiers | ({named} if named else set()))
+    if named is not None or len(everyone) == 1:
+        person = named or everyone[0]
+        others = tuple(p for p in everyone if p != person)
+        return Link(person, () if others else unowned, "identifiers_disagree" if others else None, others)
+    if len(everyone) > 1:
+        # Two persons of ours share this message's identifiers: it goes its own way until a human has decided.
+        return Link(None, unowned, "identifiers_disagree", tuple(everyone))
+    if not claim.may_be_new:
+        raise Unacceptable("unknown_person", [Problem(place="/data", message="names no person or leg that we know")])
+    alike = tuple(known.by_name_key.get(claim.name_key, ())) if claim.name_key else ()
+    return Link(None, unowned, "perhaps_known" if alike else None, alike)
+
+
+def learn(known: Known, claim: Claim, linked: Link, person_id: str) -> None:
+    """Let later messages of the same batch find what this one brought."""
+    for identifier in linked.add:
+        known.by_identifier[identifier] = person_id
+    if claim.may_be_new and claim.reference:
+        known.by_reference.setdefault(claim.reference, person_id)
+    if linked.person_id is None and claim.name_key:
+        known.by_name_key.setdefault(claim.name_key, []).append(person_id)
+
+
+def name_key(*, given: str | None, family: str | None, born: date | None) -> str | None:
+    """Surname, first initial and date of birth, folded. None when one of them is not known."""
+    if not given or not family or born is None:
+        return None
+    return f"{_folded(family)}|{_folded(given)[:1]}|{born.isoformat()}"
+
+
+def _named(claim: Claim, known: Known) -> str | None:
+    """The person that the claim names by something of ours, or by a referral."""
+    if claim.person_id is not None:
+        return claim.person_id if claim.person_id in known.last_sequence else None
+    if claim.leg_id is not None:
+        return known.by_leg.get(claim.leg_id)
+    if claim.review_id is not None:
+        return known.by_review.get(claim.review_id)
+    if claim.reference is not None and not claim.name_key:
+        return known.by_reference.get(claim.reference)
+    return None
+
+
+def _pairs(identifiers: Identifiers | None) -> tuple[Identifier, ...]:
+    return tuple(identifiers.stated.items()) if identifiers else ()
+
+
+def _folded(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(letter for letter in plain if letter.isalnum())

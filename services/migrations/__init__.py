@@ -1,0 +1,1 @@
+"""The database schema's versions, and all tables in one place for them. Run by `onward migrate`."""

@@ -1,0 +1,189 @@
+"""From a decision to what is done: legs opened or stepped up, commands, offers, questions to humans, timers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from schemas.vocabulary import LegStatus, RouteAction
+from services.router.casework.case import Case, Leg
+from services.router.casework.steps import (
+    Command,
+    LegMoved,
+    LegOpened,
+    PauseOffered,
+    ReviewAsked,
+    ReviewKind,
+    Step,
+    TimerKind,
+    TimerSet,
+)
+from services.router.rules.decision import Decision, Reasons, RouteDecided
+from services.router.rules.due import Due, resolve_due
+from services.router.rules.ruleset import Destination, RuleSet
+
+NEWS_PRIORITY = 3  # of a leg that is opened only because its destination must be told something
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """What acting on one decision needs."""
+
+    case: Case
+    rules: RuleSet
+    now: datetime
+    new_id: Callable[[], str]
+    about_leg: str | None = None  # the leg that the event came from
+
+    def due(self, due: Due) -> datetime:
+        """The moment by which something is due."""
+        return resolve_due(due, self.now, self.rules.calendar)
+
+
+def act(decision: Decision, acting: Acting) -> list[Step]:
+    """Do what the decision says. The case is changed; the steps are what to write down and send."""
+    steps: list[Step] = []
+    for route in decision.routes:
+        steps += _route(route, decision, acting)
+    for notify in decision.notifies:
+        steps += _notify(notify.destination, notify.reasons, acting)
+    for offer in decision.offers:
+        leg = acting.case.open_leg(offer.destination)
+        if leg is not None:
+            steps.append(PauseOffered(acting.new_id(), leg.id, offer.for_days, offer.welfare_check_days))
+    steps += _questions(decision, acting)
+    return steps
+
+
+def ask(
+    acting: Acting,
+    kind: ReviewKind,
+    question: str,
+    *,
+    role: str,
+    due: Due,
+    leg_id: str | None = None,
+    fact: str | None = None,
+    destination: str | None = None,
+) -> list[Step]:
+    """A question to a human, with the timer that keeps it from being forgotten."""
+    asked = ReviewAsked(acting.new_id(), kind, question, role, acting.due(due), leg_id, fact, destination)
+    return [asked, TimerSet(acting.new_id(), TimerKind.REVIEW, asked.due_at, review_id=asked.id)]
+
+
+def _route(route: RouteDecided, decision: Decision, acting: Acting) -> list[Step]:
+    destination = acting.rules.destinations[route.destination]
+    question = _limit(route, destination, decision)
+    if question is None and route.confirm == "human":
+        question = f"May this be referred to {destination.label}?"
+    if question is not None:
+        return ask(
+            acting,
+            ReviewKind.CONFIRM_ROUTE,
+            question,
+            role="duty_worker",
+            due=route.due,
+            destination=destination.id,
+        )
+    leg = acting.case.open_leg(route.destination)
+    if leg is None:
+        return _open(route, destination, acting)
+    return _step_up(leg, route, acting)
+
+
+def _open(route: RouteDecided, destination: Destination, acting: Acting) -> list[Step]:
+    leg = Leg(
+        id=acting.new_id(),
+        destination=destination.id,
+        status=LegStatus.REQUESTED,
+        since=acting.now,
+        priority=route.priority,
+        due_at=acting.due(route.due),
+        opened_at=acting.now,
+    )
+    return _begin(leg, RouteAction.REFER, route.reasons, destination, acting)
+
+
+def _begin(leg: Leg, action: RouteAction, reasons: Reasons, destination: Destination, acting: Acting) -> list[Step]:
+    leg = replace(leg, commands=1)
+    acting.case.legs[leg.id] = leg
+    answer_by = acting.due(destination.acknowledge_within)
+    return [
+        LegOpened(leg, reasons),
+        Command(leg, action, 1, reasons),
+        TimerSet(acting.new_id(), TimerKind.ACKNOWLEDGEMENT, answer_by, leg_id=leg.id),
+    ]
+
+
+def _step_up(leg: Leg, route: RouteDecided, acting: Acting) -> list[Step]:
+    """The leg is open already: its destination hears of what happened, at the higher urgency of the two."""
+    due = acting.due(route.due)
+    after = replace(
+        leg,
+        priority=min(leg.priority, route.priority),
+        due_at=due if leg.due_at is None or leg.due_at < acting.now else min(leg.due_at, due),
+        commands=leg.commands + 1,
+    )
+    acting.case.legs[leg.id] = after
+    return [LegMoved(leg, after, "stepped up"), Command(after, RouteAction.STEP_UP, after.commands, route.reasons)]
+
+
+def _notify(destination_id: str, reasons: Reasons, acting: Acting) -> list[Step]:
+    """Tell a destination. Where it has no leg yet, telling it opens one: news of risk is never dropped."""
+    leg = acting.case.open_leg(destination_id)
+    destination = acting.rules.destinations[destination_id]
+    if leg is None:
+        due = acting.due(destination.acknowledge_within)
+        leg = Leg(acting.new_id(), destination_id, LegStatus.REQUESTED, acting.now, NEWS_PRIORITY, due, acting.now)
+        return _begin(leg, RouteAction.NOTIFY, reasons, destination, acting)
+    after = replace(leg, commands=leg.commands + 1)
+    acting.case.legs[leg.id] = after
+    return [Command(after, RouteAction.NOTIFY, after.commands, reasons)]
+
+
+def _limit(route: RouteDecided, destination: Destination, decision: Decision) -> str | None:
+    """Why a human must look before this destination gets an ordinary referral; floors know no limits."""
+    if route.tier == "floor":
+        return None
+    facts = decision.facts.values
+    age, area = facts.get("age"), facts.get("area")
+    if destination.min_age is not None and isinstance(age, int) and age < destination.min_age:
+        return f"{destination.label} takes nobody under {destination.min_age}. Refer elsewhere?"
+    if destination.areas is not None and area is not None and area not in destination.areas:
+        return f"{destination.label} does not serve this area. Refer elsewhere?"
+    if destination.consent_needed and facts.get("consent_to_share") != "yes":
+        return f"{destination.label} needs consent to share, which is not on record. Has it been given?"
+    return None
+
+
+def _questions(decision: Decision, acting: Acting) -> list[Step]:
+    steps: list[Step] = []
+    standard = acting.rules.otherwise.review
+    for review in decision.reviews:
+        steps += ask(
+            acting, ReviewKind.RULE, review.question, role=review.role, due=review.due, leg_id=acting.about_leg
+        )
+    for hold in decision.holds:
+        steps += ask(acting, ReviewKind.HOLD, hold.text, role=standard.role, due=hold.due, leg_id=acting.about_leg)
+    for resume in decision.resumes:
+        leg = acting.case.open_leg(resume.destination)
+        label = acting.rules.destinations[resume.destination].label
+        steps += ask(
+            acting,
+            ReviewKind.RESUME,
+            f"Should {label} go on?",
+            role=standard.role,
+            due=standard.due,
+            leg_id=leg.id if leg else None,
+        )
+    for escalation in decision.escalations:
+        text = "; ".join(reason.because for reason in escalation.reasons)
+        steps += ask(
+            acting, ReviewKind.ESCALATION, text, role=escalation.role, due=escalation.due, leg_id=acting.about_leg
+        )
+    for question in decision.questions:
+        steps += ask(
+            acting, ReviewKind.FACT, question.question, role=standard.role, due=question.due, fact=question.fact
+        )
+    return steps

@@ -1,0 +1,145 @@
+"""What casework can want done. Each step becomes rows of history, and commands, in the event's own transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from schemas.vocabulary import LegStatus, PauseReason, RouteAction
+from services.router.casework.case import Leg
+from services.router.rules.decision import Reasons
+
+
+class ReviewKind(StrEnum):
+    """What a human is asked."""
+
+    RULE = "rule"  # a rule wants a human to look
+    HOLD = "hold"  # a task beside the routes
+    RESUME = "resume"  # should a paused leg go on?
+    ESCALATION = "escalation"  # brought before a role
+    FACT = "fact"  # a fact that could change the outcome is not known
+    CONFIRM_ROUTE = "confirm_route"  # a route that waits for a human's word
+    LINK = "link"  # is this somebody that we know?
+
+
+class TimerKind(StrEnum):
+    """What a timer asks to be looked at. Acting on due timers is not built yet; they are set and shown."""
+
+    ACKNOWLEDGEMENT = "acknowledgement"  # has the destination answered?
+    REVIEW = "review"  # has a human answered?
+    WELFARE_CHECK = "welfare_check"
+    PAUSE_REVIEW = "pause_review"  # resume, extend or close?
+
+
+@dataclass(frozen=True, slots=True)
+class LegOpened:
+    """A new leg."""
+
+    leg: Leg
+    reasons: Reasons
+
+
+@dataclass(frozen=True, slots=True)
+class LegMoved:
+    """A leg changed its status, or how urgent it is."""
+
+    before: Leg
+    leg: Leg
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something to be sent to a leg's destination. `number` counts the leg's commands from 1."""
+
+    leg: Leg
+    action: RouteAction
+    number: int
+    reasons: Reasons
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewAsked:
+    """A question to a human."""
+
+    id: str
+    kind: ReviewKind
+    question: str
+    role: str
+    due_at: datetime
+    leg_id: str | None = None
+    fact: str | None = None
+    destination: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewAnswered:
+    """A human answered. Acting on the answer is casework's next part; it is kept and shown."""
+
+    review_id: str
+    by: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class PauseOffered:
+    """An offer, not a pause: the person may choose to go on."""
+
+    id: str
+    leg_id: str
+    for_days: int
+    welfare_check_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferAnswered:
+    """The newest open offer on a leg was taken up or declined."""
+
+    leg_id: str
+    status: str  # agreed, declined
+
+
+@dataclass(frozen=True, slots=True)
+class PauseAgreed:
+    """A pause of one leg, agreed by person and facilitator."""
+
+    id: str
+    leg_id: str
+    reason: PauseReason
+    from_date: date
+    until_date: date
+    held_from: LegStatus
+
+
+@dataclass(frozen=True, slots=True)
+class PauseEnded:
+    """A leg goes on."""
+
+    leg_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimerSet:
+    """A promise to look again."""
+
+    id: str
+    kind: TimerKind
+    due_at: datetime
+    leg_id: str | None = None
+    review_id: str | None = None
+
+
+Step: TypeAlias = (
+    LegOpened
+    | LegMoved
+    | Command
+    | ReviewAsked
+    | ReviewAnswered
+    | PauseOffered
+    | OfferAnswered
+    | PauseAgreed
+    | PauseEnded
+    | TimerSet
+)

@@ -1,0 +1,261 @@
+"""What the router does with a batch of accepted events: load the cases, decide, act, keep, command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+from pydantic import JsonValue
+
+from schemas.audit import Actor, AuditEntry, RecordRef
+from schemas.base import LegId, PersonId
+from schemas.envelope import EventType
+from schemas.human import HumanDecision
+from schemas.progress import ProgressReported
+from schemas.reading import Unreadable
+from schemas.referral import ReferralSubmitted
+from schemas.registry import Accepted, read_accepted
+from schemas.route import Because, RouteCommand
+from schemas.vocabulary import AuditOperation
+from services.ground import streams
+from services.ground.errors import Unacceptable
+from services.ground.handler import Incoming
+from services.ground.inorder import Place
+from services.ground.microbatch import Delivery
+from services.ground.work import Key, Work
+from services.router.casework.act import Acting, act, ask
+from services.router.casework.case import Case
+from services.router.casework.progress import leg_of, take_progress
+from services.router.casework.steps import Command, ReviewAnswered, ReviewAsked, ReviewKind, Step
+from services.router.keep import Cause, Keeping
+from services.router.load import load_cases, referral_contents
+from services.router.rules.decide import decide
+from services.router.rules.decision import Decision, Reasons
+from services.router.rules.events import CaseEvent, PastEvent, kind_of
+from services.router.rules.facts import facts_of, remember
+from services.router.rules.ruleset import RuleSet
+
+Content = dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An accepted event, its data once as a model and once as the JSON that is kept and sent on."""
+
+    event: Accepted
+    kind: str
+    occurred_at: datetime
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A command to be sent, and what it goes back to."""
+
+    message: Incoming[Taken]
+    command: Command
+    referral: str | None  # the person's newest referral then
+    decision_id: str
+
+
+class RouterHandler:
+    """Takes `case.<partition>.<type>`."""
+
+    service = "router"
+
+    def __init__(self, rules: Callable[[], RuleSet]) -> None:
+        """`rules` gives the rule set in force, asked once a batch so that a batch is decided by one version."""
+        self._rules = rules
+
+    def read(self, delivery: Delivery) -> Incoming[Taken]:
+        """Read an event of intake's. Raises Unacceptable for what no intake of ours can have made."""
+        try:
+            event = read_accepted(delivery.raw)
+        except Unreadable as error:
+            raise Unacceptable("unreadable", error.problems) from None
+        data = event.data
+        occurred = event.time if isinstance(data, ReferralSubmitted) else _occurred_at(data)
+        content = data.__pydantic_serializer__.to_json(data, exclude_none=True)
+        taken = Taken(event, kind_of(data).value, occurred, content)
+        place = Place(event.subject, event.order)
+        return Incoming(delivery, taken, Key(event.source, event.id), place)
+
+    def take(self, messages: Sequence[Incoming[Taken]], work: Work) -> None:
+        """Decide each event in order and do what was decided."""
+        rules = self._rules()
+        cases = load_cases([message.body.event.subject for message in messages], work)
+        keeping = Keeping(work)
+        orders: list[_Order] = []
+        for message in messages:
+            case = cases[message.body.event.subject]
+            try:
+                decision_id, decision, steps = _decide(message.body, case, rules, work)
+            except Unacceptable as why:
+                if len(messages) > 1:
+                    raise  # the whole batch is rolled back and taken one by one: the case was changed halfway
+                self.refuse(message.delivery, why, work, key=message.key)
+                continue
+            _note(message.body, case, decision, decision_id, steps, keeping, work)
+            orders += [
+                _Order(message, step, case.referral_event, decision_id) for step in steps if isinstance(step, Command)
+            ]
+            _audit(message, decision, decision_id, steps, work)
+        keeping.write()
+        _send(orders, rules, work)
+
+    def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
+        """Quarantine an event, where people see it."""
+        work.quarantine(delivery, why, key=key)
+
+
+def _occurred_at(data: object) -> datetime:
+    moment = data.decided_at if isinstance(data, HumanDecision) else data.occurred_at  # type: ignore[attr-defined]
+    assert isinstance(moment, datetime)
+    return moment
+
+
+def _decide(taken: Taken, case: Case, rules: RuleSet, work: Work) -> tuple[str, Decision, list[Step]]:
+    """The decision on one event, and the steps of the event itself and of the decision."""
+    event, data = taken.event, taken.event.data
+    steps: list[Step] = []
+    about = None
+    if isinstance(data, ProgressReported):
+        may_report = {name: destination.source for name, destination in rules.destinations.items()}
+        about = leg_of(case, data.leg_id, reported_by=event.originsource, may_report=may_report)
+    case_event = CaseEvent(
+        kind_of(data), data, taken.occurred_at, event.receivedat, about.destination if about else None
+    )
+    facts = facts_of(rules, case_event, case.view(), work.now)
+    if isinstance(data, ProgressReported) and about is not None:
+        steps += take_progress(case, about, data, work.now, work.id)
+    if isinstance(data, HumanDecision) and data.review_id is not None:
+        steps.append(ReviewAnswered(data.review_id, data.decided_by.user, data.answer or data.reason))
+    decision = decide(rules, facts)
+    case.remembered = remember(rules, case_event, case.view())
+    acting = Acting(case, rules, work.now, work.id, about.id if about else None)
+    steps += act(decision, acting)
+    if event.linkquestion is not None:
+        steps += ask(
+            acting,
+            ReviewKind.LINK,
+            "Is this somebody that we know already?",
+            role=rules.otherwise.review.role,
+            due=rules.otherwise.review.due,
+        )
+    return work.id(), decision, steps
+
+
+def _note(
+    taken: Taken,
+    case: Case,
+    decision: Decision,
+    decision_id: str,
+    steps: Sequence[Step],
+    keeping: Keeping,
+    work: Work,
+) -> None:
+    event = taken.event
+    case.events.append(PastEvent(taken.kind, taken.occurred_at))
+    if isinstance(event.data, ReferralSubmitted):
+        case.referral_event = event.id
+    keeping.event(_event_row(taken, work), case)
+    keeping.decision(decision_id, event.id, case.person_id, decision)
+    cause = Cause(event.id, event.originsource, decision_id)
+    for step in steps:
+        if isinstance(step, ReviewAsked) and step.kind is ReviewKind.LINK:
+            keeping.question_of_identity(step, case, cause, perhaps=(event.perhaps or "").split())
+        else:
+            keeping.step(step, case, cause)
+
+
+def _event_row(taken: Taken, work: Work) -> dict[str, object]:
+    event = taken.event
+    return {
+        "event_id": event.id,
+        "person_id": event.subject,
+        "sequence": event.order,
+        "kind": taken.kind,
+        "occurred_at": taken.occurred_at,
+        "taken_at": work.now,
+        "source": event.originsource,
+        "origin_id": event.originid,
+        "content": taken.content,
+    }
+
+
+def _send(orders: Sequence[_Order], rules: RuleSet, work: Work) -> None:
+    """Publish the commands, each with the content of the newest referral then, and of the event."""
+    contents = {order.message.body.event.id: order.message.body.content for order in orders}
+    older = [order.referral for order in orders if order.referral is not None and order.referral not in contents]
+    contents |= referral_contents(older, work)
+    for order in orders:
+        event = order.message.body.event
+        content: Content = orjson.loads(contents[order.referral]) if order.referral else {}
+        if order.referral != event.id:
+            content |= orjson.loads(contents[event.id])
+        partition = order.message.delivery.partition
+        work.publish(
+            streams.DISPATCH,
+            f"dispatch.{partition}.{order.command.leg.destination}",
+            EventType.ROUTE_COMMANDED,
+            _command(order, rules, content, work),
+            partition=partition,
+            about=event.subject,
+        )
+
+
+def _command(order: _Order, rules: RuleSet, content: Content, work: Work) -> RouteCommand:
+    leg, event = order.command.leg, order.message.body.event
+    return RouteCommand(
+        command_id=work.id(),
+        decision_id=order.decision_id,
+        event_id=event.id,
+        leg_id=LegId(leg.id),
+        person_id=PersonId(event.subject),
+        destination=leg.destination,
+        action=order.command.action,
+        priority=leg.priority,
+        due_at=leg.due_at,
+        because=_because(order.command.reasons),
+        rule_set=rules.digest,
+        sequence=order.command.number,
+        share=rules.destinations[leg.destination].share,
+        reports_as=rules.destinations[leg.destination].source,
+        content=content,
+    )
+
+
+def _because(reasons: Reasons) -> tuple[Because, ...]:
+    return tuple(Because(rule=reason.rule, because=reason.because) for reason in reasons)
+
+
+def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps: Sequence[Step], work: Work) -> None:
+    """One entry for what this event changed, and why."""
+    event = message.body.event
+    touched = {"event": {event.id}, "decision": {decision_id}, "leg": set(), "review": set()}
+    for step in steps:
+        if isinstance(step, ReviewAsked):
+            touched["review"].add(step.id)
+        elif (leg := getattr(step, "leg", None)) is not None:
+            touched["leg"].add(leg.id)
+    records = tuple(RecordRef(kind=kind, id=id_) for kind, ids in touched.items() for id_ in sorted(ids))
+    work.audit(
+        AuditEntry(
+            entry_id=work.id(),
+            operation=AuditOperation.ALTER,
+            at=work.now,
+            actor=Actor(id=event.originsource, organisation=event.originsource, role="source"),
+            person_id=event.subject,
+            records=records[:100],
+            fields=("status",) if touched["leg"] else (),
+            purpose="routing",
+            correlation_id=event.id,
+            causation_id=event.id,
+            decision_id=decision_id,
+            rule_set=decision.digest,
+            because=tuple(Because(rule=m.rule, because=m.because) for m in decision.matched)[:100],
+        ),
+        partition=message.delivery.partition,
+    )

@@ -1,0 +1,220 @@
+"""Turns what a batch did into rows, gathered by table and written together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from sqlalchemy import Table, func, select, update
+
+from services.ground.sql import Row, insert_all, insert_new, upsert
+from services.ground.work import Work
+from services.router import store
+from services.router.casework.case import Case, Leg
+from services.router.casework.steps import (
+    LegMoved,
+    LegOpened,
+    OfferAnswered,
+    PauseAgreed,
+    PauseEnded,
+    PauseOffered,
+    ReviewAnswered,
+    ReviewAsked,
+    Step,
+    TimerSet,
+)
+from services.router.rules.decision import Decision
+
+_Ending = OfferAnswered | PauseEnded | ReviewAnswered
+_LEG_CHANGES = ["status", "since", "priority", "due_at", "closed_at", "commands", "held_from"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The event, its sender and the decision that a step follows from."""
+
+    event_id: str
+    source: str
+    decision_id: str
+
+
+@dataclass
+class Keeping:
+    """The rows of one batch."""
+
+    work: Work
+    _rows: dict[Table, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    _cases: dict[str, Case] = field(default_factory=dict)
+    _changed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # leg ids by person
+    _endings: list[_Ending] = field(default_factory=list)
+    _rule_sets: set[str] = field(default_factory=set)
+
+    def event(self, row: Row, case: Case) -> None:
+        """An event of this case was taken."""
+        self._rows[store.case_events].append(row)
+        self._cases[case.person_id] = case
+
+    def decision(self, decision_id: str, event_id: str, person_id: str, decision: Decision) -> None:
+        """What the rules said of it, with the facts as they are now."""
+        said = decision.to_json()
+        self._rule_sets.add(decision.digest)
+        self._rows[store.decisions].append(
+            {
+                "id": decision_id,
+                "event_id": event_id,
+                "person_id": person_id,
+                "decided_at": self.work.now,
+                "rule_set": said.pop("digest"),
+                "facts": said.pop("facts"),
+                "said": said,
+            }
+        )
+
+    def step(self, step: Step, case: Case, cause: Cause) -> None:
+        """One step. Commands are published, not kept here; their number is kept with the leg."""
+        match step:
+            case LegOpened(leg, reasons):
+                because = "; ".join(reason.because for reason in reasons)
+                self._rows[store.leg_history].append(self._history(leg, None, because, cause))
+            case LegMoved(before, leg, because):
+                self._rows[store.leg_history].append(self._history(leg, before, because, cause))
+            case ReviewAsked():
+                self._rows[store.reviews].append(self._review(step, case, cause, perhaps=None))
+            case PauseOffered():
+                self._rows[store.offers].append(self._offer(step, cause))
+            case PauseAgreed():
+                self._rows[store.pauses].append(self._pause(step, cause))
+            case TimerSet():
+                self._rows[store.timers].append(self._timer(step, case))
+            case OfferAnswered() | PauseEnded() | ReviewAnswered():
+                self._endings.append(step)
+        leg = getattr(step, "leg", None)
+        if isinstance(leg, Leg):
+            self._changed[case.person_id].add(leg.id)
+
+    def question_of_identity(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str]) -> None:
+        """A question whether this is somebody that we know."""
+        self._rows[store.reviews].append(self._review(step, case, cause, perhaps=perhaps))
+
+    def write(self) -> None:
+        """Write it all: new rows first, then what they change."""
+        connection, now = self.work.connection, self.work.now
+        insert_new(connection, store.rule_sets, [{"digest": d, "first_used_at": now} for d in self._rule_sets])
+        upsert(
+            connection,
+            store.cases,
+            [_case(case, self.work) for case in self._cases.values()],
+            update=["changed_at", "referral_event", "remembered"],
+        )
+        legs = [_leg(self._cases[p].legs[leg], p) for p, ids in self._changed.items() for leg in ids]
+        upsert(connection, store.legs, legs, update=_LEG_CHANGES)
+        for table, rows in self._rows.items():
+            insert_all(connection, table, rows)
+        for ending in self._endings:
+            self._end(ending)
+
+    def _end(self, ending: _Ending) -> None:
+        """Close what was open. Runs last, since a batch can hold both the question and its answer."""
+        offer, pause, review, now = store.offers.c, store.pauses.c, store.reviews.c, self.work.now
+        match ending:
+            case PauseEnded(leg_id):
+                open_pause = (pause.leg_id == leg_id) & pause.ended_at.is_(None)
+                change = update(store.pauses).where(open_pause).values(ended_at=now)
+            case OfferAnswered(leg_id, answer):
+                newest = select(func.max(offer.id)).where(offer.leg_id == leg_id, offer.answer.is_(None))
+                this = offer.id == newest.scalar_subquery()
+                change = update(store.offers).where(this).values(answer=answer, answered_at=now)
+            case ReviewAnswered(review_id, by, answer):
+                unanswered = (review.id == review_id) & review.answered_at.is_(None)
+                change = update(store.reviews).where(unanswered).values(answered_at=now, answered_by=by, answer=answer)
+        self.work.connection.execute(change)
+
+    def _history(self, leg: Leg, before: Leg | None, because: str, cause: Cause) -> Row:
+        return {
+            "id": self.work.id(),
+            "leg_id": leg.id,
+            "at": self.work.now,
+            "from_status": before.status.value if before else None,
+            "to_status": leg.status.value,
+            "priority": leg.priority,
+            "because": because,
+            "by_source": cause.source,
+            "event_id": cause.event_id,
+            "decision_id": cause.decision_id,
+        }
+
+    def _review(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str] | None) -> Row:
+        return {
+            "id": step.id,
+            "person_id": case.person_id,
+            "kind": step.kind.value,
+            "question": step.question,
+            "role": step.role,
+            "asked_at": self.work.now,
+            "due_at": step.due_at,
+            "event_id": cause.event_id,
+            "decision_id": cause.decision_id,
+            "leg_id": step.leg_id,
+            "destination": step.destination,
+            "fact": step.fact,
+            "perhaps": perhaps,
+        }
+
+    def _offer(self, step: PauseOffered, cause: Cause) -> Row:
+        return {
+            "id": step.id,
+            "leg_id": step.leg_id,
+            "offered_at": self.work.now,
+            "for_days": step.for_days,
+            "welfare_check_days": step.welfare_check_days,
+            "event_id": cause.event_id,
+        }
+
+    def _pause(self, step: PauseAgreed, cause: Cause) -> Row:
+        return {
+            "id": step.id,
+            "leg_id": step.leg_id,
+            "reason": step.reason.value,
+            "from_date": step.from_date,
+            "until_date": step.until_date,
+            "held_from": step.held_from.value,
+            "agreed_at": self.work.now,
+            "event_id": cause.event_id,
+        }
+
+    def _timer(self, step: TimerSet, case: Case) -> Row:
+        return {
+            "id": step.id,
+            "kind": step.kind.value,
+            "person_id": case.person_id,
+            "due_at": step.due_at,
+            "set_at": self.work.now,
+            "leg_id": step.leg_id,
+            "review_id": step.review_id,
+        }
+
+
+def _case(case: Case, work: Work) -> Row:
+    return {
+        "person_id": case.person_id,
+        "opened_at": case.opened_at,
+        "changed_at": work.now,
+        "referral_event": case.referral_event,
+        "remembered": dict(case.remembered),
+    }
+
+
+def _leg(leg: Leg, person_id: str) -> Row:
+    return {
+        "id": leg.id,
+        "person_id": person_id,
+        "destination": leg.destination,
+        "status": leg.status.value,
+        "since": leg.since,
+        "priority": leg.priority,
+        "due_at": leg.due_at,
+        "opened_at": leg.opened_at,
+        "closed_at": leg.since if leg.closed else None,
+        "commands": leg.commands,
+        "held_from": leg.held_from.value if leg.held_from else None,
+    }

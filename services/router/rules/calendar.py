@@ -1,0 +1,103 @@
+"""Working days, bank holidays and holiday seasons, in local days of Europe/London."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from holidays import country_holidays
+
+LONDON = ZoneInfo("Europe/London")
+DAYS_TO_HOLIDAY_MAX = 366  # a bank holiday is never further away than this
+_ONE_DAY = timedelta(days=1)
+
+
+class Nation(StrEnum):
+    """Whose bank holidays count."""
+
+    ENGLAND_AND_WALES = "england_and_wales"
+    SCOTLAND = "scotland"
+    NORTHERN_IRELAND = "northern_ireland"
+
+
+_SUBDIVISION = {Nation.ENGLAND_AND_WALES: "ENG", Nation.SCOTLAND: "SCT", Nation.NORTHERN_IRELAND: "NIR"}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Days from one to another, both included, and what they are."""
+
+    first: date
+    last: date
+    name: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Season:
+    """A stretch of every year that people call a holiday; it may run over the new year."""
+
+    name: str
+    first: tuple[int, int]  # month, day
+    last: tuple[int, int]
+
+    def in_year(self, year: int) -> Span:
+        """The season that begins in this year."""
+        over = 1 if self.last < self.first else 0
+        return Span(date(year, *self.first), date(year + over, *self.last), self.name)
+
+
+class Calendar:
+    """The service's calendar. Bank holidays are computed for whatever years are asked about.
+
+    It holds no state that shows: what it keeps is only remembered, so that asking again is cheap.
+    """
+
+    def __init__(self, nation: Nation, *, day_ends: time, closures: Sequence[Span], seasons: Sequence[Season]) -> None:
+        self.nation = nation
+        self.day_ends = day_ends
+        self.closures = tuple(sorted(closures))
+        self.seasons = tuple(sorted(seasons))
+        self._days_to_holiday = lru_cache(maxsize=4096)(self._count_days_to_holiday)
+        self._bank_holidays = lru_cache(maxsize=256)(lambda year: bank_holidays(nation, year))
+
+    def is_working_day(self, day: date) -> bool:
+        """Monday to Friday, no bank holiday, not closed."""
+        if day.weekday() >= 5 or day in self._bank_holidays(day.year):
+            return False
+        return not any(closure.first <= day <= closure.last for closure in self.closures)
+
+    def working_days_after(self, moment: datetime, days: int) -> datetime:
+        """The end, in UTC, of the working day that comes this many working days after the moment's own day."""
+        day = local_day(moment)
+        while days > 0:
+            day += _ONE_DAY
+            days -= self.is_working_day(day)
+        return datetime.combine(day, self.day_ends, tzinfo=LONDON).astimezone(UTC)
+
+    def days_to_holiday(self, day: date) -> int:
+        """Days until the next bank holiday or holiday season; 0 on one."""
+        return self._days_to_holiday(day)
+
+    def _count_days_to_holiday(self, day: date) -> int:
+        years = (day.year - 1, day.year, day.year + 1)
+        spans = [season.in_year(year) for year in years for season in self.seasons]
+        if any(span.first <= day <= span.last for span in spans):
+            return 0
+        starts = sorted({span.first for span in spans}.union(*(self._bank_holidays(year) for year in years)))
+        return min((starts[bisect_left(starts, day)] - day).days, DAYS_TO_HOLIDAY_MAX)
+
+
+def local_day(moment: datetime) -> date:
+    """The day that people in London call this moment."""
+    return moment.astimezone(LONDON).date()
+
+
+@lru_cache(maxsize=256)
+def bank_holidays(nation: Nation, year: int) -> frozenset[date]:
+    """The nation's bank holidays of a year, substitutes included."""
+    return frozenset(country_holidays("GB", subdiv=_SUBDIVISION[nation], years=year))

@@ -1,0 +1,217 @@
+"""From the set of rules that hold to one outcome. Depends on the set, never on the order.
+
+Per destination the best priority and the earliest due; `withhold` takes back what ordinary rules ask for and never a
+floor; a pause and a resume of one leg at once go to a human; a hold stands beside the routes and delays none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar, cast
+
+from services.router.rules.decision import (
+    EscalationDecided,
+    HoldDecided,
+    NotifyDecided,
+    OfferDecided,
+    Reason,
+    Reasons,
+    Recorded,
+    ResumeDecided,
+    ReviewDecided,
+    RouteDecided,
+    Withheld,
+)
+from services.router.rules.due import sooner
+from services.router.rules.language import (
+    Action,
+    Escalate,
+    Hold,
+    Notify,
+    OfferPause,
+    Otherwise,
+    ProposeResume,
+    Record,
+    Review,
+    Route,
+    Rule,
+    Withhold,
+)
+
+
+@dataclass(slots=True)
+class Combined:
+    """What the rules so far ask for, by what makes two wishes the same wish. The reasons stand last in each part."""
+
+    floors: dict[str, RouteDecided] = field(default_factory=dict)
+    ordinary: dict[str, RouteDecided] = field(default_factory=dict)
+    withholders: dict[str, tuple[Reason, ...]] = field(default_factory=dict)
+    offers: dict[str, OfferDecided] = field(default_factory=dict)
+    resumes: dict[str, ResumeDecided] = field(default_factory=dict)
+    holds: dict[str, HoldDecided] = field(default_factory=dict)
+    reviews: dict[tuple[str, str], ReviewDecided] = field(default_factory=dict)
+    notifies: dict[tuple[str, str], NotifyDecided] = field(default_factory=dict)
+    escalations: dict[str, EscalationDecided] = field(default_factory=dict)
+    records: dict[str, Recorded] = field(default_factory=dict)
+    routes: dict[str, RouteDecided] = field(default_factory=dict)  # once settled
+    withheld: list[Withheld] = field(default_factory=list)  # once settled
+
+    def effects(self) -> tuple[object, ...]:
+        """What would be done, without the reasons: two outcomes with equal effects do the same."""
+        parts = (self.routes, self.offers, self.resumes, self.holds, self.reviews, self.notifies, self.escalations)
+        return (*(_without_reasons(part) for part in parts), self.records.keys())
+
+    def does_something(self) -> bool:
+        """Is anything done, put to a human, or rightly left alone? What was only held back is none of these."""
+        done = self.routes or self.offers or self.resumes or self.holds or self.reviews or self.notifies
+        return bool(done or self.escalations or (self.records and not self.withheld))
+
+
+class Wish(NamedTuple):
+    """One thing that a rule asks for: in which part of the outcome, and how it goes together with another's."""
+
+    part: str
+    key: object
+    item: tuple[object, ...]
+    both: Callable[[tuple[object, ...], tuple[object, ...]], tuple[object, ...]]
+
+
+class Wishes(NamedTuple):
+    """All that one rule asks for; worked out once a rule set."""
+
+    rule: Rule
+    wishes: tuple[Wish, ...]
+    withholds: tuple[str, ...]
+    reason: Reason
+
+
+def wishes_of(rule: Rule) -> Wishes:
+    """What a rule asks for where it holds."""
+    reason = Reason(rule.id, rule.because)
+    wishes = tuple(_wish(action, rule, (reason,)) for action in rule.then if not isinstance(action, Withhold))
+    withholds = (action.destinations for action in rule.then if isinstance(action, Withhold))
+    return Wishes(rule, wishes, tuple(sorted({name for names in withholds for name in names})), reason)
+
+
+def combine(certain: Iterable[Wishes], acted: Iterable[Wishes], otherwise: Otherwise) -> Combined:
+    """The outcome of the rules that certainly hold and of the floors that are acted on although a fact is unknown.
+
+    What such a floor would withhold is not withheld: an unknown withholder withholds nothing.
+    """
+    combined = Combined()
+    for asks in certain:
+        _add(combined, asks.wishes)
+        for destination in asks.withholds:
+            combined.withholders[destination] = _joined(combined.withholders.get(destination, ()), (asks.reason,))
+    for asks in acted:
+        _add(combined, asks.wishes)
+    _settle_routes(combined)
+    _settle_contradictions(combined, otherwise)
+    return combined
+
+
+def _add(combined: Combined, wishes: Iterable[Wish]) -> None:
+    for part, key, item, both in wishes:
+        into = getattr(combined, part)
+        there = into.get(key)
+        into[key] = item if there is None else both(there, item)
+
+
+def _wish(action: Action, rule: Rule, why: Reasons) -> Wish:
+    match action:
+        case Route(destination, priority, due, confirm):
+            part = "floors" if rule.tier == "floor" else "ordinary"
+            made = RouteDecided(destination, priority, due, rule.tier, confirm, why)
+            return _typed(part, destination, made, _both_routes)
+        case OfferPause(destination, for_days, check_days):
+            return _typed("offers", destination, OfferDecided(destination, for_days, check_days, why), _both_offers)
+        case ProposeResume(destination):
+            return _typed("resumes", destination, ResumeDecided(destination, why), _both_reasons)
+        case Hold(text, due):
+            return _typed("holds", text, HoldDecided(text, due, why), _both_dues)
+        case Review(question, role, due):
+            return _typed("reviews", (question, role), ReviewDecided(question, role, due, why), _both_dues)
+        case Notify(destination, what):
+            return _typed("notifies", (destination, what), NotifyDecided(destination, what, why), _both_reasons)
+        case Escalate(role, due):
+            return _typed("escalations", role, EscalationDecided(role, due, why), _both_dues)
+        case Record(text):
+            return _typed("records", text, Recorded(text, why), _both_reasons)
+        case Withhold():
+            raise TypeError("to withhold is no wish")
+
+
+def _settle_routes(combined: Combined) -> None:
+    combined.routes.update(combined.floors)
+    for destination, route in combined.ordinary.items():
+        held_back_by = combined.withholders.get(destination)
+        if held_back_by is None:
+            _merge(combined.routes, destination, route, _both_routes)
+        else:
+            combined.withheld.append(Withheld(destination, route.priority, held_back_by, route.reasons))
+
+
+def _settle_contradictions(combined: Combined, otherwise: Otherwise) -> None:
+    for destination in combined.offers.keys() & combined.resumes.keys():
+        offer, resume = combined.offers.pop(destination), combined.resumes.pop(destination)
+        question = otherwise.contradiction.replace("{destination}", destination)
+        review = otherwise.review
+        asked = ReviewDecided(question, review.role, review.due, _joined(offer.reasons, resume.reasons))
+        _merge(combined.reviews, (question, review.role), asked, _both_dues)
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+WithDue = TypeVar("WithDue", HoldDecided, ReviewDecided, EscalationDecided)
+WithReasons = TypeVar("WithReasons", ResumeDecided, NotifyDecided, Recorded)
+
+
+def _merge(into: dict[K, V], key: K, new: V, both: Callable[[V, V], V]) -> None:
+    there = into.get(key)
+    into[key] = new if there is None else both(there, new)
+
+
+def _both_routes(one: RouteDecided, other: RouteDecided) -> RouteDecided:
+    return RouteDecided(
+        one.destination,
+        min(one.priority, other.priority),
+        sooner(one.due, other.due),
+        "floor" if "floor" in (one.tier, other.tier) else "ordinary",
+        # A rule that sends at once would have sent at once without the other: more rules never delay a route.
+        one.confirm and other.confirm,
+        _joined(one.reasons, other.reasons),
+    )
+
+
+def _both_offers(one: OfferDecided, other: OfferDecided) -> OfferDecided:
+    return OfferDecided(
+        one.destination,
+        max(one.for_days, other.for_days),
+        min(one.welfare_check_days, other.welfare_check_days),
+        _joined(one.reasons, other.reasons),
+    )
+
+
+def _both_dues(one: WithDue, other: WithDue) -> WithDue:
+    return one._replace(due=sooner(one.due, other.due), reasons=_joined(one.reasons, other.reasons))
+
+
+def _both_reasons(one: WithReasons, other: WithReasons) -> WithReasons:
+    return one._replace(reasons=_joined(one.reasons, other.reasons))
+
+
+def _joined(one: Reasons, other: Reasons) -> Reasons:
+    """Both rules' reasons, each once, by rule. Rules mostly come in that order already."""
+    if not one or (other and one[-1] < other[0]):
+        return one + other
+    return tuple(sorted({*one, *other}))
+
+
+def _typed(part: str, key: object, item: V, both: Callable[[V, V], V]) -> Wish:
+    """A wish whose item and whose way to go together are of one type; past this point only their part knows which."""
+    return Wish(part, key, cast("tuple[object, ...]", item), cast("Callable[..., tuple[object, ...]]", both))
+
+
+def _without_reasons(part: object) -> dict[object, object]:
+    return {key: item[:-1] for key, item in cast("dict[object, tuple[object, ...]]", part).items()}

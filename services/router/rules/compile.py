@@ -1,0 +1,175 @@
+"""A rule set's conditions as Python, made once for each kind of event.
+
+Every condition has two rails: t "certainly true" and m "not certainly false"; `Not` swaps them; m without t is unknown.
+Tests of the kind of event are worked out beforehand, so that most rules are not even looked at.
+Only names of facts and `repr`s of literals reach the generated code, never text of a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias, cast
+
+from services.router.rules.declarations import Choice, Fact
+from services.router.rules.explain import in_words
+from services.router.rules.language import (
+    All,
+    Any,
+    AtLeast,
+    AtMost,
+    Condition,
+    Has,
+    In,
+    Is,
+    Known,
+    Not,
+    Rule,
+    Test,
+    Values,
+    facts_in,
+    tests_of,
+)
+
+EVENT = "event"  # the fact that says which kind of event this is; always known
+TRUE, FALSE = All(()), Any(())
+
+Explainer: TypeAlias = Callable[[Values], list[tuple[str, str]]]  # a test in words, and its fact
+Matcher: TypeAlias = Callable[[Values], tuple[list[int], list[int]]]  # places of rules: certain, hanging on an unknown
+
+
+def compile_matcher(rules: Sequence[Rule], facts: Mapping[str, Fact], kind: str) -> Matcher:
+    """A function that tells which of the rules hold for events of this kind, and which hang on an unknown fact."""
+    source = matcher_source(rules, facts, kind)
+    made: dict[str, object] = {}
+    exec(compile(source, f"<rules for {kind}>", "exec"), {"__builtins__": {}}, made)  # noqa: S102 - see the module's words
+    return cast(Matcher, made["match"])
+
+
+def matcher_source(rules: Sequence[Rule], facts: Mapping[str, Fact], kind: str) -> str:
+    """The generated code, for people who want to read it."""
+    live = [(place, condition) for place, condition in _specialised(rules, kind) if condition != FALSE]
+    names = sorted({name for _, condition in live for name in facts_in(condition)})
+    variables = {name: f"f{number}" for number, name in enumerate(names)}
+    lines = ["def match(v):", " hit = []", " ask = []"]
+    lines += [f" {variable} = v[{name!r}]" for name, variable in variables.items()]
+    for place, condition in live:
+        certain = _rail(condition, variables, facts, certain=True)
+        possible = _rail(condition, variables, facts, certain=False)
+        lines.append(f" if {possible}:")
+        if certain == possible:
+            lines.append(f"  hit.append({place})")
+        else:
+            lines.append(f"  if {certain}: hit.append({place})")
+            lines.append(f"  else: ask.append({place})")
+    return "\n".join([*lines, " return hit, ask"])
+
+
+def compile_explainer(condition: Condition, facts: Mapping[str, Fact]) -> Explainer:
+    """A function that tells, where the condition holds or hangs on an unknown, which tests speak for it."""
+    names = facts_in(condition)
+    variables = {name: f"f{number}" for number, name in enumerate(names)}
+    lines = ["def why(v):", " out = []"]
+    lines += [f" {variable} = v[{name!r}]" for name, variable in variables.items()]
+    lines += _speaking_for(condition, variables, facts, " ", wanted=True)
+    said = [(in_words(test), test.fact) for test in tests_of(condition)]
+    lines.append(" return out" if len(set(said)) == len(said) else " return list(fromkeys(out))")
+    made: dict[str, object] = {}
+    known = {"__builtins__": {}, "list": list, "fromkeys": dict.fromkeys}
+    exec(compile("\n".join(lines), "<why>", "exec"), known, made)  # noqa: S102 - see the module's words
+    return cast(Explainer, made["why"])
+
+
+def _speaking_for(
+    condition: Condition, variables: Mapping[str, str], facts: Mapping[str, Fact], indent: str, *, wanted: bool
+) -> list[str]:
+    """Code that adds the tests which bring a condition to the wanted truth, or do not speak against it."""
+    match condition:
+        case Not(part):
+            return _speaking_for(part, variables, facts, indent, wanted=not wanted)
+        case All(parts) | Any(parts):
+            lines: list[str] = []
+            for part in parts:
+                if isinstance(condition, All) is wanted:  # every part is as wanted
+                    lines += _speaking_for(part, variables, facts, indent, wanted=wanted)
+                    continue
+                rail = _rail(part, variables, facts, certain=not wanted)
+                lines.append(f"{indent}if {rail if wanted else f'not {rail}'}:")
+                lines += _speaking_for(part, variables, facts, indent + " ", wanted=wanted) or [f"{indent} pass"]
+            return lines
+        case _:
+            said = in_words(condition) if wanted else f"not: {in_words(condition)}"
+            return [f"{indent}out.append({(said, condition.fact)!r})"]
+
+
+def specialise(condition: Condition, kind: str) -> Condition:
+    """The condition with its tests of the kind of event worked out."""
+    match condition:
+        case In("event", values):
+            return TRUE if kind in values else FALSE
+        case Known("event"):
+            return TRUE
+        case All(parts):
+            return _folded(All, parts, kind)
+        case Any(parts):
+            return _folded(Any, parts, kind)
+        case Not(part):
+            inner = specialise(part, kind)
+            return FALSE if inner == TRUE else TRUE if inner == FALSE else Not(inner)
+    return condition
+
+
+def _folded(node: type[All] | type[Any], parts: Sequence[Condition], kind: str) -> Condition:
+    """All without its true parts, or false; Any without its false parts, or true."""
+    idle, decisive = (TRUE, FALSE) if node is All else (FALSE, TRUE)
+    left = tuple(part for part in (specialise(part, kind) for part in parts) if part != idle)
+    if decisive in left:
+        return decisive
+    return left[0] if len(left) == 1 else node(left)
+
+
+def _specialised(rules: Sequence[Rule], kind: str) -> list[tuple[int, Condition]]:
+    return [(place, specialise(rule.when, kind)) for place, rule in enumerate(rules)]
+
+
+def _rail(condition: Condition, variables: Mapping[str, str], facts: Mapping[str, Fact], *, certain: bool) -> str:
+    match condition:
+        case All(parts) | Any(parts):
+            if not parts:
+                return str(isinstance(condition, All))
+            word = " and " if isinstance(condition, All) else " or "
+            return "(" + word.join(_rail(part, variables, facts, certain=certain) for part in parts) + ")"
+        case Not(part):
+            return f"not {_rail(part, variables, facts, certain=not certain)}"
+        case _:
+            return _test(condition, variables[condition.fact], facts[condition.fact], certain=certain)
+
+
+def _test(test: Test, value: str, fact: Fact, *, certain: bool) -> str:
+    known = f"{value} is not None and" if certain else f"{value} is None or"
+    match test:
+        case Is(_, wanted):
+            return f"{value} is {wanted}" if certain else f"{value} is not {not wanted}"
+        case In(_, values):
+            return _among(value, values, certain=certain)
+        case AtLeast(_, bound) | AtMost(_, bound) if isinstance(fact.type, Choice):
+            place = fact.type.values.index(str(bound))
+            values = fact.type.values[place:] if isinstance(test, AtLeast) else fact.type.values[: place + 1]
+            return _among(value, values, certain=certain)
+        case AtLeast(_, bound):
+            return f"({known} {value} >= {int(bound)!r})"
+        case AtMost(_, bound):
+            return f"({known} {value} <= {int(bound)!r})"
+        case Has(_, (only,), _):
+            return f"({known} {only!r} in {value})"
+        case Has(_, values, "all"):
+            return f"({known} {value}.issuperset({values!r}))"
+        case Has(_, values, _):
+            return f"({known} not {value}.isdisjoint({values!r}))"
+        case Known():
+            return f"{value} is not None"
+
+
+def _among(value: str, values: Sequence[str], *, certain: bool) -> str:
+    """`in` a literal set, which Python makes into a constant; the other rail lets the unknown in as well."""
+    members = [repr(member) for member in values] + ([] if certain else ["None"])
+    return f"{value} in {{{', '.join(members)}}}"

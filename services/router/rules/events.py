@@ -1,0 +1,119 @@
+"""What a decision is taken about: one event, and what is known of the case before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from schemas.human import HumanDecision
+from schemas.progress import ProgressReported
+from schemas.referral import ReferralSubmitted
+from schemas.risk import RiskReported
+from schemas.vocabulary import LegStatus
+
+Reported: TypeAlias = ReferralSubmitted | RiskReported | ProgressReported | HumanDecision
+
+Kept: TypeAlias = str | int | bool | list[str] | None  # what a case remembers of a fact, as plain JSON
+
+
+class EventKind(StrEnum):
+    """Every kind of event that rules can be written for. A test holds this list to the published vocabulary."""
+
+    REFERRAL = "referral"
+
+    RELAPSE = "relapse"
+    LOW_MOOD = "low_mood"
+    SUICIDAL_IDEATION = "suicidal_ideation"
+    NEW_INCIDENT = "new_incident"
+    THREAT = "threat"
+    BREACH_OF_ORDER = "breach_of_order"
+    DISENGAGED = "disengaged"
+    MISSED_SESSION = "missed_session"
+    MISSED_WELFARE_CHECK = "missed_welfare_check"
+    CONTEXTUAL = "contextual"
+    PROTECTIVE = "protective"
+
+    PROGRESS_ACKNOWLEDGED = "progress_acknowledged"
+    PROGRESS_ACCEPTED = "progress_accepted"
+    PROGRESS_DECLINED = "progress_declined"
+    PROGRESS_WAITLISTED = "progress_waitlisted"
+    PROGRESS_NO_CAPACITY = "progress_no_capacity"
+    PROGRESS_ADDITIONAL_ASSESSMENT = "progress_additional_assessment"
+    PROGRESS_FIRST_CONTACT = "progress_first_contact"
+    PROGRESS_STARTED = "progress_started"
+    PROGRESS_ATTENDED = "progress_attended"
+    PROGRESS_MISSED = "progress_missed"
+    PROGRESS_OFFER_AGREED = "progress_offer_agreed"
+    PROGRESS_OFFER_DECLINED = "progress_offer_declined"
+    PROGRESS_PAUSE_AGREED = "progress_pause_agreed"
+    PROGRESS_RESUMED = "progress_resumed"
+    PROGRESS_WELFARE_CHECK_DONE = "progress_welfare_check_done"
+    PROGRESS_COMPLETED = "progress_completed"
+    PROGRESS_CLOSED = "progress_closed"
+
+    DECISION_ANSWER_REVIEW = "decision_answer_review"
+    DECISION_CONFIRM_ROUTE = "decision_confirm_route"
+    DECISION_REFUSE_ROUTE = "decision_refuse_route"
+    DECISION_MERGE_PERSONS = "decision_merge_persons"
+    DECISION_KEEP_PERSONS_APART = "decision_keep_persons_apart"
+    DECISION_CORRECT_STATUS = "decision_correct_status"
+    DECISION_REOPEN_LEG = "decision_reopen_leg"
+
+
+def kind_of(payload: Reported) -> EventKind:
+    """The kind of event that a payload reports."""
+    if isinstance(payload, ReferralSubmitted):
+        return EventKind.REFERRAL
+    if isinstance(payload, RiskReported):
+        return EventKind(payload.kind)
+    if isinstance(payload, ProgressReported):
+        return EventKind(f"progress_{payload.kind}")
+    return EventKind(f"decision_{payload.kind}")
+
+
+def payload_of(kind: EventKind) -> type[Reported]:
+    """The payload that reports this kind of event."""
+    if kind is EventKind.REFERRAL:
+        return ReferralSubmitted
+    if kind.startswith("progress_"):
+        return ProgressReported
+    return HumanDecision if kind.startswith("decision_") else RiskReported
+
+
+@dataclass(frozen=True, slots=True)
+class CaseEvent:
+    """One event about one person."""
+
+    kind: EventKind
+    payload: Reported
+    occurred_at: datetime
+    received_at: datetime
+    destination: str | None = None  # whose leg it is about; None: about no leg
+
+
+@dataclass(frozen=True, slots=True)
+class LegView:
+    """Where a leg stands, and since when."""
+
+    status: LegStatus
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PastEvent:
+    """Something that happened to this person, already taken."""
+
+    kind: str  # an EventKind's value
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """What is known of a person before the event. Without legs and events: a person who is new to us."""
+
+    legs: Mapping[str, LegView] = field(default_factory=dict)  # by destination
+    events: Sequence[PastEvent] = ()  # this event is not among them
+    remembered: Mapping[str, Kept] = field(default_factory=dict)  # by fact, as `facts.remember` gave it

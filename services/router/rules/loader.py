@@ -1,0 +1,113 @@
+"""From a folder to a rule set. The one place of the rules that reads files; it takes all or says every mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from services.router.rules.digest import digest_of
+from services.router.rules.language import Position
+from services.router.rules.loading.calendars import read_calendar
+from services.router.rules.loading.conditions import WORDS, Conditions
+from services.router.rules.loading.desk import Desk
+from services.router.rules.loading.destinations import read_destinations
+from services.router.rules.loading.facts import Declarations
+from services.router.rules.loading.rules import FLOORS_FILE, Rules
+from services.router.rules.loading.tree import Listing, Mapping, Node, Scalar, read_tree
+from services.router.rules.mistakes import Mistake, RuleSetRefused, did_you_mean
+from services.router.rules.ruleset import RuleSet
+
+LARGEST_FILE: Final = 1_000_000  # bytes; a rule set of 2,000 rules is far below
+_OWN_FILES = ("calendar.yaml", "destinations.yaml", "facts.yaml", FLOORS_FILE, "terms.yaml")
+_NEEDED = tuple(name for name in _OWN_FILES if name != "terms.yaml")
+_OTHERS_FILES = ("pathway.yaml", "invariants.yaml", "axioms.yaml")  # read by casework and by the proofs
+
+
+def load_rule_set(folder: Path) -> RuleSet:
+    """The rule set in a folder. Raises `RuleSetRefused` with every mistake of every file."""
+    desk = Desk()
+    trees = _read(folder, desk)
+    destinations = read_destinations(desk, trees.get("destinations.yaml"))
+    calendar, dues = read_calendar(desk, trees.get("calendar.yaml"))
+    facts = Declarations(desk, destinations).facts(trees.get("facts.yaml"))
+    conditions = Conditions(desk, facts, _terms(desk, trees.get("terms.yaml"), set(facts)))
+    conditions.read_all_terms()
+    reading = Rules(desk, conditions, destinations, dues)
+    floors = trees.get(FLOORS_FILE)
+    found = reading.rules(floors, tier="floor")
+    for name in sorted(name for name in trees if name.startswith("rules/")):
+        found += reading.rules(trees[name], tier="ordinary")
+    otherwise = reading.otherwise(floors.get("otherwise") if isinstance(floors, Mapping) else None)
+    if desk.mistakes or otherwise is None:
+        raise RuleSetRefused(desk.mistakes)
+    rules = tuple(sorted(found, key=lambda rule: rule.id))
+    meaning = {
+        "facts": facts,
+        "destinations": destinations,
+        "calendar": calendar,
+        "rules": {rule.id: rule for rule in rules},
+        "otherwise": otherwise,
+        "pathway": _plain(trees.get("pathway.yaml")),
+    }
+    return RuleSet(digest_of(meaning), facts, destinations, calendar, rules, otherwise)
+
+
+def _terms(desk: Desk, node: Node | None, taken: set[str]) -> dict[str, Node]:
+    top = desk.mapping(node, "terms.yaml", ("terms",), needs=("terms",))
+    terms: dict[str, Node] = {}
+    for key, value in desk.entries(top.get("terms") if top else None, "terms"):
+        desk.identifier(key, "a term")
+        if key.text in taken or key.text in WORDS:
+            desk.note(key.at, f"{key.text!r} is taken: it is a fact or a word of the language")
+        terms[key.text] = value
+    return terms
+
+
+def _read(folder: Path, desk: Desk) -> dict[str, Node]:
+    """The trees of all files of a rule set, by path inside the folder."""
+    trees: dict[str, Node] = {}
+    if not folder.is_dir():
+        raise RuleSetRefused([Mistake(Position(folder.name, 1, 1), "there is no such folder")])
+    for path in sorted(folder.glob("*.y*ml")):
+        if path.name not in (*_OWN_FILES, *_OTHERS_FILES):
+            near = did_you_mean(path.name, (*_OWN_FILES, *_OTHERS_FILES))
+            desk.note(Position(path.name, 1, 1), f"no such file in a rule set{near or '; rules stand in rules/'}")
+    for name in _NEEDED:
+        if not (folder / name).is_file():
+            desk.note(Position(name, 1, 1), "this file is missing")
+    wanted = [folder / name for name in (*_OWN_FILES, "pathway.yaml")]
+    wanted += sorted((folder / "rules").glob("*"))
+    for path in wanted:
+        if path.is_file() and (node := read_file(path, path.relative_to(folder).as_posix(), desk)) is not None:
+            trees[path.relative_to(folder).as_posix()] = node
+    return trees
+
+
+def read_file(path: Path, name: str, desk: Desk) -> Node | None:
+    """The tree of one file; None, with its mistakes noted, where it cannot be read."""
+    if path.suffix != ".yaml":
+        desk.note(Position(name, 1, 1), "a file of rules ends in .yaml")
+        return None
+    content = path.read_bytes()
+    if len(content) > LARGEST_FILE:
+        desk.note(Position(name, 1, 1), f"larger than {LARGEST_FILE} bytes")
+        return None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        desk.note(Position(name, line, 1), "not UTF-8 text")
+        return None
+    return read_tree(text, name, desk.mistakes)
+
+
+def _plain(node: Node | None) -> object:
+    """A file that others read, as far as the digest goes: its words without its layout."""
+    match node:
+        case Scalar(text, plain):
+            return [text, plain]
+        case Listing(items):
+            return [_plain(item) for item in items]
+        case Mapping(entries):
+            return {key.text: _plain(value) for key, value in entries}
+    return None

@@ -1,0 +1,108 @@
+"""`destinations.yaml` into destinations: who they are, what they may read, and how soon they must answer."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+from schemas.base import SLUG_PATTERN, SOURCE_ID_PATTERN
+from schemas.progress import ProgressReported
+from schemas.referral import ReferralSubmitted
+from schemas.risk import RiskReported
+from services.router.rules.due import Due
+from services.router.rules.fields import NoSuchField, shape_of
+from services.router.rules.loading.desk import Desk
+from services.router.rules.loading.tree import Mapping, Node, Scalar
+from services.router.rules.mistakes import did_you_mean
+from services.router.rules.ruleset import Destination
+
+SHAREABLE: Final = (ReferralSubmitted, RiskReported, ProgressReported)
+# What never goes to a service that works with the person who harms. The answers to a risk instrument are the victim's
+# own account, so they are hers as much as her name is.
+NEVER_TO_THE_PERSONS_SIDE: Final = ("victim", "children", "safe_contact", "risk.answers")
+
+_NEEDED = ("label", "kind", "side", "voluntary", "consent_needed", "source", "acknowledge_within", "share", "channel")
+_KEYS = (*_NEEDED, "min_age", "areas")
+_SIDES: tuple[Literal["person", "other_party", "panel"], ...] = ("person", "other_party", "panel")
+
+
+def read_destinations(desk: Desk, node: Node | None) -> dict[str, Destination]:
+    """The destinations by id."""
+    found: dict[str, Destination] = {}
+    top = desk.mapping(node, "destinations.yaml", ("destinations",), needs=("destinations",))
+    for key, value in desk.entries(top.get("destinations") if top else None, "destinations"):
+        if not re.fullmatch(SLUG_PATTERN, key.text):
+            desk.note(key.at, f"{key.text!r} is no name for a destination: small letters, digits and _")
+        said = desk.mapping(value, key.text, _KEYS, needs=_NEEDED)
+        if said is not None:
+            found[key.text] = _destination(desk, key.text, said)
+    return found
+
+
+def _destination(desk: Desk, name: str, said: Mapping) -> Destination:
+    side = desk.word(said.get("side"), "side", _SIDES) or "person"
+    areas = said.get("areas")
+    return Destination(
+        id=name,
+        label=desk.text(said.get("label"), "label") or "",
+        kind=desk.text(said.get("kind"), "kind") or "",
+        side=side,
+        voluntary=desk.yes_no(said.get("voluntary"), "voluntary") or False,
+        consent_needed=desk.yes_no(said.get("consent_needed"), "consent_needed") or False,
+        min_age=desk.number(said.get("min_age"), "min_age", 0, 130),
+        areas=None if areas is None else _texts(desk, areas, "areas"),
+        source=_source(desk, said.get("source")),
+        acknowledge_within=desk.due(said.get("acknowledge_within"), "acknowledge_within") or Due(hours=24),
+        share=_share(desk, said.get("share"), side),
+        channel=desk.word(said.get("channel"), "channel", _CHANNELS) or "queue",
+    )
+
+
+_CHANNELS: tuple[Literal["queue"], ...] = ("queue",)
+
+
+def _texts(desk: Desk, node: Node, what: str) -> tuple[str, ...]:
+    said = (desk.text(item, what) for item in desk.items(node, what))
+    return tuple(sorted({text for text in said if text is not None}))
+
+
+def _source(desk: Desk, node: Node | None) -> str:
+    said = desk.text(node, "source")
+    if node is not None and said is not None and not re.fullmatch(SOURCE_ID_PATTERN, said):
+        desk.note(node.at, f"{said!r} is no id of a source: small letters, digits and inner hyphens")
+    return said or ""
+
+
+def _share(desk: Desk, node: Node | None, side: str) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for item in desk.items(node, "share"):
+        if not isinstance(item, Scalar):
+            desk.note(item.at, "share is a list of fields such as person.name")
+        elif item.text in found:
+            desk.note(item.at, f"{item.text!r} stands here twice")
+        else:
+            found[item.text] = None
+            _check_path(desk, item, side)
+    return tuple(sorted(found))
+
+
+def _check_path(desk: Desk, item: Scalar, side: str) -> None:
+    hers = next((path for path in NEVER_TO_THE_PERSONS_SIDE if _overlap(item.text, path)), None)
+    if side == "person" and hers is not None:
+        about = "" if item.text == hers else f" (it covers or lies in {hers!r})"
+        desk.note(item.at, f"{item.text!r} may not go to a destination on the person's side{about}")
+        return
+    near = ""
+    for payload in SHAREABLE:
+        try:
+            shape_of(payload, item.text, through="fields")
+        except NoSuchField as missing:
+            near = near or did_you_mean(missing.step, missing.names)
+        else:
+            return
+    desk.note(item.at, f"no event has a field {item.text!r}{near}")
+
+
+def _overlap(path: str, hers: str) -> bool:
+    """Is one the other, below it or above it? A safe contact is hers wherever it stands."""
+    return f"{path}.".startswith(f"{hers}.") or f"{hers}.".startswith(f"{path}.") or "safe_contact" in path.split(".")

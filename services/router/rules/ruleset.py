@@ -1,0 +1,71 @@
+"""A rule set as it is used: checked, complete, its conditions made into Python, known by a digest of its meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+from typing import Literal
+
+from services.router.rules.calendar import Calendar
+from services.router.rules.combine import Wishes, wishes_of
+from services.router.rules.compile import Explainer, Matcher, compile_explainer, compile_matcher
+from services.router.rules.declarations import Fact
+from services.router.rules.due import Due
+from services.router.rules.events import EventKind
+from services.router.rules.extract import Plan, plan_for
+from services.router.rules.language import Otherwise, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A service that a person can be routed to, or that is told for the other party's or the panel's sake."""
+
+    id: str
+    label: str
+    kind: str
+    side: Literal["person", "other_party", "panel"]
+    voluntary: bool  # consent to share can stop a route there
+    consent_needed: bool  # nothing is sent before consent is given
+    min_age: int | None
+    areas: tuple[str, ...] | None  # None: everywhere
+    source: str  # the source that may report progress on its legs
+    acknowledge_within: Due
+    share: tuple[str, ...]  # the fields that may leave, as dotted paths; a path covers what is below it
+    channel: Literal["queue"]
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """One version of the rules. Everything that `decide` needs is made when it is."""
+
+    digest: str  # "sha256:..." of what it means; layout, comments and the order of files are no part of that
+    facts: Mapping[str, Fact]
+    destinations: Mapping[str, Destination]
+    calendar: Calendar
+    rules: tuple[Rule, ...]  # by id
+    otherwise: Otherwise
+    matchers: Mapping[str, Matcher] = field(init=False, repr=False, compare=False)
+    explainers: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)
+    wishes: tuple[Wishes, ...] = field(init=False, repr=False, compare=False)  # in the order of the rules
+    plans: Mapping[EventKind, Plan] = field(init=False, repr=False, compare=False)
+    some_are_dated: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make what is made once: a matcher for each kind of event, and the explanations that never vary."""
+        matchers = {kind.value: compile_matcher(self.rules, self.facts, kind.value) for kind in EventKind}
+        explainers = {rule.id: compile_explainer(rule.when, self.facts) for rule in self.rules}
+        object.__setattr__(self, "matchers", MappingProxyType(matchers))
+        object.__setattr__(self, "explainers", MappingProxyType(explainers))
+        object.__setattr__(self, "wishes", tuple(wishes_of(rule) for rule in self.rules))
+        object.__setattr__(self, "plans", MappingProxyType({kind: plan_for(self.facts, kind) for kind in EventKind}))
+        object.__setattr__(self, "some_are_dated", any(_dated(rule) for rule in self.rules))
+
+    def in_force(self, day: date) -> tuple[Rule, ...]:
+        """The rules that apply on a day."""
+        return tuple(rule for rule in self.rules if rule.in_force(day))
+
+
+def _dated(rule: Rule) -> bool:
+    return rule.from_day is not None or rule.until_day is not None

@@ -1,0 +1,167 @@
+"""The router's tables, and the questions that it asks of them. History tables are only ever added to."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Date,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+)
+
+from services.ground.database import metadata
+from services.ground.tables import Moment
+
+cases = Table(  # one row a person
+    "cases",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("opened_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("referral_event", Text),  # the newest referral
+    Column("remembered", JSON, nullable=False),  # facts that hold until somebody says otherwise
+)
+
+case_events = Table(  # everything that happened to a person, as accepted
+    "case_events",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("person_id", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),  # an EventKind
+    Column("occurred_at", Moment, nullable=False),
+    Column("taken_at", Moment, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("origin_id", Text, nullable=False),  # the source's own id
+    Column("content", LargeBinary, nullable=False),  # the event's data, JSON
+)
+Index("case_events_of_person", case_events.c.person_id, case_events.c.occurred_at)
+
+decisions = Table(  # what the rules said of an event, with the facts as they were then
+    "decisions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("person_id", Text, nullable=False),
+    Column("decided_at", Moment, nullable=False),
+    Column("rule_set", Text, nullable=False),  # digest
+    Column("facts", JSON, nullable=False),
+    Column("said", JSON, nullable=False),  # actions, matched rules with their tests, unknowns
+)
+Index("decisions_of_event", decisions.c.event_id)
+
+legs = Table(
+    "legs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("due_at", Moment),
+    Column("opened_at", Moment, nullable=False),
+    Column("closed_at", Moment),
+    Column("commands", Integer, nullable=False),  # sent to the destination so far
+    Column("held_from", Text),
+)
+Index("legs_of_person", legs.c.person_id)
+Index("legs_one_open", legs.c.person_id, legs.c.destination, unique=True,
+      sqlite_where=legs.c.closed_at.is_(None), postgresql_where=legs.c.closed_at.is_(None))  # fmt: skip
+
+leg_history = Table(  # append-only
+    "leg_history",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("leg_id", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("from_status", Text),
+    Column("to_status", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("by_source", Text, nullable=False),  # whose event caused it
+    Column("event_id", Text, nullable=False),
+    Column("decision_id", Text),
+)
+Index("leg_history_of_leg", leg_history.c.leg_id, leg_history.c.id)
+
+reviews = Table(  # questions to humans
+    "reviews",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("question", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("decision_id", Text),
+    Column("leg_id", Text),
+    Column("destination", Text),
+    Column("fact", Text),
+    Column("perhaps", JSON(none_as_null=True)),  # other persons, for a question of identity
+    Column("answered_at", Moment),
+    Column("answered_by", Text),
+    Column("answer", Text),
+)
+Index("reviews_of_person", reviews.c.person_id)
+Index("reviews_open", reviews.c.due_at,
+      sqlite_where=reviews.c.answered_at.is_(None), postgresql_where=reviews.c.answered_at.is_(None))  # fmt: skip
+
+offers = Table(  # pauses that were offered
+    "offers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("leg_id", Text, nullable=False),
+    Column("offered_at", Moment, nullable=False),
+    Column("for_days", Integer, nullable=False),
+    Column("welfare_check_days", Integer, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("answer", Text),  # agreed, declined; none yet
+    Column("answered_at", Moment),
+)
+Index("offers_of_leg", offers.c.leg_id)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("leg_id", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("from_date", Date, nullable=False),
+    Column("until_date", Date, nullable=False),
+    Column("held_from", Text, nullable=False),
+    Column("agreed_at", Moment, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("ended_at", Moment),
+)
+Index("pauses_of_leg", pauses.c.leg_id)
+
+timers = Table(  # promises to look again; nothing fires them yet
+    "timers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("person_id", Text, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("set_at", Moment, nullable=False),
+    Column("leg_id", Text),
+    Column("review_id", Text),
+    Column("fired_at", Moment),
+)
+Index("timers_due", timers.c.due_at,
+      sqlite_where=timers.c.fired_at.is_(None), postgresql_where=timers.c.fired_at.is_(None))  # fmt: skip
+Index("timers_of_person", timers.c.person_id)
+
+rule_sets = Table(  # every version that ever decided
+    "rule_sets",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("first_used_at", Moment, nullable=False),
+)
