@@ -25,7 +25,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]')
 
 
-class Unreadable(Exception):  # noqa: N818 - an outcome for its sender, not a failure of ours
+class Unreadable(Exception):
     """A message that cannot be understood; every problem with its place, none with its content."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -64,7 +64,7 @@ def _text(raw: bytes) -> str:
     raise Unreadable([_whole(wrong)])
 
 
-class _Suspect(Exception):  # noqa: N818
+class _Suspect(Exception):
     """Raised by the quick decoder at the first thing that strict JSON has not; also the value that stands for it."""
 
 

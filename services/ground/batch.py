@@ -82,17 +82,24 @@ def _take_one(handler: Handler[Body], message: Incoming[Body] | Bad, work: Work)
     if isinstance(message, Bad):
         handler.refuse(message.delivery, message.why, work, key=None)
         return
-    first, *followers = _in_order(handler, _first_time([message], work), work) or [None]
-    if first is not None:
-        handler.take([first], work)
-    for follower in followers:  # kept earlier, now next: its own failure must not undo its predecessor
-        if follower is None:
-            continue
+    ready = _in_order(handler, _first_time([message], work), work)
+    if ready:
+        handler.take(ready[:1], work)
+        _take_followers(handler, ready[1:], work)
+
+
+def _take_followers(handler: Handler[Body], followers: Sequence[Incoming[Body]], work: Work) -> None:
+    """Take what was kept until its predecessor came: a failure of its own must not undo the predecessor."""
+    for follower in followers:
         try:
             with work.savepoint():
                 handler.take([follower], work)
         except Unacceptable as why:
             handler.refuse(follower.delivery, why, work, key=follower.key)
+        except DBAPIError:
+            raise
+        except Exception:  # noqa: BLE001 - it is in nobody's hands any more, so its attempts cannot be counted
+            handler.refuse(follower.delivery, Unacceptable("failed_after_waiting"), work, key=follower.key)
 
 
 def _count_or_set_aside(
@@ -110,9 +117,8 @@ def _set_aside(handler: Handler[Body], message: Incoming[Body] | Bad, why: Unacc
     else:
         handler.refuse(message.delivery, why, work, key=message.key)
         # Its place counts as taken, so that what follows goes on.
-        followers = [m for m in _in_order(handler, [message], work) if m.delivery is not message.delivery]
-        for follower in followers:
-            handler.take([follower], work)
+        ready = _in_order(handler, [message], work)
+        _take_followers(handler, [m for m in ready if m.delivery is not message.delivery], work)
     forget_failures(message.delivery, work)
 
 
@@ -127,9 +133,11 @@ def _first_time(messages: list[Incoming[Body]], work: Work) -> list[Incoming[Bod
     new = work.first_time(keys) if keys else set()
     first: list[Incoming[Body]] = []
     for message in messages:
-        if message.key is None or message.key in new:
+        if message.key is None:
             first.append(message)
-            new.discard(message.key)  # type: ignore[arg-type]
+        elif message.key in new:
+            new.discard(message.key)
+            first.append(message)
     return first
 
 

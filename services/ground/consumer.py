@@ -25,6 +25,7 @@ from services.ground.handler import Handler, Incoming
 from services.ground.log import logger
 from services.ground.microbatch import Delivery, Microbatch
 from services.ground.publisher import Confirmed, Outgoing, Publisher
+from services.ground.relay import Relay
 from services.ground.settings import Settings
 from services.ground.streams import feeds_of
 from services.ground.work import Work
@@ -60,6 +61,8 @@ class Consumer(Generic[Body]):
         self._holder = leases.Holder(handler.service, settings.instance, len(self._feeds), hold)
         self._subscription = Microbatch(connection, window=settings.window)
         self._publisher = Publisher(connection, timeout_seconds=settings.publish_seconds)
+        self._relay = Relay(handler.service, clock=clock, database=database, publisher=self._publisher)
+        self._connection = connection
         self._epochs: dict[int, int] = {}  # the partitions that we hold
         self._changing = asyncio.Lock()  # of the partitions
         self._confirmed: list[Confirmed] = []  # published, to be marked in the next transaction
@@ -82,10 +85,12 @@ class Consumer(Generic[Body]):
         """Take partitions, send what they owe, and begin."""
         await self._publisher.start()
         await self._look_after_partitions()
+        await self.reconcile()
         self._chores = [
             asyncio.create_task(self._repeat(self._settings.lease_seconds / 3, self._look_after_partitions)),
             asyncio.create_task(self._repeat(self._settings.sweep_seconds, self.sweep)),
             asyncio.create_task(self._repeat(IDLE_FLUSH_SECONDS, self._flush)),
+            asyncio.create_task(self._repeat(self._settings.reconcile_seconds, self.reconcile)),
         ]
         self._loop = asyncio.create_task(self._run())
 
@@ -213,7 +218,7 @@ class Consumer(Generic[Body]):
             new = {p: epoch for p, epoch in kept.items() if p not in self._epochs}
             if new:
                 # First what a former owner committed and did not send: it comes before anything new.
-                await self._send_unsent(list(new), older_than_seconds=0)
+                await self._relay.send_unsent(list(new), older_than_seconds=0)
                 for partition, epoch in new.items():
                     self._epochs[partition] = epoch
                     await self._subscription.open(self._feeds[partition])
@@ -221,21 +226,13 @@ class Consumer(Generic[Body]):
 
     async def sweep(self) -> None:
         """Send what our partitions owe and no batch of ours is about to send."""
-        await self._send_unsent(self.partitions, older_than_seconds=self._settings.sweep_seconds)
+        await self._relay.send_unsent(self.partitions, older_than_seconds=self._settings.sweep_seconds)
 
-    async def _send_unsent(self, partitions: Sequence[int], *, older_than_seconds: float) -> None:
-        before = self._clock.now() - timedelta(seconds=older_than_seconds)
-        service, after = self._handler.service, ""
-        while partitions:
-            page = await self._database.read(
-                lambda c, a=after: outbox.unsent(c, service, partitions, before=before, after=a)  # type: ignore[misc]
-            )
-            if not page:
-                return
-            confirmed = await self._publisher.publish(page)
-            await self._database.write(lambda c, m=confirmed: outbox.mark_sent(c, m, self._clock.now()))  # type: ignore[misc]
-            self.log.info("outbox_resent", messages=len(confirmed))
-            after = page[-1].id
+    async def reconcile(self) -> None:
+        """Look for what was lost on the way to a reader. One process a service does: the owner of its partition 0."""
+        if 0 in self._epochs:
+            js = self._connection.jetstream()
+            await self._relay.reconcile(js, after_seconds=self._settings.reconcile_seconds)
 
     async def _flush(self) -> None:
         """Mark what was published while no transaction came along to do it."""

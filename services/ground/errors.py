@@ -39,7 +39,7 @@ class NotMigrated(OnwardError):
         super().__init__(f"{what}; run `onward migrate`")
 
 
-class Unacceptable(Exception):  # noqa: N818 - it is an outcome, not a failure of ours
+class Unacceptable(Exception):
     """A message that can never be taken as it is: to quarantine, with what was wrong and where."""
 
     def __init__(self, reason: str, problems: Sequence[Problem] = ()) -> None:
@@ -48,5 +48,5 @@ class Unacceptable(Exception):  # noqa: N818 - it is an outcome, not a failure o
         self.problems = tuple(problems)
 
 
-class LeaseLost(Exception):  # noqa: N818
+class LeaseLost(Exception):
     """Another process owns the partition now: what was begun is rolled back and left to it."""

@@ -89,7 +89,7 @@ class Microbatch:
                 await asyncio.wait_for(self._arrived.wait(), WAIT_SECONDS)
             except TimeoutError:
                 await self._ask_again()
-        batch = []
+        batch: list[Delivery] = []
         while self._ready and len(batch) < most:
             pull, delivery = self._ready.popleft()
             pull.buffered -= 1

@@ -36,7 +36,7 @@ class Service:
             name=f"onward-{self.name}",
             connect_timeout=2,
             max_reconnect_attempts=-1,
-            reconnect_time_wait=0.2,  # type: ignore[arg-type] - the client sleeps for it; the hint says int
+            reconnect_time_wait=0.2,  # type: ignore[arg-type]  # the client sleeps for it; the hint says int
             pending_size=PENDING_BYTES,
             error_cb=self._on_error,
             reconnected_cb=self._on_reconnected,
@@ -79,7 +79,7 @@ class Service:
             await self.consumer.stop()
         self._log.info("service_stopped")
 
-    async def _answer_ready(self, message: NatsMessage) -> bytes:
+    async def _answer_ready(self, _: NatsMessage) -> bytes:
         """Whether this process can do its work now: the store takes a write and the broker knows our consumers.
 
         The reply is JSON: {"instance", "ready", "partitions", "taken", "why"?}.

@@ -61,6 +61,6 @@ def select_in(
     found: list[Mapping[str, object]] = []
     for start in range(0, len(keys), IN_LIST_MOST):
         part = keys[start : start + IN_LIST_MOST]
-        within = columns[0].in_([k[0] for k in part]) if len(columns) == 1 else tuple_(*columns).in_(part)  # type: ignore[attr-defined,arg-type]
+        within = columns[0].in_([k[0] for k in part]) if len(columns) == 1 else tuple_(*columns).in_(part)  # type: ignore[attr-defined]
         found += [dict(row) for row in connection.execute(query.where(within)).mappings()]
     return found

@@ -16,7 +16,7 @@ class Moment(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Refuse naive datetimes: they are how a referral ends up an hour late."""
         if value is None:
             return None
@@ -24,7 +24,7 @@ class Moment(TypeDecorator[datetime]):
             raise ValueError("a naive datetime must never reach the store")
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Give it back aware."""
         return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 

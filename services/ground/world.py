@@ -70,7 +70,7 @@ async def connect(world: World, *, name: str) -> Client:
                 error_cb=on_error,
                 connect_timeout=2,
                 max_reconnect_attempts=-1,
-                reconnect_time_wait=0.2,  # type: ignore[arg-type] - the client sleeps for it; the hint says int
+                reconnect_time_wait=0.2,  # the client sleeps for it; the hint says int
                 pending_size=PENDING_BYTES,
             ),
             seconds,

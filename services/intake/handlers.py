@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.audit import Actor, AuditEntry, RecordRef
+from schemas.base import PersonId
 from schemas.envelope import Channel, EventType
 from schemas.reading import Unreadable, digest_of
 from schemas.receipt import Problem, Receipt
@@ -87,8 +88,10 @@ class IntakeHandler:
             elif same.digest == message.body.digest:
                 self._repeat(message, same, kept, work)
             else:
-                why = Unacceptable("conflict", [Problem(place="/id", message="stands for another message already")])
-                self.refuse(message.delivery, why, work, key=_key(message))
+                conflict = Unacceptable(
+                    "conflict", [Problem(place="/id", message="stands for another message already")]
+                )
+                self.refuse(message.delivery, conflict, work, key=_key(message))
         store.keep_raw(work.connection, kept.raw)
         store.keep_accepted(work.connection, kept.accepted)
         store.keep_persons(work.connection, list(kept.persons.values()))
@@ -181,7 +184,7 @@ class IntakeHandler:
                     operation=operation,
                     at=work.now,
                     actor=Actor(id=source, organisation=source, role="source"),
-                    person_id=person,
+                    person_id=PersonId(person),
                     records=(RecordRef(kind="event", id=event_id),),
                     fields=tuple(sorted(data.model_fields_set)),
                     purpose="referral",

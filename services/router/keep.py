@@ -88,9 +88,9 @@ class Keeping:
                 self._rows[store.timers].append(self._timer(step, case))
             case OfferAnswered() | PauseEnded() | ReviewAnswered():
                 self._endings.append(step)
-        leg = getattr(step, "leg", None)
-        if isinstance(leg, Leg):
-            self._changed[case.person_id].add(leg.id)
+        changed = getattr(step, "leg", None)
+        if isinstance(changed, Leg):
+            self._changed[case.person_id].add(changed.id)
 
     def question_of_identity(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str]) -> None:
         """A question whether this is somebody that we know."""

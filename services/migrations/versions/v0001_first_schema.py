@@ -345,7 +345,7 @@ def upgrade() -> None:
         sa.Column("leg_id", sa.Text(), nullable=True),
         sa.Column("destination", sa.Text(), nullable=True),
         sa.Column("fact", sa.Text(), nullable=True),
-        sa.Column("perhaps", sa.JSON(), nullable=True),
+        sa.Column("perhaps", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_by", sa.Text(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),

@@ -169,6 +169,7 @@ class Fact:
                 return str(stated)
             case SetOf(values) if isinstance(stated, str) and stated in values:
                 return frozenset({str(stated)})
-            case SetOf(values) if isinstance(stated, (list, tuple, set, frozenset)) and set(stated) <= set(values):
-                return frozenset(str(value) for value in stated)
+            case SetOf(values) if isinstance(stated, (list, tuple, set, frozenset)):
+                if all(isinstance(value, str) and value in values for value in stated):
+                    return frozenset(str(value) for value in stated)
         raise ImpossibleValue(self.name, str(self.type))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import nhs_number as oracle
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from schemas.identifiers import CHECK_LETTERS, crn, cro_number, nhs_number, noms_number, pnc_id
@@ -113,6 +113,8 @@ def test_changing_any_one_digit_of_an_nhs_number_makes_it_refused(number: str, p
 
 @given(st.text("0123456789", min_size=10, max_size=10).filter(lambda digits: len(set(digits)) > 1))
 def test_an_nhs_number_is_valid_exactly_when_the_public_checker_says_so(digits: str) -> None:
+    # Within Scotland's range the checker also wants a date of birth in the number, which is not ours to judge.
+    assume(not oracle.REGION_SCOTLAND.contains_number(digits))  # type: ignore[attr-defined, no-untyped-call]
     try:
         accepted = nhs_number(digits) == digits
     except ValueError:

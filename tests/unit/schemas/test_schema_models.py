@@ -141,6 +141,11 @@ def test_a_payload_cannot_be_changed_after_it_was_read() -> None:
         name.family = "Other"  # type: ignore[misc]
 
 
+def test_a_model_used_without_a_reader_refuses_unknown_fields_too() -> None:
+    assert fits(PersonName, {"family": "Example"})
+    assert not fits(PersonName, {"family": "Example", "familly": "Example"})
+
+
 def test_a_refused_value_is_not_in_the_error_of_the_model_either() -> None:
     with pytest.raises(ValidationError) as refused:
         PersonName(family="Qan\u202eary")

@@ -121,7 +121,7 @@ def test_a_field_given_twice_is_refused_at_any_depth_and_only_then(pairs: list[t
 @pytest.mark.parametrize(
     "raw",
     [
-        b'{"a":1,"a":2,"b":' + b"[" * 40 + b'"' + b'\\"' * 120_000,  # an unended string after a repeat
+        b'[{"a":1,"a":2},' + b"[" * 40 + b'"' + b'\\"' * 120_000,  # an unended string after a repeat
         b"[" * 40 + b'"' + b'\\"' * 120_000,
         b'"' + b"\\" * 250_001,
         b"[" + b"[]," * 80_000 + b"NaN]",

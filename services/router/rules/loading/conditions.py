@@ -17,14 +17,14 @@ from services.router.rules.language import (
     Is,
     Known,
     Not,
-    tests_of,
 )
 from services.router.rules.loading.desk import Desk
 from services.router.rules.loading.tree import Listing, Mapping, Node, Scalar
 from services.router.rules.mistakes import did_you_mean
 
 WORDS = ("all", "any", "not", "term")  # beside the names of facts
-MOST_TESTS = 500  # of one condition, terms written out
+MOST_PARTS = 500  # of one condition, terms written out; far above what a person can read
+DEEPEST = 40  # levels of one condition, terms written out; Python itself refuses code that nests much deeper
 NOTHING = All(())  # stands where a mistake was; a set with mistakes is never used
 
 _ORDER = ("at_least", "at_most", "above", "below", "between")
@@ -55,8 +55,8 @@ class Conditions:
             return NOTHING
         parts = [self._entry(key, value) for key, value in node.entries]
         condition = parts[0] if len(parts) == 1 else All(tuple(parts))
-        if sum(1 for _ in tests_of(condition)) > MOST_TESTS:
-            self.desk.note(node.at, f"{what} comes to more than {MOST_TESTS} tests once its terms are written out")
+        if _is_too_large(condition):
+            self.desk.note(node.at, f"{what} comes to more than {MOST_PARTS} tests once its terms are written out")
             return NOTHING
         return condition
 
@@ -195,6 +195,23 @@ class Conditions:
         if isinstance(fact.type, WholeNumber):
             reach = f"{fact.type.low}..{fact.type.high}"
             self.desk.note(node.at, f"{number} is outside {fact.name}'s range {reach}: the test could never change")
+
+
+def _is_too_large(condition: Condition) -> bool:
+    """Terms that use terms can double at every step, so this stops counting as soon as it knows."""
+    waiting = [(condition, 1)]
+    seen = 0
+    while waiting:
+        node, depth = waiting.pop()
+        seen += 1
+        if seen > MOST_PARTS or depth > DEEPEST:
+            return True
+        match node:
+            case All(parts) | Any(parts):
+                waiting += [(part, depth + 1) for part in parts]
+            case Not(part):
+                waiting.append((part, depth + 1))
+    return False
 
 
 def _place(fact: Fact, bound: int | str) -> int:

@@ -71,7 +71,9 @@ class ExampleReader:
             return None
         name = self.desk.text(said.get("name"), "name") or ""
         at = self._moment(said.get("at")) or WHEN_NOTHING_IS_SAID
-        facts = self._stated(said, at) if given[0] == "facts" else self._of_event(given[0], said, at)
+        facts = (
+            self._stated(said, at) if given[0] == "facts" else self._of_event(given[0], said.get(given[0]), said, at)
+        )
         expected = self._expected(said.get("expect"))
         return None if facts is None else Example(name, said.at, facts, expected)
 
@@ -95,9 +97,9 @@ class ExampleReader:
             return None
         return facts_stated(self.rules, kind, values, local_day(at))
 
-    def _of_event(self, channel: str, said: Mapping, at: datetime) -> Facts | None:
-        node = said.get(channel)
-        assert node is not None
+    def _of_event(self, channel: str, node: Node | None, said: Mapping, at: datetime) -> Facts | None:
+        if node is None:
+            return None
         try:
             payload = PAYLOADS[channel].model_validate_json(json.dumps(plain(node)))
         except ValidationError as error:

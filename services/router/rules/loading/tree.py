@@ -110,7 +110,7 @@ class _Builder:
         self._refuse_extras(event, depth)
         at = self._at(event)
         if isinstance(event, yaml.ScalarEvent):
-            return Scalar(event.value, event.implicit[0], at)
+            return Scalar(event.value, not event.style, at)
         if isinstance(event, yaml.SequenceStartEvent):
             items = []
             while not isinstance(event := next(self._events), yaml.SequenceEndEvent):

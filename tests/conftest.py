@@ -1,0 +1,58 @@
+"""Fixtures that every kind of test uses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from services.ground.log import configure_logging
+from services.ground.settings import Settings
+from tests.support.postgres import drop_database, new_database, postgres_server
+
+# A test's own environment must not decide what it tests.
+for _name in [name for name in os.environ if name.startswith("ONWARD_") and not name.startswith("ONWARD_TEST_")]:
+    if _name != "ONWARD_SOAK":
+        del os.environ[_name]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long campaigns run with `make soak` only."""
+    if not os.environ.get("ONWARD_SOAK"):
+        skip = pytest.mark.skip(reason="a long campaign: make soak")
+        for item in items:
+            if item.get_closest_marker("soak"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a real PostgreSQL server."""
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> str:
+    """Every test that asks for it runs on both stores."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+async def settings(store: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Settings]:
+    """Settings of a system of its own, on the store in turn; quick to notice, so that tests are."""
+    quick = {"lease_seconds": 3, "sweep_seconds": 1, "redelivery_seconds": (0.5, 1.0, 2.0), "log_level": "error"}
+    if store == "sqlite":
+        chosen = Settings(data_dir=tmp_path, **quick)  # type: ignore[arg-type]
+        configure_logging(chosen)
+        yield chosen
+        return
+    server = request.getfixturevalue("postgres")
+    url = await new_database(server)
+    chosen = Settings(data_dir=tmp_path, database_url=url, **quick)  # type: ignore[arg-type]
+    configure_logging(chosen)
+    yield chosen
+    await drop_database(server, url)

@@ -1,0 +1,192 @@
+"""Bad messages among good ones, through the real queue and store: set aside alone, whole, and told to their source."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import io
+import itertools
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from services.ground.log import configure_logging
+from services.ground.settings import Settings
+from tests.service.poisons import CANARY, Kind, Poison, Recipe, cook, recipes
+from tests.support.events import referral, referral_of
+from tests.support.system import System, system
+
+_persons = itertools.count(1)
+_sources = itertools.count(1)
+
+EVERY_KIND = [Recipe(kind, number, b"\x80salt") for kind in Kind for number in range(5)]
+HIS_FIRST_LEGS = {"dapp", "addiction_service", "mental_health_team", "victim_safety"}
+
+
+@pytest.fixture
+def logged(settings: Settings) -> io.StringIO:
+    """Everything that is logged, at every level."""
+    lines = io.StringIO()
+    with contextlib.redirect_stderr(lines), contextlib.redirect_stdout(lines):
+        configure_logging(settings.model_copy(update={"log_level": "debug", "log_format": "json"}))
+    return lines
+
+
+@pytest.fixture
+async def onward(settings: Settings, logged: io.StringIO) -> AsyncIterator[System]:
+    """One running system for all examples of a test."""
+    async with system(settings) as running:
+        yield running
+
+
+@given(st.lists(recipes(), min_size=5, max_size=25))
+@example(EVERY_KIND)
+@effort(max_examples=6, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
+async def test_poison_is_set_aside_whole_and_its_neighbours_are_routed(
+    onward: System, logged: io.StringIO, drawn: list[Recipe]
+) -> None:
+    source = f"force-{next(_sources)}"
+    bad = [cook(recipe, source, next(_persons)) for recipe in drawn]
+    good = [referral_of(next(_persons), source=source) for _ in range(len(bad) // 4 + 2)]
+    await _publish(onward, source, _mixed(good, bad))
+    await onward.settle()
+
+    accepted = await _routed(onward, source)
+    assert accepted == {event["id"] for event in good}
+    aside = await onward.rows("SELECT * FROM quarantine WHERE subject LIKE :s", s=f"intake.{source}.%")
+    assert Counter((bytes(row["raw"]), row["reason"]) for row in aside) == Counter((p.raw, p.reason) for p in bad)
+    receipts = await onward.messages("RECEIPT", f"receipt.{source}")
+    _assert_each_is_told(receipts, good, bad)
+    counts = Counter(r["outcome"] for r in await _raw(onward, source))
+    assert counts == {"accepted": len(good), "refused": len(bad)}
+    notices = [m for m in await onward.messages("QUARANTINE") if m["data"]["subject"].startswith(f"intake.{source}.")]
+    assert len(notices) == len(bad)
+    shown = json.dumps([receipts, notices, [row["problems"] for row in aside]], default=str)
+    assert CANARY not in shown
+    assert CANARY not in logged.getvalue()
+    assert "message_quarantined" in logged.getvalue(), "what was logged was looked at"
+
+
+async def test_a_repeat_is_told_so_and_another_body_under_the_same_id_is_a_conflict(onward: System) -> None:
+    source = "conflicting-force"
+    first = referral_of(next(_persons), source=source)
+    respelled = json.dumps(first, indent=2, sort_keys=True).encode()
+    other = json.dumps({**first, "data": {**first["data"], "narrative": CANARY}}).encode()
+    raws = [json.dumps(first).encode(), respelled, other, json.dumps(first).encode(), other]
+    await _publish(onward, source, [("referral", raw) for raw in raws])
+    await onward.settle()
+    await _publish(onward, source, [("referral", raw) for raw in (respelled, other)])  # and in a batch of their own
+    await onward.settle()
+
+    receipts = [m["data"] for m in await onward.messages("RECEIPT", f"receipt.{source}")]
+    assert Counter(r["outcome"] for r in receipts) == {"accepted": 1, "repeated": 3, "conflict": 3}
+    [event_id] = {r["event_id"] for r in receipts if r["outcome"] != "conflict"}
+    assert all(r["problems"][0]["place"] == "/id" for r in receipts if r["outcome"] == "conflict")
+    aside = await onward.rows("SELECT raw, reason FROM quarantine")
+    assert [(bytes(row["raw"]), row["reason"]) for row in aside] == [(other, "conflict")] * 3
+    assert [row["event_id"] for row in await onward.rows("SELECT event_id FROM decisions")] == [event_id]
+    assert await _routed(onward, source) == {first["id"]}
+    assert Counter(r["outcome"] for r in await _raw(onward, source)) == {"accepted": 1, "repeated": 3, "refused": 3}
+
+
+async def test_the_same_id_from_another_source_is_another_message(onward: System) -> None:
+    for source in ("force-north", "force-south"):
+        await onward.publish(referral_of(next(_persons), source=source) | {"id": "1"})
+    await onward.settle()
+    assert await onward.count("accepted_events") == 2
+    assert await onward.count("quarantine") == 0
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["intake.Upper.referral", "intake.caf\u00e9.referral", f"intake.{'x' * 300}.referral", "intake.a\x01b.referral"],
+    ids=["upper", "accented", "long", "control"],
+)
+async def test_a_subject_that_no_source_can_have_is_set_aside_too(onward: System, subject: str) -> None:
+    good = referral(source="met-police")
+    raw = json.dumps(referral(source="met-police")).encode()
+    js = onward.connection.jetstream()
+    await asyncio.gather(js.publish(subject, raw, stream="INTAKE"), onward.publish(good))
+    await onward.settle(10)
+    [aside] = await onward.rows("SELECT raw, reason FROM quarantine")
+    assert bytes(aside["raw"]) == raw
+    assert await _routed(onward, "met-police") == {good["id"]}
+
+
+async def test_an_empty_message_that_looks_like_the_brokers_own_word_is_set_aside(onward: System) -> None:
+    js = onward.connection.jetstream()
+    for status in ("100", "404", "409"):
+        headers = {"Status": status, "Nats-Pending-Messages": "99999"}
+        await js.publish("intake.met-police.referral", b"", stream="INTAKE", headers=headers)
+    good = referral(source="met-police")
+    await onward.publish(good)
+    await onward.settle(10)
+    assert [bytes(row["raw"]) for row in await onward.rows("SELECT raw FROM quarantine")] == [b""] * 3
+    assert await _routed(onward, "met-police") == {good["id"]}
+
+
+def _mixed(good: Sequence[dict[str, Any]], bad: Sequence[Poison]) -> list[tuple[str, bytes]]:
+    """Good ones first, last and between."""
+    messages = [(poison.channel, poison.raw) for poison in bad]
+    step = len(messages) // (len(good) - 1)
+    for index, event in enumerate(good[:-1]):
+        messages.insert(index * (step + 1), ("referral", json.dumps(event).encode()))
+    return [*messages, ("referral", json.dumps(good[-1]).encode())]
+
+
+async def _publish(onward: System, source: str, messages: Sequence[tuple[str, bytes]]) -> None:
+    """At once, so that they share batches; each confirmed by the broker."""
+    js = onward.connection.jetstream()
+    await asyncio.gather(
+        *(js.publish(f"intake.{source}.{channel}", raw, stream="INTAKE", timeout=20) for channel, raw in messages)
+    )
+
+
+async def _raw(onward: System, source: str) -> list[dict[str, Any]]:
+    return await onward.rows("SELECT outcome FROM raw_messages WHERE subject LIKE :s", s=f"intake.{source}.%")
+
+
+async def _routed(onward: System, source: str) -> set[str]:
+    """The ids of this source's messages that were accepted, each seen to have gone once to each of its destinations."""
+    rows = await onward.rows(
+        "SELECT a.origin_id, d.destination FROM accepted_events a LEFT JOIN deliveries d ON d.event_id = a.event_id"
+        " WHERE a.source = :s",
+        s=source,
+    )
+    sent: dict[str, list[str]] = {}
+    for row in rows:
+        sent.setdefault(row["origin_id"], []).append(row["destination"])
+    for destinations in sent.values():
+        assert set(destinations) >= HIS_FIRST_LEGS
+        assert len(destinations) == len(set(destinations)), "nothing is sent twice"
+    return set(sent)
+
+
+def _assert_each_is_told(
+    receipts: Sequence[dict[str, Any]], good: Sequence[dict[str, Any]], bad: Sequence[Poison]
+) -> None:
+    told = Counter((r["data"]["digest"], r["data"]["outcome"]) for r in receipts)
+    expected = Counter((_digest(json.dumps(event).encode()), "accepted") for event in good)
+    assert told == expected + Counter((_digest(poison.raw), "refused") for poison in bad)
+    for receipt in receipts:
+        problems = receipt["data"].get("problems")
+        assert bool(problems) == (receipt["data"]["outcome"] == "refused")
+    kinds = {_digest(poison.raw): poison.kind for poison in bad}
+    for receipt in receipts:
+        if (kind := kinds.get(receipt["data"]["digest"])) in _PLACES:
+            places = [problem["place"] for problem in receipt["data"]["problems"]]
+            assert any(place.startswith(_PLACES[kind]) for place in places), (kind, places)
+
+
+_PLACES = {Kind.IDENTIFIER: "/data/person/identifiers/", Kind.WRONG_SOURCE: "/source", Kind.WRONG_CHANNEL: "/type"}
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()

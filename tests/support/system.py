@@ -1,0 +1,123 @@
+"""A whole system in the test's process, on a real broker and a real store, to publish to and look into."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import nats
+from nats.aio.client import Client
+from nats.errors import TimeoutError as NatsTimeout
+from sqlalchemy import text
+
+from services.cli.wiring import SERVICES, migrate, running
+from services.ground.clock import Clock, WallClock
+from services.ground.service import Service
+from services.ground.settings import Settings
+from services.ground.streams import TAKES, feeds_of
+from services.ground.world import World, connect, open_world
+
+SETTLE_SECONDS = 30.0
+
+
+@dataclass
+class System:
+    """Onward as its users meet it: subjects to publish to and read from, and the store to look into."""
+
+    world: World
+    connection: Client
+    services: dict[str, Service]
+
+    async def publish(self, message: dict[str, Any] | bytes, *, channel: str = "referral", source: str | None = None) -> None:
+        """Publish as a source does, confirmed by the broker. `message` is an envelope, or any bytes."""
+        raw = message if isinstance(message, bytes) else json.dumps(message).encode()
+        name = source or (message["source"] if isinstance(message, dict) else "met-police")
+        await self.connection.jetstream().publish(f"intake.{name}.{channel}", raw, stream="INTAKE")
+
+    async def rows(self, query: str, **values: object) -> list[dict[str, Any]]:
+        """Rows of a query, as plain dictionaries."""
+        return await self.world.database.read(
+            lambda c: [dict(row) for row in c.execute(text(query), values).mappings()]
+        )
+
+    async def count(self, table: str) -> int:
+        """How many rows a table has."""
+        return int((await self.rows(f"SELECT count(*) AS n FROM {table}"))[0]["n"])  # noqa: S608
+
+    async def messages(self, stream: str, subject: str = ">") -> list[dict[str, Any]]:
+        """Every message that a stream holds, oldest first: its envelope, decoded."""
+        return await messages_of(self.connection, stream, subject)
+
+    async def settle(self, seconds: float = SETTLE_SECONDS) -> None:
+        """Wait until no service has anything to take and nothing waits to be sent."""
+        await settle(self.world, self.connection, seconds=seconds)
+
+
+async def messages_of(connection: Client, stream: str, subject: str = ">") -> list[dict[str, Any]]:
+    """Every message that a stream holds, oldest first: its envelope, decoded."""
+    js = connection.jetstream()
+    state = (await js.stream_info(stream)).state
+    if state.messages == 0:
+        return []
+    subscription = await js.subscribe(subject, stream=stream, ordered_consumer=True)
+    found: list[dict[str, Any]] = []
+    try:
+        while True:
+            message = await subscription.next_msg(timeout=0.5)
+            found.append({"subject": message.subject, **json.loads(message.data)})
+            if message.metadata.num_pending == 0:
+                return found
+    except NatsTimeout:
+        return found
+    finally:
+        await subscription.unsubscribe()
+
+
+async def settle(world: World, connection: Client, *, seconds: float, names: Sequence[str] = tuple(TAKES)) -> None:
+    """Wait until no service has anything to take and nothing waits to be sent. Raises TimeoutError naming what does."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while True:
+        busy = await _busy(world, connection, names)
+        if not busy:
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise TimeoutError(f"still busy: {busy}")
+        await asyncio.sleep(0.05)
+
+
+async def _busy(world: World, connection: Client, names: Sequence[str]) -> list[str]:
+    js = connection.jetstream()
+    busy = []
+    for name in names:
+        for feed in feeds_of(name, world.settings):
+            info = await js.consumer_info(feed.stream, feed.durable)
+            if info.num_pending or info.num_ack_pending:
+                busy.append(f"{feed.durable} has {info.num_pending} to take and {info.num_ack_pending} in hand")
+    unsent = await world.database.read(
+        lambda c: c.execute(text("SELECT count(*) FROM outbox WHERE sent_at IS NULL")).scalar_one()
+    )
+    return busy + ([f"{unsent} to send"] if unsent else [])
+
+
+@asynccontextmanager
+async def system(
+    settings: Settings, *, clock: Clock | None = None, names: Sequence[str] = tuple(SERVICES)
+) -> AsyncIterator[System]:
+    """A migrated system with these services running."""
+    async with open_world(settings, clock or WallClock()) as world:
+        await migrate(world)
+        connection = await connect(world, name="test")
+        try:
+            async with running(world, names) as services:
+                yield System(world, connection, services)
+        finally:
+            await connection.close()
+
+
+async def client(url: str) -> Client:
+    """A bare connection, as a partner's system would make it."""
+    return await nats.connect(url)
