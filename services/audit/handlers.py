@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from schemas.audit import AuditEntry
 from schemas.envelope import Envelope
 from schemas.reading import Unreadable, fit
+from schemas.refusal import Unacceptable
 from services.audit import store
-from services.ground.errors import Unacceptable
 from services.ground.handler import Incoming
 from services.ground.microbatch import Delivery
 from services.ground.sql import insert_all

@@ -47,7 +47,9 @@ async def running(world: World, names: Sequence[str]) -> AsyncIterator[dict[str,
 
 
 @asynccontextmanager
-async def whole_system(settings: Settings, clock: Clock | None = None) -> AsyncIterator[tuple[World, dict[str, Service]]]:
+async def whole_system(
+    settings: Settings, clock: Clock | None = None
+) -> AsyncIterator[tuple[World, dict[str, Service]]]:
     """Everything in this process, migrated and running."""
     async with open_world(settings, clock or WallClock()) as world:
         await migrate(world)

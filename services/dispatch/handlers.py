@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from schemas.audit import Actor, AuditEntry, RecordRef
 from schemas.envelope import Envelope, EventType
 from schemas.reading import Unreadable, fit
+from schemas.refusal import Unacceptable
 from schemas.route import RouteCommand, RoutedReferral
 from schemas.vocabulary import AuditOperation
 from services.dispatch import store
 from services.dispatch.cut import cut
 from services.ground import streams
-from services.ground.errors import Unacceptable
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
 from services.ground.microbatch import Delivery

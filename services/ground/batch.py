@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from services.ground.errors import Unacceptable
+from schemas.refusal import Unacceptable
 from services.ground.failures import count_failure, forget_failures
 from services.ground.handler import Handler, Incoming
 from services.ground.inorder import Place, ready_in_order

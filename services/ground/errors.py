@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from schemas.receipt import Problem
-
 
 class OnwardError(Exception):
     """Anything that a user of the command line is told in one line, without a traceback."""
@@ -37,15 +35,6 @@ class NotMigrated(OnwardError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what}; run `onward migrate`")
-
-
-class Unacceptable(Exception):
-    """A message that can never be taken as it is: to quarantine, with what was wrong and where."""
-
-    def __init__(self, reason: str, problems: Sequence[Problem] = ()) -> None:
-        super().__init__(reason)
-        self.reason = reason  # a short code, e.g. "unreadable", "unknown_person"
-        self.problems = tuple(problems)
 
 
 class LeaseLost(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from services.ground.errors import Unacceptable
+from schemas.refusal import Unacceptable
 from services.ground.inorder import Place
 from services.ground.microbatch import Delivery
 from services.ground.work import Key, Work

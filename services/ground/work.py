@@ -13,13 +13,13 @@ from datetime import datetime
 
 import orjson
 from pydantic import BaseModel
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from schemas.audit import AuditEntry
 from schemas.envelope import EventType
 from schemas.quarantine import QuarantinedMessage
+from schemas.refusal import Unacceptable
 from services.ground import streams, tables
-from services.ground.errors import Unacceptable
 from services.ground.ids import new_id
 from services.ground.microbatch import Delivery
 from services.ground.publisher import Outgoing
@@ -109,8 +109,11 @@ class Work:
     def quarantine(self, delivery: Delivery, why: Unacceptable, *, key: Key | None = None) -> str:
         """Set a message aside with its raw bytes and what was wrong. Returns the quarantine id.
 
-        The same delivery again (a crash before its acknowledgement) is one row and one notice.
+        The same delivery again (a crash before its acknowledgement) is one row and one notice. Its key is not kept in
+        the inbox: once mended it is sent again, and must not pass for a repeat.
         """
+        if key is not None:
+            self._forget(key)
         digest = hashlib.sha256(delivery.raw).hexdigest()
         name = f"{self.service}:{delivery.stream}:{delivery.stream_sequence}:{digest}"
         there = self.connection.execute(select(tables.quarantine.c.id).where(tables.quarantine.c.delivery == name))
@@ -150,6 +153,12 @@ class Work:
             partition=delivery.partition,
         )
         return id_
+
+    def _forget(self, key: Key) -> None:
+        inbox = tables.inbox.c
+        self.connection.execute(
+            delete(tables.inbox).where(inbox.consumer == self.service, inbox.source == key.source, inbox.id == key.id)
+        )
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -11,10 +11,10 @@ from schemas.base import PersonId
 from schemas.envelope import Channel, EventType
 from schemas.reading import Unreadable, digest_of
 from schemas.receipt import Problem, Receipt
+from schemas.refusal import Unacceptable
 from schemas.registry import Submission, read_submission
 from schemas.vocabulary import AuditOperation, ReceiptOutcome
 from services.ground import streams
-from services.ground.errors import Unacceptable
 from services.ground.handler import Incoming
 from services.ground.microbatch import Delivery
 from services.ground.settings import Settings

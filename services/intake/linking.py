@@ -13,8 +13,8 @@ from schemas.person import Identifiers
 from schemas.progress import ProgressReported
 from schemas.receipt import Problem
 from schemas.referral import ReferralSubmitted
+from schemas.refusal import Unacceptable
 from schemas.risk import RiskReported
-from services.ground.errors import Unacceptable
 
 Identifier = tuple[str, str]  # kind, value
 Question = Literal["identifiers_disagree", "perhaps_known"]

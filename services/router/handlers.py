@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +16,14 @@ from schemas.envelope import EventType
 from schemas.human import HumanDecision
 from schemas.progress import ProgressReported
 from schemas.reading import Unreadable
+from schemas.receipt import Receipt
 from schemas.referral import ReferralSubmitted
+from schemas.refusal import Unacceptable
 from schemas.registry import Accepted, read_accepted
+from schemas.risk import RiskReported
 from schemas.route import Because, RouteCommand
-from schemas.vocabulary import AuditOperation
+from schemas.vocabulary import AuditOperation, ReceiptOutcome
 from services.ground import streams
-from services.ground.errors import Unacceptable
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
 from services.ground.microbatch import Delivery
@@ -92,9 +95,7 @@ class RouterHandler:
             case = cases[message.body.event.subject]
             try:
                 decision_id, decision, steps = _decide(message.body, case, rules, work)
-            except Unacceptable as why:
-                if len(messages) > 1:
-                    raise  # the whole batch is rolled back and taken one by one: the case was changed halfway
+            except Unacceptable as why:  # said before anything of the case was changed
                 self.refuse(message.delivery, why, work, key=message.key)
                 continue
             _note(message.body, case, decision, decision_id, steps, keeping, work)
@@ -106,14 +107,32 @@ class RouterHandler:
         _send(orders, rules, work)
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
-        """Quarantine an event, where people see it."""
+        """Quarantine an event, where people see it, and tell its source, who was told that it was accepted."""
         work.quarantine(delivery, why, key=key)
+        try:
+            event = read_accepted(delivery.raw)
+        except Unreadable:
+            return  # no source can be told: it is a fault between our own services
+        receipt = Receipt(
+            outcome=ReceiptOutcome.REFUSED,
+            origin=event.originid,
+            subject=delivery.subject,
+            event_id=event.id,
+            problems=why.problems,
+            received_at=event.receivedat,
+            digest=hashlib.sha256(delivery.raw).hexdigest(),
+        )
+        work.publish(
+            streams.RECEIPT,
+            f"receipt.{event.originsource}",
+            EventType.RECEIPT_ISSUED,
+            receipt,
+            partition=delivery.partition,
+        )
 
 
-def _occurred_at(data: object) -> datetime:
-    moment = data.decided_at if isinstance(data, HumanDecision) else data.occurred_at  # type: ignore[attr-defined]
-    assert isinstance(moment, datetime)
-    return moment
+def _occurred_at(data: RiskReported | ProgressReported | HumanDecision) -> datetime:
+    return data.decided_at if isinstance(data, HumanDecision) else data.occurred_at
 
 
 def _decide(taken: Taken, case: Case, rules: RuleSet, work: Work) -> tuple[str, Decision, list[Step]]:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from services.ground.log import configure_logging
 from services.ground.settings import Settings
-from tests.service.poisons import CANARY, Kind, Poison, Recipe, cook, recipes
+from tests.support.poisons import CANARY, Kind, Poison, Recipe, cook, recipes
 from tests.support.events import referral, referral_of
 from tests.support.system import System, system
 

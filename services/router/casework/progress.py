@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from schemas.progress import Pause, ProgressReported
 from schemas.receipt import Problem
+from schemas.refusal import Unacceptable
 from schemas.vocabulary import LegStatus, ProgressKind
-from services.ground.errors import Unacceptable
 from services.router.casework.case import Case, Leg
 from services.router.casework.steps import LegMoved, OfferAnswered, PauseAgreed, PauseEnded, Step, TimerKind, TimerSet
 
@@ -54,7 +54,7 @@ def leg_of(case: Case, leg_id: str, *, reported_by: str, may_report: Mapping[str
 def take_progress(case: Case, leg: Leg, said: ProgressReported, now: datetime, new_id: Callable[[], str]) -> list[Step]:
     """Move the leg as its destination says. The case is changed; the steps are what to write down.
 
-    Raises Unacceptable where the leg is not in a status from which this can be said.
+    Raises Unacceptable, before it changes anything, where the leg is not in a status from which this can be said.
     """
     steps: list[Step] = []
     if said.kind in (ProgressKind.OFFER_AGREED, ProgressKind.OFFER_DECLINED):
