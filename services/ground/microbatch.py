@@ -7,6 +7,7 @@ keeps a window of messages asked for ahead, over public calls of the client alon
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -24,6 +25,11 @@ from services.ground.streams import Feed
 PULL_EXPIRES_SECONDS = 20.0
 WAIT_SECONDS = 1.0  # for a first message, before looking whether requests are still standing
 STALE_SECONDS = 5.0  # past its expiry a pull is lost (the server restarted), and is asked for again
+
+SUBJECT_MOST = 255  # characters; schemas.base.Subject allows no more
+
+_PLAIN = re.compile(rf"[!-~]{{1,{SUBJECT_MOST}}}")
+_NOT_PLAIN = re.compile("[^!-~]")
 
 log = logger("microbatch")
 
@@ -108,7 +114,7 @@ class Microbatch:
             await self._connection.publish(delivery.ack_subject, b"+ACK")
 
     async def _on_message(self, pull: _Pull, message: Msg) -> None:
-        if message.headers and not message.data and "Status" in message.headers:
+        if message.subject == pull.inbox and message.headers and "Status" in message.headers:
             self._on_status(pull, message.headers)
             return
         pull.asked -= 1
@@ -116,7 +122,7 @@ class Microbatch:
             return  # came after close(): the server delivers it again, to the next owner
         sequence = int(message.reply.split(".", 7)[5])  # $JS.ACK.<stream>.<consumer>.<tries>.<sequence>...
         delivery = Delivery(
-            message.subject, message.data, message.reply, pull.feed.stream, sequence, pull.feed.partition
+            _plain(message.subject), message.data, message.reply, pull.feed.stream, sequence, pull.feed.partition
         )
         pull.buffered += 1
         self._ready.append((pull, delivery))
@@ -153,3 +159,8 @@ class Microbatch:
         await self._connection.publish(
             f"$JS.API.CONSUMER.MSG.NEXT.{pull.feed.stream}.{pull.feed.durable}", request, reply=pull.inbox
         )
+
+
+def _plain(subject: str) -> str:
+    """A subject that can be kept and told. No source of ours has another one, but the broker takes any bytes."""
+    return subject if _PLAIN.fullmatch(subject) else _NOT_PLAIN.sub("?", subject)[:SUBJECT_MOST]

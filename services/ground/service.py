@@ -12,12 +12,15 @@ from faststream.nats.annotations import NatsMessage
 from nats.errors import Error as NatsError
 
 from services.ground.consumer import Consumer
-from services.ground.errors import BrokerUnreachable, NotMigrated
+from services.ground.errors import BrokerUnreachable, NotMigrated, OnwardError
 from services.ground.handler import Handler
 from services.ground.log import logger
 from services.ground.migration import require_schema
 from services.ground.streams import require_declared
+from services.ground.wire import toughen
 from services.ground.world import PENDING_BYTES, World
+
+MESSAGES_IN_ONE = 3  # a referral, an event and the envelope around them
 
 Body = TypeVar("Body")
 
@@ -52,9 +55,11 @@ class Service:
         """Connect and begin. Raises BrokerUnreachable or NotMigrated rather than wait in silence."""
         seconds = self._world.settings.connect_seconds
         try:
-            await asyncio.wait_for(self.app.start(), seconds * 2)
+            # The client itself would try for ever, in silence.
+            await asyncio.wait_for(self._broker.connect(), seconds)
         except (OSError, NatsError, TimeoutError) as error:
-            raise BrokerUnreachable("ONWARD_NATS_URL", seconds=seconds, detail=type(error).__name__) from error
+            raise BrokerUnreachable(self._world.nats_url, seconds=seconds, detail=type(error).__name__) from error
+        await self.app.start()
 
     async def stop(self) -> None:
         """Finish what is in hand and disconnect."""
@@ -62,8 +67,10 @@ class Service:
 
     async def _start_consumer(self) -> None:
         connection = await self._broker.connect()
+        toughen(connection)
         await self._world.database.read(require_schema)
         await require_declared(connection.jetstream(), self.name, self._world.settings)
+        self._require_room(connection.max_payload)
         self.consumer = Consumer(
             self._handler,
             settings=self._world.settings,
@@ -78,6 +85,15 @@ class Service:
         if self.consumer:
             await self.consumer.stop()
         self._log.info("service_stopped")
+
+    def _require_room(self, max_payload: int) -> None:
+        """A command holds a referral and an event; one that the broker refuses would hold up all behind it."""
+        needed = MESSAGES_IN_ONE * self._world.settings.max_message_bytes
+        if max_payload < needed:
+            raise OnwardError(
+                f"the broker takes messages of {max_payload} bytes and ONWARD_MAX_MESSAGE_BYTES needs {needed}: "
+                "raise max_payload in its configuration, or lower the setting"
+            )
 
     async def _answer_ready(self, _: NatsMessage) -> bytes:
         """Whether this process can do its work now: the store takes a write and the broker knows our consumers.

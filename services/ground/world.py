@@ -76,9 +76,4 @@ async def connect(world: World, *, name: str) -> Client:
             seconds,
         )
     except (OSError, NatsError, NoServersError, TimeoutError) as error:
-        raise BrokerUnreachable(_shown(world.nats_url), seconds=seconds, detail=type(error).__name__) from error
-
-
-def _shown(url: str) -> str:
-    """An address without its user and password."""
-    return ",".join(part.rpartition("@")[2] for part in url.split(","))
+        raise BrokerUnreachable(world.nats_url, seconds=seconds, detail=type(error).__name__) from error

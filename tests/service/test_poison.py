@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from services.ground.log import configure_logging
 from services.ground.settings import Settings
-from tests.support.poisons import CANARY, Kind, Poison, Recipe, cook, recipes
 from tests.support.events import referral, referral_of
+from tests.support.poisons import CANARY, Kind, Poison, Recipe, cook, recipes
 from tests.support.system import System, system
 
 _persons = itertools.count(1)
@@ -104,20 +104,36 @@ async def test_the_same_id_from_another_source_is_another_message(onward: System
     assert await onward.count("quarantine") == 0
 
 
-@pytest.mark.parametrize(
-    "subject",
-    ["intake.Upper.referral", "intake.caf\u00e9.referral", f"intake.{'x' * 300}.referral", "intake.a\x01b.referral"],
-    ids=["upper", "accented", "long", "control"],
-)
-async def test_a_subject_that_no_source_can_have_is_set_aside_too(onward: System, subject: str) -> None:
-    good = referral(source="met-police")
+ODD_SUBJECTS = {
+    "upper": b"intake.Upper.referral",
+    "accented": "intake.caf\u00e9.referral".encode(),
+    "long": b"intake." + b"x" * 300 + b".referral",
+    "longer": b"intake." + b"x" * 3000 + b".referral",
+    "control": b"intake.a\x01b.referral",
+    "nul": b"intake.a\x00b.referral",
+    "not_text": b"intake.a\xff\xfeb.referral",
+}
+
+
+@pytest.mark.parametrize("subject", ODD_SUBJECTS.values(), ids=list(ODD_SUBJECTS))
+async def test_a_subject_that_no_source_can_have_is_set_aside_and_ends_nothing(onward: System, subject: bytes) -> None:
     raw = json.dumps(referral(source="met-police")).encode()
-    js = onward.connection.jetstream()
-    await asyncio.gather(js.publish(subject, raw, stream="INTAKE"), onward.publish(good))
-    await onward.settle(10)
-    [aside] = await onward.rows("SELECT raw, reason FROM quarantine")
-    assert bytes(aside["raw"]) == raw
-    assert await _routed(onward, "met-police") == {good["id"]}
+    await _publish_raw(onward, b"PUB %b %d\r\n%b\r\n" % (subject, len(raw), raw))
+    await _assert_one_aside_and_the_next_routed(onward, raw)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [b"NATS/1.0 \xff\xfe\xfd bad\r\n\r\n", b"NATS/1.0\r\n\xff: \xfe\r\n\r\n", b"NATS/1.0", b"NATS/1.0 404 No\r\n\r\n"],
+    ids=["status_no_text", "no_text", "unended", "status"],
+)
+async def test_headers_that_are_none_end_nothing(onward: System, headers: bytes) -> None:
+    raw = b"{}"
+    await _publish_raw(
+        onward,
+        b"HPUB intake.met-police.referral %d %d\r\n%b%b\r\n" % (len(headers), len(headers + raw), headers, raw),
+    )
+    await _assert_one_aside_and_the_next_routed(onward, raw)
 
 
 async def test_an_empty_message_that_looks_like_the_brokers_own_word_is_set_aside(onward: System) -> None:
@@ -130,6 +146,33 @@ async def test_an_empty_message_that_looks_like_the_brokers_own_word_is_set_asid
     await onward.settle(10)
     assert [bytes(row["raw"]) for row in await onward.rows("SELECT raw FROM quarantine")] == [b""] * 3
     assert await _routed(onward, "met-police") == {good["id"]}
+
+
+async def _publish_raw(onward: System, command: bytes) -> None:
+    """As a client of its own making does, which checks nothing."""
+    address = onward.world.nats_url.removeprefix("nats://")
+    host, _, port = address.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    options = b'CONNECT {"verbose":false,"pedantic":false,"headers":true}\r\n'
+    writer.write(options + command + b"PING\r\n")
+    try:
+        while (line := await asyncio.wait_for(reader.readline(), 5)) != b"PONG\r\n":
+            assert line.startswith(b"INFO"), line
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def _assert_one_aside_and_the_next_routed(onward: System, raw: bytes) -> None:
+    good = referral(source="met-police")
+    await onward.publish(good)
+    await onward.settle(10)
+    assert [bytes(row["raw"]) for row in await onward.rows("SELECT raw FROM quarantine")] == [raw]
+    assert await _routed(onward, "met-police") == {good["id"]}
+    assert sorted(r["outcome"] for r in await onward.rows("SELECT outcome FROM raw_messages")) == [
+        "accepted",
+        "refused",
+    ]
 
 
 def _mixed(good: Sequence[dict[str, Any]], bad: Sequence[Poison]) -> list[tuple[str, bytes]]:

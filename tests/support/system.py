@@ -32,7 +32,9 @@ class System:
     connection: Client
     services: dict[str, Service]
 
-    async def publish(self, message: dict[str, Any] | bytes, *, channel: str = "referral", source: str | None = None) -> None:
+    async def publish(
+        self, message: dict[str, Any] | bytes, *, channel: str = "referral", source: str | None = None
+    ) -> None:
         """Publish as a source does, confirmed by the broker. `message` is an envelope, or any bytes."""
         raw = message if isinstance(message, bytes) else json.dumps(message).encode()
         name = source or (message["source"] if isinstance(message, dict) else "met-police")

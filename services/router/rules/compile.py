@@ -7,8 +7,9 @@ Only names of facts and `repr`s of literals reach the generated code, never text
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast
 
 from services.router.rules.declarations import Choice, Fact
 from services.router.rules.explain import in_words
@@ -34,14 +35,22 @@ EVENT = "event"  # the fact that says which kind of event this is; always known
 TRUE, FALSE = All(()), Any(())
 
 Explainer: TypeAlias = Callable[[Values], list[tuple[str, str]]]  # a test in words, and its fact
+Shows: TypeAlias = Literal["what makes it hold", "what speaks for it"]
 Matcher: TypeAlias = Callable[[Values], tuple[list[int], list[int]]]  # places of rules: certain, hanging on an unknown
 
 
-def compile_matcher(rules: Sequence[Rule], facts: Mapping[str, Fact], kind: str) -> Matcher:
-    """A function that tells which of the rules hold for events of this kind, and which hang on an unknown fact."""
-    source = matcher_source(rules, facts, kind)
+def compile_matchers(rules: Sequence[Rule], facts: Mapping[str, Fact], kinds: Iterable[str]) -> dict[str, Matcher]:
+    """For each kind of event a function that tells which rules hold, and which hang on an unknown fact."""
+    sources = {kind: matcher_source(rules, facts, kind) for kind in kinds}
+    matchers = {
+        source: _matcher(source) for source in set(sources.values())
+    }  # kinds that no rule tells apart share one
+    return {kind: matchers[source] for kind, source in sources.items()}
+
+
+def _matcher(source: str) -> Matcher:
     made: dict[str, object] = {}
-    exec(compile(source, f"<rules for {kind}>", "exec"), {"__builtins__": {}}, made)  # noqa: S102 - see the module's words
+    exec(compile(source, "<rules>", "exec"), {"__builtins__": {}}, made)  # noqa: S102 - see the module's words
     return cast(Matcher, made["match"])
 
 
@@ -64,13 +73,16 @@ def matcher_source(rules: Sequence[Rule], facts: Mapping[str, Fact], kind: str) 
     return "\n".join([*lines, " return hit, ask"])
 
 
-def compile_explainer(condition: Condition, facts: Mapping[str, Fact]) -> Explainer:
-    """A function that tells, where the condition holds or hangs on an unknown, which tests speak for it."""
+def compile_explainer(condition: Condition, facts: Mapping[str, Fact], shows: Shows) -> Explainer:
+    """A function that tells, where the condition holds, which tests make it hold.
+
+    Where it hangs on an unknown and is acted on all the same, "what speaks for it" shows the unknown tests as well.
+    """
     names = facts_in(condition)
     variables = {name: f"f{number}" for number, name in enumerate(names)}
     lines = ["def why(v):", " out = []"]
     lines += [f" {variable} = v[{name!r}]" for name, variable in variables.items()]
-    lines += _speaking_for(condition, variables, facts, " ", wanted=True)
+    lines += _Shown(variables, facts, shows).lines(condition, " ", wanted=True)
     said = [(in_words(test), test.fact) for test in tests_of(condition)]
     lines.append(" return out" if len(set(said)) == len(said) else " return list(fromkeys(out))")
     made: dict[str, object] = {}
@@ -79,26 +91,30 @@ def compile_explainer(condition: Condition, facts: Mapping[str, Fact]) -> Explai
     return cast(Explainer, made["why"])
 
 
-def _speaking_for(
-    condition: Condition, variables: Mapping[str, str], facts: Mapping[str, Fact], indent: str, *, wanted: bool
-) -> list[str]:
-    """Code that adds the tests which bring a condition to the wanted truth, or do not speak against it."""
-    match condition:
-        case Not(part):
-            return _speaking_for(part, variables, facts, indent, wanted=not wanted)
-        case All(parts) | Any(parts):
-            lines: list[str] = []
-            for part in parts:
-                if isinstance(condition, All) is wanted:  # every part is as wanted
-                    lines += _speaking_for(part, variables, facts, indent, wanted=wanted)
-                    continue
-                rail = _rail(part, variables, facts, certain=not wanted)
-                lines.append(f"{indent}if {rail if wanted else f'not {rail}'}:")
-                lines += _speaking_for(part, variables, facts, indent + " ", wanted=wanted) or [f"{indent} pass"]
-            return lines
-        case _:
-            said = in_words(condition) if wanted else f"not: {in_words(condition)}"
-            return [f"{indent}out.append({(said, condition.fact)!r})"]
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    variables: Mapping[str, str]
+    facts: Mapping[str, Fact]
+    shows: Shows
+
+    def lines(self, condition: Condition, indent: str, *, wanted: bool) -> list[str]:
+        """Code that adds the tests which bring a condition to the wanted truth."""
+        match condition:
+            case Not(part):
+                return self.lines(part, indent, wanted=not wanted)
+            case All(parts) | Any(parts):
+                if isinstance(condition, All) is wanted:  # then every part is as wanted
+                    return [line for part in parts for line in self.lines(part, indent, wanted=wanted)]
+                return [line for part in parts for line in self._guarded(part, indent, wanted=wanted)]
+            case _:
+                said = in_words(condition) if wanted else f"not: {in_words(condition)}"
+                return [f"{indent}out.append({(said, condition.fact)!r})"]
+
+    def _guarded(self, part: Condition, indent: str, *, wanted: bool) -> list[str]:
+        """The part's tests, where the part itself is as wanted."""
+        rail = _rail(part, self.variables, self.facts, certain=wanted is (self.shows == "what makes it hold"))
+        inner = self.lines(part, indent + " ", wanted=wanted) or [f"{indent} pass"]
+        return [f"{indent}if {rail if wanted else f'not {rail}'}:", *inner]
 
 
 def specialise(condition: Condition, kind: str) -> Condition:

@@ -7,7 +7,7 @@ from functools import reduce
 from typing import TypeVar
 
 from services.router.rules.combine import Combined, Wishes, combine
-from services.router.rules.compile import EVENT
+from services.router.rules.compile import EVENT, Explainer
 from services.router.rules.decision import (
     Decision,
     Matched,
@@ -47,7 +47,10 @@ def decide(rules: RuleSet, facts: Facts) -> Decision:
         records=_in_order(combined.records),
         withheld=tuple(sorted(combined.withheld)),
         questions=questions,
-        matched=(*_matched(rules, certain, facts, certain=True), *_matched(rules, acted, facts, certain=False)),
+        matched=(
+            *_matched(certain, rules.why_they_hold, facts, certain=True),
+            *_matched(acted, rules.why_they_act, facts, certain=False),
+        ),
         unknown=tuple(_unknown(rules, asks.rule, facts) for asks in unsure),
     )
 
@@ -105,13 +108,12 @@ def _reviews(rules: RuleSet, combined: Combined, questions: tuple[Question, ...]
     return (ReviewDecided(review.question, review.role, review.due, tuple(sorted(held_back))),)
 
 
-def _matched(rules: RuleSet, asked: Iterable[Wishes], facts: Facts, *, certain: bool) -> list[Matched]:
+def _matched(asked: Iterable[Wishes], why: Mapping[str, Explainer], facts: Facts, *, certain: bool) -> list[Matched]:
     values, origins = facts.values, facts.origins
     matched = []
     for asks in asked:
         rule = asks.rule
-        why = rules.explainers[rule.id](values)
-        tests = tuple([TrueTest(said, fact, values[fact], origins[fact]) for said, fact in why])
+        tests = tuple([TrueTest(said, fact, values[fact], origins[fact]) for said, fact in why[rule.id](values)])
         matched.append(Matched(rule.id, rule.because, rule.tier, certain, tests))
     return matched
 

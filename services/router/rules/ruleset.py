@@ -10,7 +10,7 @@ from typing import Literal
 
 from services.router.rules.calendar import Calendar
 from services.router.rules.combine import Wishes, wishes_of
-from services.router.rules.compile import Explainer, Matcher, compile_explainer, compile_matcher
+from services.router.rules.compile import Explainer, Matcher, compile_explainer, compile_matchers
 from services.router.rules.declarations import Fact
 from services.router.rules.due import Due
 from services.router.rules.events import EventKind
@@ -47,17 +47,21 @@ class RuleSet:
     rules: tuple[Rule, ...]  # by id
     otherwise: Otherwise
     matchers: Mapping[str, Matcher] = field(init=False, repr=False, compare=False)
-    explainers: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)
+    why_they_hold: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)
+    why_they_act: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)  # floors, on the unknown
     wishes: tuple[Wishes, ...] = field(init=False, repr=False, compare=False)  # in the order of the rules
     plans: Mapping[EventKind, Plan] = field(init=False, repr=False, compare=False)
     some_are_dated: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Make what is made once: a matcher for each kind of event, and the explanations that never vary."""
-        matchers = {kind.value: compile_matcher(self.rules, self.facts, kind.value) for kind in EventKind}
-        explainers = {rule.id: compile_explainer(rule.when, self.facts) for rule in self.rules}
+        matchers = compile_matchers(self.rules, self.facts, [kind.value for kind in EventKind])
+        holding = {rule.id: compile_explainer(rule.when, self.facts, "what makes it hold") for rule in self.rules}
+        acting = [rule for rule in self.rules if rule.if_unknown == "act"]
+        unsure = {rule.id: compile_explainer(rule.when, self.facts, "what speaks for it") for rule in acting}
         object.__setattr__(self, "matchers", MappingProxyType(matchers))
-        object.__setattr__(self, "explainers", MappingProxyType(explainers))
+        object.__setattr__(self, "why_they_hold", MappingProxyType(holding))
+        object.__setattr__(self, "why_they_act", MappingProxyType(unsure))
         object.__setattr__(self, "wishes", tuple(wishes_of(rule) for rule in self.rules))
         object.__setattr__(self, "plans", MappingProxyType({kind: plan_for(self.facts, kind) for kind in EventKind}))
         object.__setattr__(self, "some_are_dated", any(_dated(rule) for rule in self.rules))

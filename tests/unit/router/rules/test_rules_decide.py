@@ -37,7 +37,7 @@ Values = dict[str, FactValue]
 FOUR_HOURS, TWO_DAYS = Due(hours=4), Due(working_days=2)
 ALWAYS = In("event", ("referral", "relapse"))
 YES_FACT = Is("yes", True)
-often = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+often = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from services.router.rules import language
-from services.router.rules.compile import compile_explainer, compile_matcher
+from services.router.rules.compile import compile_explainer, compile_matchers
 from services.router.rules.explain import hanging_on, in_words, truth
 from services.router.rules.language import Condition, FactValue, Not, Rule, facts_in
 from tests.unit.router.rules.naive import NO, UNKNOWN, YES, kleene
@@ -17,8 +17,8 @@ Values = dict[str, FactValue]
 
 def verdict(condition: Condition, values: Values) -> int:
     """What the generated code says."""
-    matcher = compile_matcher([Rule("r", "b", condition, ())], FACTS, str(values["event"]))
-    hit, ask = matcher(values)
+    kind = str(values["event"])
+    hit, ask = compile_matchers([Rule("r", "b", condition, ())], FACTS, [kind])[kind](values)
     return YES if hit else UNKNOWN if ask else NO
 
 
@@ -63,7 +63,7 @@ def test_the_tests_that_are_shown_are_enough_for_the_rule_to_hold(
     condition: Condition, values: Values, others: Values
 ) -> None:
     if verdict(condition, values) == YES:
-        shown = {fact for _, fact in compile_explainer(condition, FACTS)(values)}
+        shown = {fact for _, fact in compile_explainer(condition, FACTS, "what makes it hold")(values)}
         changed = {name: values[name] if name in shown or name == "event" else others[name] for name in values}
         assert kleene(condition, FACTS, changed) == YES
 
@@ -73,7 +73,7 @@ def test_the_tests_that_are_shown_are_enough_for_the_rule_to_hold(
 def test_every_test_that_is_shown_is_true(condition: Condition, values: Values) -> None:
     if verdict(condition, values) == YES:
         by_words = {in_words(test): test for test in language.tests_of(condition)}
-        for said, fact in compile_explainer(condition, FACTS)(values):
+        for said, fact in compile_explainer(condition, FACTS, "what makes it hold")(values):
             wanted = NO if said.startswith("not: ") else YES
             test = by_words[said.removeprefix("not: ")]
             assert (fact, kleene(test, FACTS, values)) == (test.fact, wanted)

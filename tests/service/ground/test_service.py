@@ -1,0 +1,82 @@
+"""A service starts only where it can work, and says so only while it can."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from services.cli.wiring import SERVICES, migrate
+from services.ground.clock import WallClock
+from services.ground.errors import BrokerUnreachable, NotMigrated, OnwardError
+from services.ground.settings import Settings
+from services.ground.streams import declare
+from services.ground.world import connect, open_world
+from tests.support.system import system
+
+
+async def test_a_service_that_works_answers_ready_with_what_it_holds(settings: Settings) -> None:
+    async with system(settings) as onward:
+        for name in SERVICES:
+            reply = await onward.connection.request(f"ops.{name}.ready", b"", timeout=5)
+            answer = json.loads(reply.data)
+            assert answer["ready"] is True, answer
+            assert answer["partitions"] == onward.services[name].consumer.partitions  # type: ignore[union-attr]
+
+
+async def test_a_broker_that_is_not_there_is_an_error_in_limited_time(tmp_path: Path) -> None:
+    alone = Settings(data_dir=tmp_path, nats_url="nats://user:hunter2@127.0.0.1:9", connect_seconds=0.5)
+    async with open_world(alone, WallClock()) as world:
+        started = datetime.now(UTC)
+        with pytest.raises(BrokerUnreachable) as refused:
+            await SERVICES["intake"](world).start()
+        assert (datetime.now(UTC) - started).total_seconds() < 10
+        assert "hunter2" not in str(refused.value)
+
+
+async def test_a_service_does_not_start_before_migrate_and_says_so(tmp_path: Path) -> None:
+    async with open_world(Settings(data_dir=tmp_path), WallClock()) as world:
+        service = SERVICES["router"](world)
+        with pytest.raises(NotMigrated, match="onward migrate"):
+            await service.start()
+        await service.stop()
+
+
+async def test_a_service_whose_consumer_is_missing_does_not_start_and_consume_nothing(tmp_path: Path) -> None:
+    async with open_world(Settings(data_dir=tmp_path), WallClock()) as world:
+        await migrate(world)
+        connection = await connect(world, name="test")
+        await connection.jetstream().delete_consumer("CASE", "router-3")
+        await connection.close()
+        service = SERVICES["router"](world)
+        with pytest.raises(NotMigrated, match="router-3"):
+            await service.start()
+        await service.stop()
+
+
+async def test_another_number_of_partitions_is_refused_once_streams_exist(tmp_path: Path) -> None:
+    async with open_world(Settings(data_dir=tmp_path), WallClock()) as world:
+        await migrate(world)
+        connection = await connect(world, name="test")
+        other = world.settings.model_copy(update={"partitions": 4})
+        with pytest.raises(OnwardError, match="ONWARD_PARTITIONS"):
+            await declare(connection.jetstream(), other)
+        await connection.close()
+
+
+async def test_migrating_twice_changes_nothing(settings: Settings) -> None:
+    async with open_world(settings, WallClock()) as world:
+        await migrate(world)
+        await migrate(world)
+
+
+async def test_a_broker_too_small_for_our_commands_is_refused(tmp_path: Path) -> None:
+    async with open_world(Settings(data_dir=tmp_path), WallClock()) as world:
+        await migrate(world)
+        larger = world.settings.model_copy(update={"max_message_bytes": 10_000_000})
+        service = SERVICES["dispatch"](type(world)(larger, world.clock, world.database, world.nats_url))
+        with pytest.raises(OnwardError, match="ONWARD_MAX_MESSAGE_BYTES"):
+            await service.start()
+        await service.stop()
