@@ -90,6 +90,7 @@ class Consumer(Generic[Body]):
             asyncio.create_task(self._repeat(self._settings.lease_seconds / 3, self._look_after_partitions)),
             asyncio.create_task(self._repeat(self._settings.sweep_seconds, self.sweep)),
             asyncio.create_task(self._repeat(IDLE_FLUSH_SECONDS, self._flush)),
+            asyncio.create_task(self._repeat(self._settings.redelivery_seconds[0] / 3, self._subscription.keep_alive)),
             asyncio.create_task(self._repeat(self._settings.reconcile_seconds, self.reconcile)),
         ]
         self._loop = asyncio.create_task(self._run())
@@ -123,17 +124,20 @@ class Consumer(Generic[Body]):
 
     async def _run(self) -> None:
         while not self._stopping:
-            batch = await self._subscription.next(self._settings.batch_size)
-            batch = [delivery for delivery in batch if delivery.partition in self._epochs]
+            came = await self._subscription.next(self._settings.batch_size)
+            batch = [delivery for delivery in came if delivery.partition in self._epochs]
+            self._subscription.leave([delivery for delivery in came if delivery.partition not in self._epochs])
             if not batch:
                 continue
             try:
                 await self._take(batch)
                 self._failures = 0
             except LeaseLost:
+                self._subscription.leave(batch)
                 self.log.warning("lease_lost", held=self.partitions)
                 await self._look_after_partitions()
             except Exception as error:  # noqa: BLE001 - left unacknowledged: it comes again, with the consumer's backoff
+                self._subscription.leave(batch)
                 self.tally.failed_batches += 1
                 self.log.error("batch_failed", error=type(error).__name__, messages=len(batch))
                 await asyncio.sleep(PAUSE_SECONDS[min(self._failures, len(PAUSE_SECONDS) - 1)])
@@ -153,6 +157,7 @@ class Consumer(Generic[Body]):
                 batch, lambda work: take_apart(self._handler, messages, work, max_attempts=most)
             )
             done = [delivery for delivery in batch if delivery not in left]
+            self._subscription.leave(left)
         self._note(messages)
         await self._overlap.acquire()
         task = asyncio.create_task(self._send_then_ack(work.outgoing, done))

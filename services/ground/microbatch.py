@@ -24,6 +24,7 @@ from services.ground.streams import Feed
 
 PULL_EXPIRES_SECONDS = 20.0
 WAIT_SECONDS = 1.0  # for a first message, before looking whether requests are still standing
+LEAST_WINDOW = 32  # of one feed
 STALE_SECONDS = 5.0  # past its expiry a pull is lost (the server restarted), and is asked for again
 
 SUBJECT_MOST = 255  # characters; schemas.base.Subject allows no more
@@ -63,7 +64,8 @@ class Microbatch:
 
     def __init__(self, connection: Client, *, window: int) -> None:
         self._connection = connection
-        self._window = window  # messages asked for ahead, each feed
+        self._window = window  # messages asked for ahead, all feeds together
+        self._held: set[str] = set()  # delivered to us and neither acknowledged nor left: their ack subjects
         self._pulls: dict[int, _Pull] = {}
         self._ready: deque[tuple[_Pull, Delivery]] = deque()
         self._arrived = asyncio.Event()
@@ -84,6 +86,7 @@ class Microbatch:
         with suppress(NatsError):
             await pull.subscription.unsubscribe()
             for _, delivery in [item for item in self._ready if item[0] is pull]:
+                self._held.discard(delivery.ack_subject)
                 await self._connection.publish(delivery.ack_subject, b"-NAK")
         self._ready = deque(item for item in self._ready if item[0] is not pull)
 
@@ -111,7 +114,22 @@ class Microbatch:
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
         """Tell the broker that these are done."""
         for delivery in deliveries:
+            self._held.discard(delivery.ack_subject)
             await self._connection.publish(delivery.ack_subject, b"+ACK")
+
+    def leave(self, deliveries: Sequence[Delivery]) -> None:
+        """Say nothing of these: the broker delivers them again, with the consumer's backoff."""
+        for delivery in deliveries:
+            self._held.discard(delivery.ack_subject)
+
+    async def keep_alive(self) -> None:
+        """Tell the broker that what we hold is in progress.
+
+        Without it a backlog that takes longer than the first backoff is delivered again while it is being worked off,
+        which makes the backlog longer.
+        """
+        for ack_subject in list(self._held):
+            await self._connection.publish(ack_subject, b"+WPI")
 
     async def _on_message(self, pull: _Pull, message: Msg) -> None:
         if message.subject == pull.inbox and message.headers and "Status" in message.headers:
@@ -125,6 +143,7 @@ class Microbatch:
             _plain(message.subject), message.data, message.reply, pull.feed.stream, sequence, pull.feed.partition
         )
         pull.buffered += 1
+        self._held.add(message.reply)
         self._ready.append((pull, delivery))
         self._arrived.set()
 
@@ -150,8 +169,9 @@ class Microbatch:
             pull.asked = 0
 
     async def _top_up(self, pull: _Pull) -> None:
-        want = self._window - pull.asked - pull.buffered
-        if want < self._window // 2 or not self._connection.is_connected:
+        share = max(LEAST_WINDOW, self._window // len(self._pulls)) if self._pulls else 0
+        want = share - pull.asked - pull.buffered
+        if want < max(1, share // 2) or not self._connection.is_connected:
             return
         pull.asked += want
         pull.until = asyncio.get_running_loop().time() + PULL_EXPIRES_SECONDS

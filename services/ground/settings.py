@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.ground.errors import SettingsRefused
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def _number(value: object) -> object:
+    """The environment holds text, and a Literal of numbers takes none."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 class Settings(BaseSettings):
@@ -27,7 +32,9 @@ class Settings(BaseSettings):
     nats_url: str | None = Field(
         None, description="nats://host:port, several with commas; without it a nats-server runs as a child process."
     )
-    nats_replicas: Literal[1, 3, 5] = Field(1, description="Copies of each stream; 3 needs a cluster of three.")
+    nats_replicas: Annotated[Literal[1, 3, 5], BeforeValidator(_number)] = Field(
+        1, description="Copies of each stream; 3 needs a cluster of three."
+    )
     nats_sync: str = Field(
         "always",
         description="sync_interval of the child nats-server. Anything but `always` can lose accepted messages.",
@@ -45,7 +52,7 @@ class Settings(BaseSettings):
     )
 
     batch_size: PositiveInt = Field(256, le=1000, description="Most messages one transaction takes.")
-    window: PositiveInt = Field(512, description="Most messages asked of one partition ahead of their handling.")
+    window: PositiveInt = Field(1024, description="Messages that one process asks for ahead of their handling.")
     overlap: PositiveInt = Field(
         3, description="Most batches that are committed but not yet published and acknowledged."
     )
@@ -54,7 +61,7 @@ class Settings(BaseSettings):
         8, description="Failures of one message, counted in the store, before quarantine."
     )
     redelivery_seconds: tuple[PositiveFloat, ...] = Field(
-        (5, 15, 30, 120, 600), description="Waits before an unacknowledged message is delivered again."
+        (10, 30, 60, 300, 600), description="Waits before an unacknowledged message is delivered again."
     )
     duplicate_window_seconds: PositiveFloat = Field(
         3600, description="How long the broker drops a repeated message id."

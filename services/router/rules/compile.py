@@ -35,17 +35,16 @@ EVENT = "event"  # the fact that says which kind of event this is; always known
 TRUE, FALSE = All(()), Any(())
 
 Explainer: TypeAlias = Callable[[Values], list[tuple[str, str]]]  # a test in words, and its fact
+Live: TypeAlias = tuple[tuple[int, Condition], ...]
 Shows: TypeAlias = Literal["what makes it hold", "what speaks for it"]
 Matcher: TypeAlias = Callable[[Values], tuple[list[int], list[int]]]  # places of rules: certain, hanging on an unknown
 
 
 def compile_matchers(rules: Sequence[Rule], facts: Mapping[str, Fact], kinds: Iterable[str]) -> dict[str, Matcher]:
     """For each kind of event a function that tells which rules hold, and which hang on an unknown fact."""
-    sources = {kind: matcher_source(rules, facts, kind) for kind in kinds}
-    matchers = {
-        source: _matcher(source) for source in set(sources.values())
-    }  # kinds that no rule tells apart share one
-    return {kind: matchers[source] for kind, source in sources.items()}
+    live = {kind: live_for(rules, kind) for kind in kinds}
+    matchers = {each: _matcher(matcher_source(each, facts)) for each in set(live.values())}
+    return {kind: matchers[each] for kind, each in live.items()}  # kinds that no rule tells apart share one
 
 
 def _matcher(source: str) -> Matcher:
@@ -54,9 +53,14 @@ def _matcher(source: str) -> Matcher:
     return cast(Matcher, made["match"])
 
 
-def matcher_source(rules: Sequence[Rule], facts: Mapping[str, Fact], kind: str) -> str:
+def live_for(rules: Sequence[Rule], kind: str) -> Live:
+    """The rules that can hold for a kind of event, by place, with what is left of their conditions."""
+    conditions = ((place, specialise(rule.when, kind)) for place, rule in enumerate(rules))
+    return tuple((place, condition) for place, condition in conditions if condition != FALSE)
+
+
+def matcher_source(live: Live, facts: Mapping[str, Fact]) -> str:
     """The generated code, for people who want to read it."""
-    live = [(place, condition) for place, condition in _specialised(rules, kind) if condition != FALSE]
     names = sorted({name for _, condition in live for name in facts_in(condition)})
     variables = {name: f"f{number}" for number, name in enumerate(names)}
     lines = ["def match(v):", " hit = []", " ask = []"]
@@ -141,10 +145,6 @@ def _folded(node: type[All] | type[Any], parts: Sequence[Condition], kind: str) 
     if decisive in left:
         return decisive
     return left[0] if len(left) == 1 else node(left)
-
-
-def _specialised(rules: Sequence[Rule], kind: str) -> list[tuple[int, Condition]]:
-    return [(place, specialise(rule.when, kind)) for place, rule in enumerate(rules)]
 
 
 def _rail(condition: Condition, variables: Mapping[str, str], facts: Mapping[str, Fact], *, certain: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from typing import cast
 
 from hypothesis import strategies as st
@@ -55,6 +56,7 @@ DESTINATIONS = ("dapp", "addiction", "rehab", "victim_safety")
 DAY = date(2026, 3, 2)
 
 
+@cache
 def values_of(kind: FactType) -> st.SearchStrategy[FactValue]:
     """Every value that a fact of this type can have, but unknown."""
     match kind:
@@ -88,6 +90,11 @@ def facts(values: dict[str, FactValue]) -> Facts:
     return Facts(values, dict.fromkeys(values, "made"), DAY)
 
 
+@cache
+def _some_of(values: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.sets(st.sampled_from(values), min_size=1).map(lambda members: tuple(sorted(members)))
+
+
 def _more_or_less(name: str, bound: int | str, more: bool) -> Condition:
     return AtLeast(name, bound) if more else AtMost(name, bound)
 
@@ -106,13 +113,12 @@ def single_tests(draw: st.DrawFn) -> Condition:
         case Choice(values, ordered):
             if ordered and draw(st.booleans()):
                 return _more_or_less(name, draw(st.sampled_from(values)), draw(st.booleans()))
-            some = st.sets(st.sampled_from([kind.value for kind in KINDS] if name == "event" else values), min_size=1)
-            return In(name, tuple(sorted(draw(some))))
+            return In(name, draw(_some_of(tuple(kind.value for kind in KINDS) if name == "event" else values)))
         case SetOf(values):
-            members = tuple(sorted(draw(st.sets(st.sampled_from(values), min_size=1))))
-            return Has(name, members, "all" if draw(st.booleans()) else "any")
+            return Has(name, draw(_some_of(values)), "all" if draw(st.booleans()) else "any")
 
 
+@cache  # hypothesis is slow to make strategies and quick to use them
 def conditions() -> st.SearchStrategy[Condition]:
     """Tests under all, any and not, some levels deep."""
     return st.recursive(
@@ -134,6 +140,7 @@ _priorities = st.integers(1, 4).map(lambda number: cast(Priority, number))
 _where = st.sampled_from(DESTINATIONS)
 
 
+@cache
 def actions() -> st.SearchStrategy[Action]:
     """One thing that a rule can ask for."""
     return st.one_of(
@@ -150,19 +157,28 @@ def actions() -> st.SearchStrategy[Action]:
     )
 
 
+_tiers = st.sampled_from(["floor", "ordinary", "ordinary"])
+_either = st.booleans()
+
+
+@cache
+def _wishes() -> st.SearchStrategy[list[Action]]:
+    return st.lists(actions(), min_size=1, max_size=3)
+
+
 @st.composite
-def rule_lists(draw: st.DrawFn, *, most: int = 6) -> list[Rule]:
+def rule_lists(draw: st.DrawFn, *, most: int = 5) -> list[Rule]:
     """Some rules, floors among them, as the loader could have read them."""
     made: list[Rule] = []
     for number in range(draw(st.integers(1, most))):
-        tier = draw(st.sampled_from(["floor", "ordinary", "ordinary"]))
+        tier = draw(_tiers)
         made.append(
             Rule(
                 id=f"rule-{number}",
                 because=f"Reason {number}.",
                 when=draw(conditions()),
-                then=tuple(draw(st.lists(actions(), min_size=1, max_size=3))),
-                if_unknown="act" if tier == "floor" and draw(st.booleans()) else "ask",
+                then=tuple(draw(_wishes())),
+                if_unknown="act" if tier == "floor" and draw(_either) else "ask",
                 tier="floor" if tier == "floor" else "ordinary",
             )
         )
