@@ -7,7 +7,18 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Final, NewType, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    JsonValue,
+    PlainSerializer,
+    StringConstraints,
+)
+from pydantic_core import core_schema
 
 
 class Payload(BaseModel):
@@ -121,3 +132,17 @@ Moment = Annotated[
     BeforeValidator(_rfc3339),
 ]
 Day = Annotated[date, Field(ge=date(1880, 1, 1), le=date(2200, 1, 1)), BeforeValidator(_full_date)]
+
+
+class _WithoutLookingInside:
+    """Content that was checked where it came in, and that is only carried on.
+
+    pydantic's own JsonValue asks Python for the type of every value in it, at each hop.
+    """
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
+
+
+JsonObject = Annotated[dict[str, JsonValue], _WithoutLookingInside]

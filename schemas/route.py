@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from schemas.base import (
+    JsonObject,
     Moment,
     OurId,
     Payload,
@@ -52,9 +53,9 @@ class RouteCommand(EventData):
     because: Several[Because]
     rule_set: RuleSetVersion
     sequence: Order  # of the leg's commands, from 1 without a gap
-    share: Several[ShortText]  # the dotted paths that may leave; a path covers what is below it
+    share: tuple[str, ...]  # the dotted paths that may leave; a path covers what is below it
     reports_as: SourceId  # the source by which the destination publishes its progress
-    content: dict[str, JsonValue]  # by field name; dispatch cuts it to what the destination may read
+    content: JsonObject  # by field name; dispatch cuts it to what the destination may read
 
 
 class RoutedReferral(EventData):
@@ -70,4 +71,4 @@ class RoutedReferral(EventData):
     because: Several[Sentence]
     reply_to: Subject  # where the destination publishes its progress
     sequence: Order
-    fields: dict[str, JsonValue]
+    fields: JsonObject

@@ -24,30 +24,31 @@ def insert_all(connection: Connection, table: Table, rows: Sequence[Row]) -> Non
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> set[tuple[object, ...]]:
-    """Insert the rows whose primary key is not there yet. Returns the keys that were inserted.
-
-    Rows are inserted in the order of their keys, so that two transactions never wait for each other in a circle.
-    """
+    """Insert the rows whose primary key is not there yet. Returns the keys that were inserted."""
     if not rows:
         return set()
-    key = [column.name for column in table.primary_key.columns]
-    ordered = sorted(rows, key=lambda row: tuple(str(row[name]) for name in key))
     statement = _insert(connection, table).on_conflict_do_nothing().returning(*table.primary_key.columns)
-    return {tuple(found) for found in connection.execute(statement, ordered)}
+    return {tuple(found) for found in connection.execute(statement, _in_order(connection, table, rows))}
+
+
+def _in_order(connection: Connection, table: Table, rows: Sequence[Row]) -> Sequence[Row]:
+    """By key, where several transactions write at once: so they never wait for each other in a circle."""
+    if connection.dialect.name == "sqlite":
+        return rows  # one writer
+    key = [column.name for column in table.primary_key.columns]
+    return sorted(rows, key=lambda row: [str(row[name]) for name in key])
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Row], *, update: Sequence[str]) -> None:
-    """Insert rows, or set the `update` columns of those that are there. One row a key; sorted, against deadlocks."""
+    """Insert rows, or set the `update` columns of those that are there. One row a key."""
     if not rows:
         return
-    key = [column.name for column in table.primary_key.columns]
-    ordered = sorted(rows, key=lambda row: tuple(str(row[name]) for name in key))
     statement = _insert(connection, table)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=list(table.primary_key.columns), set_={name: statement.excluded[name] for name in update}
         ),
-        ordered,
+        _in_order(connection, table, rows),
     )
 
 

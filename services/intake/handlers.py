@@ -175,8 +175,8 @@ class IntakeHandler:
     def _audit(self, message: Incoming[Published], person: str, linked: Link, event_id: str, work: Work) -> None:
         data, source = message.body.envelope.data, message.body.source
         operations = [AuditOperation.COLLECT]
-        if linked.person_id is not None and linked.add:
-            operations.append(AuditOperation.COMBINE)  # this source's identifiers joined what we held
+        if linked.person_id is not None and (linked.add or message.body.channel is Channel.REFERRAL):
+            operations.append(AuditOperation.COMBINE)  # what this source holds of somebody joined what we held
         for operation in operations:
             work.audit(
                 AuditEntry(
@@ -204,7 +204,7 @@ def _look_up(claims: Sequence[Claim], work: Work) -> Known:
     connection = work.connection
     known = Known(
         by_identifier=store.persons_by_identifier(connection, {i for c in claims for i in c.identifiers}),
-        by_reference=store.persons_by_reference(connection, {c.reference for c in claims if c.reference}),
+        by_reference=store.persons_by_reference(connection, {c.about_referral for c in claims if c.about_referral}),
         by_leg=store.persons_by_leg(connection, {c.leg_id for c in claims if c.leg_id}),
         by_review=store.persons_by_review(connection, {c.review_id for c in claims if c.review_id}),
         by_name_key=store.persons_by_name_key(connection, {c.name_key for c in claims if c.name_key}),

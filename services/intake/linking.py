@@ -29,7 +29,8 @@ class Claim:
     person_id: str | None = None
     leg_id: str | None = None
     review_id: str | None = None
-    reference: Identifier | None = None  # (source, its own reference of a referral)
+    reference: Identifier | None = None  # (source, its own reference) of the referral that this message is
+    about_referral: Identifier | None = None  # the same, of an earlier referral: whoever that was about
     name_key: str | None = None
     may_be_new: bool = False  # a referral, or a risk event with identifiers, can be the first that we hear of somebody
 
@@ -74,7 +75,7 @@ def claim_of(data: Data, source: str) -> Claim:
                 identifiers=known_by,
                 person_id=about.person_id,
                 leg_id=about.leg_id,
-                reference=(about.referral.source, about.referral.reference) if about.referral else None,
+                about_referral=(about.referral.source, about.referral.reference) if about.referral else None,
                 may_be_new=bool(known_by),
             )
         case ProgressReported():
@@ -86,7 +87,7 @@ def claim_of(data: Data, source: str) -> Claim:
 def link(claim: Claim, known: Known) -> Link:
     """Whom the claim means, among those known.
 
-    Raises Unacceptable where it names nobody and cannot be the first word of somebody.
+    Raises Unacceptable where it names nobody and cannot be the first word of somebody, or names several by ids of ours.
     """
     named = _named(claim, known)
     by_identifiers = {known.by_identifier[i] for i in claim.identifiers if i in known.by_identifier}
@@ -99,7 +100,8 @@ def link(claim: Claim, known: Known) -> Link:
     if len(everyone) > 1:
         # Two persons of ours share this message's identifiers: it goes its own way until a human has decided.
         return Link(None, unowned, "identifiers_disagree", tuple(everyone))
-    if not claim.may_be_new:
+    names_ours = claim.person_id or claim.leg_id or claim.review_id
+    if not claim.may_be_new or names_ours:
         raise Unacceptable("unknown_person", [Problem(place="/data", message="names no person or leg that we know")])
     alike = tuple(known.by_name_key.get(claim.name_key, ())) if claim.name_key else ()
     return Link(None, unowned, "perhaps_known" if alike else None, alike)
@@ -123,16 +125,17 @@ def name_key(*, given: str | None, family: str | None, born: date | None) -> str
 
 
 def _named(claim: Claim, known: Known) -> str | None:
-    """The person that the claim names by something of ours, or by a referral."""
-    if claim.person_id is not None:
-        return claim.person_id if claim.person_id in known.last_sequence else None
-    if claim.leg_id is not None:
-        return known.by_leg.get(claim.leg_id)
-    if claim.review_id is not None:
-        return known.by_review.get(claim.review_id)
-    if claim.reference is not None and not claim.name_key:
-        return known.by_reference.get(claim.reference)
-    return None
+    """The person that the claim names by something of ours, or by a referral: all that it names must agree."""
+    ways = (
+        claim.person_id if claim.person_id in known.last_sequence else None,
+        known.by_leg.get(claim.leg_id) if claim.leg_id else None,
+        known.by_review.get(claim.review_id) if claim.review_id else None,
+        known.by_reference.get(claim.about_referral) if claim.about_referral else None,
+    )
+    persons = {person for person in ways if person is not None}
+    if len(persons) > 1:
+        raise Unacceptable("names_several", [Problem(place="/data", message="names more than one person")])
+    return persons.pop() if persons else None
 
 
 def _pairs(identifiers: Identifiers | None) -> tuple[Identifier, ...]:

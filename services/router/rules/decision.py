@@ -156,12 +156,12 @@ class Decision:
     def to_json(self) -> dict[str, Json]:
         """Plain JSON; equal decisions give equal text."""
         said: dict[str, Json] = {"digest": self.digest, "facts": self.facts.to_json()}
-        for name in _PARTS:
+        for name in PARTS:
             said[name] = [plain(item) for item in getattr(self, name)]
         return said
 
 
-_PARTS = [
+PARTS = [
     "routes",
     "offers",
     "resumes",

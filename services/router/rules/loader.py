@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from services.router.rules.digest import digest_of
@@ -49,7 +50,8 @@ def load_rule_set(folder: Path) -> RuleSet:
         "otherwise": otherwise,
         "pathway": _plain(trees.get("pathway.yaml")),
     }
-    return RuleSet(digest_of(meaning), facts, destinations, calendar, rules, otherwise)
+    proxies = MappingProxyType(facts), MappingProxyType(destinations)
+    return RuleSet(digest_of(meaning), *proxies, calendar, rules, otherwise)
 
 
 def _terms(desk: Desk, node: Node | None, taken: set[str]) -> dict[str, Node]:

@@ -1,0 +1,61 @@
+"""The process of one side: `python -m bench.sides NAME`. Says "ready", works from "go" until its input ends."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+from bench.bare import bare
+from bench.storeless import storeless
+from services.cli.wiring import SERVICES, running
+from services.ground.clock import WallClock
+from services.ground.log import configure_logging
+from services.ground.settings import Settings, load_settings
+from services.ground.world import open_world
+
+Start = Callable[[], Awaitable[None]]
+
+
+@asynccontextmanager
+async def _own(settings: Settings, *names: str) -> AsyncIterator[Start]:
+    async with open_world(settings, WallClock()) as world:
+        services = running(world, names)
+
+        async def start() -> None:
+            await services.__aenter__()
+
+        try:
+            yield start
+        finally:
+            await services.__aexit__(None, None, None)
+
+
+SIDES: Final[dict[str, Callable[[Settings], AbstractAsyncContextManager[Start]]]] = {
+    "router": lambda settings: _own(settings, "router"),
+    "whole": lambda settings: _own(settings, *SERVICES),
+    "storeless-case": lambda settings: storeless(settings, "CASE", atomic=None),
+    "storeless-case-atomic": lambda settings: storeless(settings, "CASE", atomic="whole batch"),
+    "storeless-intake": lambda settings: storeless(settings, "INTAKE", atomic=None),
+    "bare-case": lambda settings: bare(settings, "CASE", workers=1),
+    "bare-case-concurrent": lambda settings: bare(settings, "CASE", workers=64),
+    "bare-intake": lambda settings: bare(settings, "INTAKE", workers=1),
+}
+
+
+async def _main(name: str) -> None:
+    settings = load_settings()
+    configure_logging(settings)
+    loop = asyncio.get_running_loop()
+    async with SIDES[name](settings) as start:
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        if await loop.run_in_executor(None, sys.stdin.readline):
+            await start()
+        await loop.run_in_executor(None, sys.stdin.readline)
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(sys.argv[1]))
