@@ -14,7 +14,6 @@ from schemas.base import (
     RuleSetVersion,
     Sentence,
     Several,
-    ShortText,
     Slug,
     SourceId,
     Subject,

@@ -11,6 +11,7 @@ from services.audit.app import audit
 from services.dispatch.app import dispatch
 from services.ground import streams
 from services.ground.clock import Clock, WallClock
+from services.ground.collector import calm_collector
 from services.ground.migration import upgrade_schema
 from services.ground.service import Service
 from services.ground.settings import Settings
@@ -40,6 +41,7 @@ async def running(world: World, names: Sequence[str]) -> AsyncIterator[dict[str,
         started: dict[str, Service] = {}
         for name in names:
             started[name] = SERVICES[name](world)
+        calm_collector()
         for service in reversed(started.values()):
             await service.start()
             stack.push_async_callback(service.stop)

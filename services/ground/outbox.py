@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, bindparam, exists, func, select, update
 
 from services.ground import streams, tables
+from services.ground.bulk import run_many
 from services.ground.publisher import Confirmed, Outgoing
 from services.ground.sql import upsert
 
@@ -39,13 +40,17 @@ def unsent(
 
 def mark_sent(connection: Connection, confirmed: Sequence[Confirmed], now: datetime) -> None:
     """Note what the broker confirmed."""
-    if confirmed:
-        connection.execute(
+    row = tables.outbox.c
+    run_many(
+        connection,
+        "outbox.mark_sent",
+        lambda: (
             update(tables.outbox)
-            .where(tables.outbox.c.id == bindparam("row"))
-            .values(sent_at=bindparam("at"), stream_sequence=bindparam("number")),
-            [{"row": c.id, "at": now, "number": c.stream_sequence} for c in confirmed],
-        )
+            .where(row.id == bindparam("row"))
+            .values(sent_at=bindparam("at"), stream_sequence=bindparam("number"))
+        ),
+        [{"row": c.id, "at": now, "number": c.stream_sequence} for c in confirmed],
+    )
 
 
 def not_taken(connection: Connection, service: str, stream: str, *, before_id: str) -> list[Outgoing]:

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, Table, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.selectable import Select
+
+from services.ground.bulk import run_many
 
 IN_LIST_MOST = 500  # bound parameters in one IN list; both stores take more, plans get no better
 
@@ -19,8 +22,7 @@ def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.
 
 def insert_all(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows; nothing where there are none."""
-    if rows:
-        connection.execute(table.insert(), rows)
+    run_many(connection, ("insert", table.name), table.insert, rows)
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> set[tuple[object, ...]]:
@@ -43,13 +45,15 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Row], *, update:
     """Insert rows, or set the `update` columns of those that are there. One row a key."""
     if not rows:
         return
-    statement = _insert(connection, table)
-    connection.execute(
-        statement.on_conflict_do_update(
+
+    def build() -> UpdateBase:
+        statement = _insert(connection, table)
+        return statement.on_conflict_do_update(
             index_elements=list(table.primary_key.columns), set_={name: statement.excluded[name] for name in update}
-        ),
-        _in_order(connection, table, rows),
-    )
+        )
+
+    key = ("upsert", table.name, tuple(update))
+    run_many(connection, key, build, _in_order(connection, table, rows))
 
 
 def select_in(

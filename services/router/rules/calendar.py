@@ -63,6 +63,7 @@ class Calendar:
         self.closures = tuple(sorted(closures))
         self.seasons = tuple(sorted(seasons))
         self._days_to_holiday = lru_cache(maxsize=4096)(self._count_days_to_holiday)
+        self._end_of_working_day = lru_cache(maxsize=4096)(self._count_working_days)
         self._bank_holidays = lru_cache(maxsize=256)(lambda year: bank_holidays(nation, year))
 
     def is_working_day(self, day: date) -> bool:
@@ -73,7 +74,9 @@ class Calendar:
 
     def working_days_after(self, moment: datetime, days: int) -> datetime:
         """The end, in UTC, of the working day that comes this many working days after the moment's own day."""
-        day = local_day(moment)
+        return self._end_of_working_day(local_day(moment), days)
+
+    def _count_working_days(self, day: date, days: int) -> datetime:
         while days > 0:
             day += _ONE_DAY
             days -= self.is_working_day(day)

@@ -8,6 +8,7 @@ import shutil
 from sqlalchemy import text
 
 from services.ground import outbox
+from services.ground.publisher import Confirmed
 from services.ground.settings import Settings
 from services.ground.streams import CASE
 from tests.support.events import referral_of
@@ -71,7 +72,7 @@ async def _forget_to_send(onward: System) -> None:
 
     async def lossy(messages):  # type: ignore[no-untyped-def]
         lost = [m for m in messages if m.stream == CASE]
-        return await attempt([m for m in messages if m.stream != CASE]) + [outbox.Confirmed(m.id, 0) for m in lost]
+        return await attempt([m for m in messages if m.stream != CASE]) + [Confirmed(m.id, 0) for m in lost]
 
     publisher._attempt = lossy  # type: ignore[method-assign]  # noqa: SLF001
 

@@ -83,7 +83,7 @@ async def test_a_postgres_that_would_lose_commits_is_refused(settings: Settings)
 
 
 async def test_an_address_that_is_no_postgres_is_refused_without_its_password(tmp_path: object) -> None:
-    wrong = Settings(database_url="mysql://onward:hunter2@localhost/x")  # type: ignore[arg-type]
+    wrong = Settings(database_url="mysql://onward:hunter2@localhost/x")
     with pytest.raises(StoreUnusable) as refused:
         await open_database(wrong)
     assert "hunter2" not in str(refused.value)
