@@ -42,7 +42,9 @@ async def run(*, quick: bool) -> Report:
             report.figure(f"{name} ({said})", "ev/s", values)
         for name in ("router", "store-less, pipelined", "bare FastStream"):
             report.figure(f"{name}: CPU an event ({said})", "us", cpu[name])
-        fastest = [max(pair) for pair in zip(rates["store-less, pipelined"], rates["store-less, atomic batches"], strict=True)]
+        fastest = [
+            max(pair) for pair in zip(rates["store-less, pipelined"], rates["store-less, atomic batches"], strict=True)
+        ]
         report.ratio(f"router to the faster store-less client ({said})", rates["router"], fastest, "at least", 0.40)
         report.ratio(f"router to bare FastStream ({said})", rates["router"], rates["bare FastStream"], "at least", 4)
         report.ratio(

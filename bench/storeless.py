@@ -131,6 +131,7 @@ class _Storeless:
 @asynccontextmanager
 async def storeless(settings: Settings, stream: str, *, atomic: Atomic) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """This client on the stream, ready to start."""
+    assert settings.nats_url is not None
     connection = await nats.connect(settings.nats_url, pending_size=64 * 1024 * 1024)
     await connection.jetstream().add_consumer(
         stream, ConsumerConfig(durable_name="storeless", ack_policy=AckPolicy.EXPLICIT, max_ack_pending=4096)

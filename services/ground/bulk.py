@@ -1,7 +1,8 @@
 """Many rows by one statement, without SQLAlchemy's work on each: compiled once, rows go to the driver as tuples.
 
-A batch writes thousands of rows, and preparing each row's parameters cost more than the store did (docs/performance.md).
-The statements are SQLAlchemy's own, and values pass through the same column types.
+A batch writes thousands of rows, and preparing each row's parameters cost more than the store did
+(docs/performance.md). The statements are SQLAlchemy's own, and values pass
+through the same column types.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from services.ground import tables
 from services.ground.sql import insert_new, select_in, upsert
@@ -27,6 +27,9 @@ class Place:
 
 
 M = TypeVar("M")
+
+_POSITIONS = select(tables.positions).where(tables.positions.c.consumer == bindparam("service"))
+_EARLY = select(tables.early).where(tables.early.c.consumer == bindparam("service"))
 
 
 def ready_in_order(
@@ -67,14 +70,14 @@ def ready_in_order(
 
 
 def _positions(keys: Sequence[str], work: Work) -> dict[str, int]:
-    query = select(tables.positions).where(tables.positions.c.consumer == work.service)
-    rows = select_in(work.connection, query, [tables.positions.c.key], [(key,) for key in keys])
+    rows = select_in(
+        work.connection, _POSITIONS, (tables.positions.c.key,), [(key,) for key in keys], service=work.service
+    )
     return {str(row["key"]): int(str(row["last"])) for row in rows}
 
 
 def _waiting(keys: Sequence[str], work: Work) -> dict[Place, tuple[str, bytes]]:
-    query = select(tables.early).where(tables.early.c.consumer == work.service)
-    rows = select_in(work.connection, query, [tables.early.c.key], [(key,) for key in keys])
+    rows = select_in(work.connection, _EARLY, (tables.early.c.key,), [(key,) for key in keys], service=work.service)
     return {
         Place(str(row["key"]), int(str(row["sequence"]))): (str(row["subject"]), bytes(row["payload"]))  # type: ignore[call-overload]
         for row in rows

@@ -13,13 +13,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from services.ground import tables
 from services.ground.errors import LeaseLost
 from services.ground.sql import insert_new, upsert
 
 FORGET_AFTER = timedelta(days=1)  # an instance not seen for so long
+
+_lease = tables.leases.c
+_OURS = (
+    select(_lease.partition, _lease.epoch)
+    .where(_lease.service == bindparam("service"), _lease.owner == bindparam("owner"))
+    .where(_lease.partition.in_(bindparam("partitions", expanding=True)))
+    .with_for_update(read=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +90,8 @@ def sign_off(connection: Connection, holder: Holder) -> None:
 
 def fence(connection: Connection, holder: Holder, epochs: Mapping[int, int]) -> None:
     """Raise LeaseLost unless every partition is still ours under the same epoch, and hold that to the commit."""
-    lease = tables.leases.c
-    rows = connection.execute(
-        select(lease.partition, lease.epoch)
-        .where(lease.service == holder.service, lease.owner == holder.owner, lease.partition.in_(list(epochs)))
-        .with_for_update(read=True)
-    ).all()
+    asked = {"service": holder.service, "owner": holder.owner, "partitions": list(epochs)}
+    rows = connection.execute(_OURS, asked).all()
     if {row.partition: row.epoch for row in rows} != dict(epochs):
         raise LeaseLost(holder.service)
 

@@ -37,5 +37,5 @@ def configure_logging(settings: Settings) -> None:
 
 def logger(service: str) -> structlog.stdlib.BoundLogger:
     """A logger that puts the service's name on each line."""
-    bound: structlog.stdlib.BoundLogger = structlog.get_logger().bind(service=service)
+    bound: structlog.stdlib.BoundLogger = structlog.get_logger(service=service)
     return bound

@@ -63,7 +63,11 @@ class Service:
 
     async def stop(self) -> None:
         """Finish what is in hand and disconnect."""
-        await self.app.stop()
+        try:
+            await self.app.stop()
+        except NatsError as error:  # the broker is away, so there is nobody to take leave of
+            self._log.warning("stopped_without_broker", error=type(error).__name__)
+            await (await self._broker.connect()).close()
 
     async def _start_consumer(self) -> None:
         connection = await self._broker.connect()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, Table, tuple_
+from sqlalchemy import BindParameter, ColumnClause, Connection, Table, bindparam, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.dml import ReturningInsert, UpdateBase
 from sqlalchemy.sql.selectable import Select
 
 from services.ground.bulk import run_many
@@ -29,8 +31,14 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> set
     """Insert the rows whose primary key is not there yet. Returns the keys that were inserted."""
     if not rows:
         return set()
-    statement = _insert(connection, table).on_conflict_do_nothing().returning(*table.primary_key.columns)
+    statement = _insert_new(connection.dialect.name, table)
     return {tuple(found) for found in connection.execute(statement, _in_order(connection, table, rows))}
+
+
+@lru_cache(maxsize=256)
+def _insert_new(dialect: str, table: Table) -> ReturningInsert[tuple[object, ...]]:
+    insert = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    return insert.on_conflict_do_nothing().returning(*table.primary_key.columns)
 
 
 def _in_order(connection: Connection, table: Table, rows: Sequence[Row]) -> Sequence[Row]:
@@ -58,14 +66,26 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Row], *, update:
 
 def select_in(
     connection: Connection,
-    query: Select[tuple[object, ...]],
-    columns: Sequence[object],
+    query: Select[Any],
+    columns: tuple[ColumnClause[Any], ...],
     keys: Sequence[tuple[object, ...]],
+    **values: object,
 ) -> list[Mapping[str, object]]:
-    """Rows of `query` whose `columns` are among `keys`, asked in lists of a bounded length."""
+    """Rows of `query` whose `columns` are among `keys`, asked in lists of a bounded length.
+
+    `query` is made once, with a `bindparam` for each of `values`: making a statement takes longer than running it.
+    """
     found: list[Mapping[str, object]] = []
     for start in range(0, len(keys), IN_LIST_MOST):
         part = keys[start : start + IN_LIST_MOST]
-        within = columns[0].in_([k[0] for k in part]) if len(columns) == 1 else tuple_(*columns).in_(part)  # type: ignore[attr-defined]
-        found += [dict(row) for row in connection.execute(query.where(within)).mappings()]
+        asked = [key[0] for key in part] if len(columns) == 1 else part
+        rows = connection.execute(_within(query, columns), {"among": asked, **values})
+        names = tuple(rows.keys())
+        found += [dict(zip(names, row, strict=True)) for row in rows.tuples()]
     return found
+
+
+@lru_cache(maxsize=256)
+def _within(query: Select[Any], columns: tuple[ColumnClause[Any], ...]) -> Select[Any]:
+    among: BindParameter[Any] = bindparam("among", expanding=True)
+    return query.where(columns[0].in_(among) if len(columns) == 1 else tuple_(*columns).in_(among))

@@ -86,19 +86,23 @@ class Work:
             "data": orjson.Fragment(body),
         }
         payload = orjson.dumps(envelope)
-        self.outgoing.append(Outgoing(id_, stream, subject, payload))
+        self.send_as_it_is(Outgoing(id_, stream, subject, payload), partition=partition)
+        return id_
+
+    def send_as_it_is(self, message: Outgoing, *, partition: int) -> None:
+        """Have a whole message published after the commit, whatever is in it."""
+        self.outgoing.append(message)
         self._outbox.append(
             {
-                "id": id_,
+                "id": message.id,
                 "service": self.service,
                 "partition": partition,
-                "stream": stream,
-                "subject": subject,
-                "payload": payload,
+                "stream": message.stream,
+                "subject": message.subject,
+                "payload": message.payload,
                 "created_at": self.now,
             }
         )
-        return id_
 
     def audit(self, entry: AuditEntry, *, partition: int) -> None:
         """Have an audit entry kept and published: in this transaction, so that there is no act without its entry."""

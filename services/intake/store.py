@@ -84,6 +84,13 @@ references = Table(  # a source's own reference of a referral, by which its late
 _legs = table("legs", column("id"), column("person_id"))  # the router's, as are reviews: read here, never written
 _reviews = table("reviews", column("id"), column("person_id"))
 
+_ACCEPTED = select(accepted_events)
+_IDENTIFIERS = select(identifiers)
+_REFERENCES = select(references)
+_PERSONS_OF = {records: select(records.c.id, records.c.person_id) for records in (_legs, _reviews)}
+_BY_NAME_KEY = select(persons.c.id, persons.c.name_key).order_by(persons.c.id)
+_LAST_SEQUENCES = select(persons.c.id, persons.c.last_sequence).order_by(persons.c.id).with_for_update()
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -96,23 +103,21 @@ class Accepted:
 def accepted_before(connection: Connection, keys: Sequence[Key]) -> dict[Key, Accepted]:
     """Which of these events were accepted already."""
     row = accepted_events.c
-    rows = select_in(
-        connection, select(accepted_events), [row.source, row.origin_id], [(key.source, key.id) for key in keys]
-    )
+    rows = select_in(connection, _ACCEPTED, (row.source, row.origin_id), [(key.source, key.id) for key in keys])
     return {Key(str(r["source"]), str(r["origin_id"])): Accepted(str(r["event_id"]), str(r["digest"])) for r in rows}
 
 
 def persons_by_identifier(connection: Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Whose each identifier (kind, value) is."""
     row = identifiers.c
-    rows = select_in(connection, select(identifiers), [row.kind, row.value], sorted(wanted))
+    rows = select_in(connection, _IDENTIFIERS, (row.kind, row.value), sorted(wanted))
     return {(str(r["kind"]), str(r["value"])): str(r["person_id"]) for r in rows}
 
 
 def persons_by_reference(connection: Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Whom each referral (source, reference) was about."""
     row = references.c
-    rows = select_in(connection, select(references), [row.source, row.reference], sorted(wanted))
+    rows = select_in(connection, _REFERENCES, (row.source, row.reference), sorted(wanted))
     return {(str(r["source"]), str(r["reference"])): str(r["person_id"]) for r in rows}
 
 
@@ -127,17 +132,13 @@ def persons_by_review(connection: Connection, wanted: Collection[str]) -> dict[s
 
 
 def _persons_of(connection: Connection, records: TableClause, wanted: Collection[str]) -> dict[str, str]:
-    query = select(records.c.id, records.c.person_id)
-    rows = select_in(connection, query, [records.c.id], [(record,) for record in sorted(wanted)])
+    rows = select_in(connection, _PERSONS_OF[records], (records.c.id,), [(record,) for record in sorted(wanted)])
     return {str(r["id"]): str(r["person_id"]) for r in rows}
 
 
 def persons_by_name_key(connection: Connection, wanted: Collection[str]) -> dict[str, list[str]]:
     """Persons who share a surname, initial and date of birth: perhaps the same, perhaps not."""
-    row = persons.c
-    rows = select_in(
-        connection, select(row.id, row.name_key).order_by(row.id), [row.name_key], [(key,) for key in sorted(wanted)]
-    )
+    rows = select_in(connection, _BY_NAME_KEY, (persons.c.name_key,), [(key,) for key in sorted(wanted)])
     found: dict[str, list[str]] = {}
     for r in rows:
         found.setdefault(str(r["name_key"]), []).append(str(r["id"]))
@@ -146,9 +147,7 @@ def persons_by_name_key(connection: Connection, wanted: Collection[str]) -> dict
 
 def last_sequences(connection: Connection, person_ids: Collection[str]) -> dict[str, int]:
     """The number of the last event of each person who is known, locked until the commit."""
-    row = persons.c
-    query = select(row.id, row.last_sequence).order_by(row.id).with_for_update()
-    rows = select_in(connection, query, [row.id], [(person,) for person in sorted(person_ids)])
+    rows = select_in(connection, _LAST_SEQUENCES, (persons.c.id,), [(person,) for person in sorted(person_ids)])
     return {str(r["id"]): int(str(r["last_sequence"])) for r in rows}
 
 

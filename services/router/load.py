@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from schemas.vocabulary import LegStatus
 from services.ground.sql import select_in
@@ -17,31 +17,36 @@ from services.router.rules.events import Kept, PastEvent
 
 HISTORY = timedelta(days=366)  # as far back as any window of a rule looks
 
+_event = store.case_events.c
+_CASES = select(store.cases).with_for_update()
+_LEGS = select(store.legs)
+_EVENTS = (
+    select(_event.person_id, _event.kind, _event.occurred_at)
+    .where(_event.occurred_at > bindparam("since"))
+    .order_by(_event.occurred_at)
+)
+_CONTENTS = select(_event.event_id, _event.content)
+
 
 def load_cases(person_ids: Sequence[str], work: Work) -> dict[str, Case]:
     """The cases of these persons, locked until the commit; a person who is new to us gets an empty one."""
     connection, keys = work.connection, [(person,) for person in sorted(set(person_ids))]
     found = {str(key[0]): Case(str(key[0]), work.now) for key in keys}
-    row, leg, event = store.cases.c, store.legs.c, store.case_events.c
-    for r in select_in(connection, select(store.cases).with_for_update(), [row.person_id], keys):
+    for r in select_in(connection, _CASES, (store.cases.c.person_id,), keys):
         case = found[str(r["person_id"])]
         case.opened_at = cast(datetime, r["opened_at"])
         case.referral_event = cast("str | None", r["referral_event"])
         case.remembered = cast("dict[str, Kept]", r["remembered"])
-    for r in select_in(connection, select(store.legs), [leg.person_id], keys):
+    for r in select_in(connection, _LEGS, (store.legs.c.person_id,), keys):
         found[str(r["person_id"])].legs[str(r["id"])] = _leg(r)
-    recent = select(event.person_id, event.kind, event.occurred_at).where(event.occurred_at > work.now - HISTORY)
-    for r in select_in(connection, recent.order_by(event.occurred_at), [event.person_id], keys):
+    for r in select_in(connection, _EVENTS, (_event.person_id,), keys, since=work.now - HISTORY):
         found[str(r["person_id"])].events.append(PastEvent(str(r["kind"]), cast(datetime, r["occurred_at"])))
     return found
 
 
 def referral_contents(event_ids: Sequence[str], work: Work) -> dict[str, bytes]:
     """The data of these referrals, JSON, by event id."""
-    event = store.case_events.c
-    rows = select_in(
-        work.connection, select(event.event_id, event.content), [event.event_id], [(e,) for e in sorted(set(event_ids))]
-    )
+    rows = select_in(work.connection, _CONTENTS, (_event.event_id,), [(e,) for e in sorted(set(event_ids))])
     return {str(r["event_id"]): cast(bytes, r["content"]) for r in rows}
 
 

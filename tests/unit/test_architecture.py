@@ -47,6 +47,12 @@ IO = FILES | {
     "urllib",
     "uuid",
 }
+STOPWATCH = {
+    "monotonic",
+    "perf_counter",
+    "max",
+    "min",
+}  # how long something took is nobody's date; time.max is datetime's
 LOSING = {"NACK_ON_ERROR", "REJECT_ON_ERROR", "ACK_FIRST"}  # FastStream's policies that spin, delete, or ack too early
 
 Check = Callable[[Code], list[str]]
@@ -104,8 +110,7 @@ def clocks_read(code: Code) -> list[str]:
     for module, tree in code.items():
         if module == "services.ground.clock":
             continue
-        if "time" in imports_of(module, code):
-            found.append(f"{module} imports time")
+        found += [f"{module} uses time.{name}" for name in sorted(_used_of_time(tree) - STOPWATCH)]
         found += [
             f"{module}:{call.lineno} calls {ast.unparse(call.func)}()"
             for call in _calls(tree)
@@ -114,6 +119,20 @@ def clocks_read(code: Code) -> list[str]:
             and not ast.unparse(call.func.value).lower().endswith("clock")
         ]
     return found
+
+
+def _used_of_time(tree: ast.Module) -> set[str]:
+    """What is used of the standard library's `time`."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module="time", names=aliases):
+                names |= {alias.name for alias in aliases}
+            case ast.Import(names=aliases):
+                names |= {f"* as {alias.asname}" for alias in aliases if alias.name == "time" and alias.asname}
+            case ast.Attribute(value=ast.Name(id="time"), attr=name):
+                names.add(name)
+    return names
 
 
 def losing_policies(code: Code) -> list[str]:
@@ -172,7 +191,9 @@ BREAKS: dict[Check, list[tuple[str, str, str]]] = {
         ("services.intake.store", "from datetime import datetime as d\nd.now()", "calls d.now()"),
         ("services.intake.store", "import datetime\ndatetime.date.today()", "calls datetime.date.today()"),
         ("services.intake.store", "from sqlalchemy import func\nfunc.now()", "calls func.now()"),
-        ("schemas.base", "from time import time", "schemas.base imports time"),
+        ("schemas.base", "from time import time", "schemas.base uses time.time"),
+        ("services.cli.wiring", "import time\ntime.gmtime()", "services.cli.wiring uses time.gmtime"),
+        ("services.cli.wiring", "import time as t\nt.time()", "services.cli.wiring uses time.* as t"),
     ],
     losing_policies: [
         ("services.router.app", "async def f(m): await m.term()", "uses term"),

@@ -245,10 +245,9 @@ def test_the_image_command_starts_what_the_console_script_starts() -> None:
 
 
 def test_compose_uses_only_commands_that_the_command_line_has() -> None:
-    try:
-        main = importlib.import_module("services.cli.main")
-    except ModuleNotFoundError:
+    if not (REPOSITORY / "services/cli/main.py").exists():
         pytest.skip("services/cli/main.py is not written yet")
+    main = importlib.import_module("services.cli.main")
     known = set(getattr(get_command(main.app), "commands", {}))
     services = compose_file()["services"].values()
     used = {one["command"][0] for one in services if "build" in one}

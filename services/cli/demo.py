@@ -1,0 +1,182 @@
+"""onward demo: the case, step by step, through the real queue; and then its picture and what was audited."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from nats.aio.client import Client
+from rich.table import Table
+from sqlalchemy import text
+
+from services.audit.store import log_entries
+from services.cli import terminal
+from services.cli.case import picture_of
+from services.cli.config import JsonFlag
+from services.cli.looking import Row, audit_of, case_of, trace_of
+from services.cli.story import BEGINNING, Expected, Step, steps
+from services.cli.wiring import whole_system
+from services.ground import streams
+from services.ground.clock import SetClock, for_people
+from services.ground.errors import OnwardError
+from services.ground.log import configure_logging
+from services.ground.settings import Settings
+from services.ground.streams import TAKES, feeds_of
+from services.ground.world import World, connect
+from services.router.rules.loader import load_rule_set
+
+SETTLE_SECONDS = 30.0
+
+
+def demo(
+    keep: Annotated[Path | None, typer.Option(help="Keep the demo's store and broker in this new folder.")] = None,
+    as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Play one man's case through the real queue, on a clock that jumps weeks, and show what became of it."""
+    if keep is not None and keep.exists():
+        terminal.fail(f"{keep} is there already; name a new folder")
+    if as_json:
+        terminal.out.quiet = True
+    with tempfile.TemporaryDirectory(prefix="onward-demo-") as temporary:
+        told = terminal.run(_play(keep or Path(temporary)))
+    if as_json:
+        terminal.print_json(told)
+    if told["missed"]:
+        terminal.fail("; ".join(told["missed"]), code=terminal.NEEDS_ATTENTION)
+
+
+async def _play(folder: Path) -> Row:
+    settings = Settings(data_dir=folder, database_url=None, nats_url=None, log_level="error")
+    configure_logging(settings)
+    clock = SetClock(BEGINNING)
+    sources = {name: d.source for name, d in load_rule_set(settings.rules_dir).destinations.items()}
+    told: Row = {"steps": [], "missed": []}
+    terminal.out.print("[bold]Onward: one case, through a real nats-server and a real database.[/]\n")
+    async with whole_system(settings, clock) as (world, _):
+        connection = await connect(world, name="onward-demo")
+        try:
+            legs: dict[str, str] = {}
+            for step in steps():
+                clock.set(BEGINNING + step.after)
+                event = step.event(clock.now(), legs, sources)
+                told["steps"].append(await _step(step, event, world, connection, legs, told["missed"]))
+            await _end(world, told)
+        finally:
+            await connection.close()
+    return told
+
+
+async def _step(
+    step: Step, event: dict[str, Any], world: World, connection: Client, legs: dict[str, str], missed: list[str]
+) -> Row:
+    """Publish one event as its source would, let it settle, and tell what became of it."""
+    before = await _last(connection)
+    terminal.out.print(f"[bold]{for_people(world.clock.now())}[/]  {step.tells}")
+    subject = f"intake.{event['source']}.{step.channel}"
+    await connection.jetstream().publish(subject, json.dumps(event).encode(), stream=streams.INTAKE)
+    await _settle(world, connection)
+    event_id = await _event_id(world, event)
+    found = await world.database.read(lambda c: trace_of(c, event_id))
+    _tell_decision(found)
+    left = await _left_since(connection, before)
+    for message in left:
+        data = message["data"]
+        legs.setdefault(data["destination"], data["leg_id"])
+        fields = ", ".join(sorted(data["fields"]))
+        to = f"[bold]{data['destination']}[/] (priority {data['priority']})"
+        terminal.out.print(f"    [green]{data['action']:>8}[/] -> {to}: {fields}", highlight=False)
+    for expected in step.expects:
+        await _check(expected, world, missed)
+    terminal.out.print()
+    return {
+        "at": world.clock.now(),
+        "tells": step.tells,
+        "event_id": event_id,
+        "rules": [rule["rule"] for decision in found["decisions"] for rule in decision["said"]["matched"]],
+        "sent": [{name: m["data"][name] for name in ("destination", "action", "priority")} for m in left],
+    }
+
+
+def _tell_decision(found: Row) -> None:
+    for decision in found["decisions"]:
+        for rule in decision["said"]["matched"]:
+            terminal.out.print(f"    [dim]{rule['rule']}[/]: {rule['because']}", highlight=False)
+    for review in found["reviews"]:
+        terminal.out.print(f"    [yellow]asks {review['role']}[/]: {review['question']}", highlight=False)
+
+
+async def _check(expected: Expected, world: World, missed: list[str]) -> None:
+    count = await world.database.read(lambda c: c.execute(text(expected.query)).scalar_one())
+    right = count == expected.exactly if expected.exactly is not None else count > 0
+    terminal.out.print(f"    {'[green]ok[/] ' if right else '[red]NOT[/]'} {expected.says}", highlight=False)
+    if not right:
+        missed.append(f"not so: {expected.says} ({count})")
+
+
+async def _end(world: World, told: Row) -> None:
+    person = await world.database.read(lambda c: c.execute(text("SELECT person_id FROM cases")).scalar_one())
+    case = await world.database.read(lambda c: case_of(c, person))
+    entries = await world.database.read(lambda c: audit_of(c, log_entries.c.position >= 0))
+    terminal.out.rule("The case")
+    terminal.out.print(picture_of(case))
+    terminal.out.print()
+    terminal.out.rule("What was audited")
+    audited = Counter(entry["operation"] for entry in entries)
+    table = Table("Operation", "Entries", "", box=None, header_style="bold")
+    for operation, count in audited.most_common():
+        of_these = [entry for entry in entries if entry["operation"] == operation]
+        to = sorted({entry["recipient"] for entry in of_these if entry.get("recipient")})
+        table.add_row(operation, str(count), ("to " + ", ".join(to)) if to else "")
+    terminal.out.print(table)
+    terminal.out.print(
+        f"{len(entries)} entries in the log, each written in the transaction that did it.\n"
+        "Welfare checks and the review are set and shown; acting on them when they fall due is the next part.\n"
+    )
+    terminal.out.print("What next: [bold]make up[/], then README.md: publish, tune a rule, read the audit log.")
+    told |= {"case": case, "audited": dict(audited)}
+
+
+async def _event_id(world: World, event: dict[str, Any]) -> str:
+    query = text("SELECT event_id FROM accepted_events WHERE source = :source AND origin_id = :id")
+    values = {"source": event["source"], "id": event["id"]}
+    found = await world.database.read(lambda c: c.execute(query, values).scalar())
+    if found is None:
+        aside = text("SELECT problems FROM quarantine ORDER BY id DESC LIMIT 1")
+        problems = await world.database.read(lambda c: c.execute(aside).scalar())
+        raise OnwardError(f"the event {event['id']} was not accepted: {problems}")
+    return str(found)
+
+
+async def _last(connection: Client) -> int:
+    return (await connection.jetstream().stream_info(streams.ROUTE)).state.last_seq
+
+
+async def _left_since(connection: Client, sequence: int) -> list[dict[str, Any]]:
+    """What left for destinations after a place in the stream, read as they would."""
+    js = connection.jetstream()
+    last = await _last(connection)
+    return [
+        json.loads((await js.get_msg(streams.ROUTE, number)).data or b"{}") for number in range(sequence + 1, last + 1)
+    ]
+
+
+async def _settle(world: World, connection: Client) -> None:
+    """Wait until nothing is left to take and nothing to send."""
+    js = connection.jetstream()
+    unsent = text("SELECT count(*) FROM outbox WHERE sent_at IS NULL")
+    async with asyncio.timeout(SETTLE_SECONDS):
+        while True:
+            infos = [
+                await js.consumer_info(feed.stream, feed.durable)
+                for name in TAKES
+                for feed in feeds_of(name, world.settings)
+            ]
+            busy = sum((info.num_pending or 0) + (info.num_ack_pending or 0) for info in infos)
+            if not busy and not await world.database.read(lambda c: c.execute(unsent).scalar_one()):
+                return
+            await asyncio.sleep(0.02)

@@ -1,0 +1,191 @@
+"""What people look at, read from the store: the state of the system, the way of one event, one person's case.
+
+Everything here only reads; that a person looked at somebody's data is itself an audit entry (`consulted`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Table, func, or_, select
+
+from schemas.audit import Actor, AuditEntry, RecordRef
+from schemas.base import PersonId
+from schemas.identifiers import crn, cro_number, nhs_number, noms_number, pnc_id
+from schemas.vocabulary import AuditOperation
+from services.audit.store import log_entries
+from services.dispatch.store import deliveries
+from services.ground import tables
+from services.ground.settings import Settings
+from services.ground.work import Work
+from services.intake import store as intake
+from services.router import store as router
+
+Row = dict[str, Any]
+NORMAL_FORMS = {"pnc_id": pnc_id, "cro": cro_number, "crn": crn, "nhs_number": nhs_number, "noms": noms_number}
+
+
+def rows(connection: Connection, table: Table, where: ColumnElement[bool], order: Any = None) -> list[Row]:
+    """Rows of a table as plain dictionaries, in the order of their keys unless another is given."""
+    query = select(table).where(where)
+    query = query.order_by(order if order is not None else next(iter(table.primary_key.columns)))
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def state_of_the_store(connection: Connection, now: datetime) -> Row:
+    """What waits in the store, and since when."""
+    outbox, aside, early = tables.outbox.c, tables.quarantine.c, tables.early.c
+    review = router.reviews.c
+    unsent = connection.execute(select(func.count(), func.min(outbox.created_at)).where(outbox.sent_at.is_(None))).one()
+    waiting = connection.execute(
+        select(func.count(), func.min(aside.quarantined_at)).where(aside.resent_at.is_(None))
+    ).one()
+    ahead = connection.execute(select(func.count(), func.min(early.arrived_at))).one()
+    overdue = connection.execute(
+        select(func.count()).where(review.answered_at.is_(None), review.due_at < now)
+    ).scalar_one()
+    reviews = connection.execute(select(func.count()).where(review.answered_at.is_(None))).scalar_one()
+    leases = rows(connection, tables.leases, tables.leases.c.owner.is_not(None))
+    alive = rows(connection, tables.instances, tables.instances.c.seen_at.is_not(None))
+    return {
+        "outbox": {"unsent": unsent[0], "oldest": unsent[1]},
+        "quarantine": {"waiting": waiting[0], "oldest": waiting[1]},
+        "before_their_predecessor": {"waiting": ahead[0], "oldest": ahead[1]},
+        "failing": connection.execute(select(func.count()).select_from(tables.attempts)).scalar_one(),
+        "reviews": {"open": reviews, "overdue": overdue},
+        "leases": leases,
+        "instances": alive,
+    }
+
+
+def find_event(connection: Connection, id_: str) -> str | None:
+    """Our event id for any id that somebody may hold: an event's, a leg's, a command's, a message's, a decision's."""
+    accepted, history, delivery = intake.accepted_events.c, router.leg_history.c, deliveries.c
+    decision, entry, reference = router.decisions.c, log_entries.c, intake.references.c
+    asked: list[tuple[Any, ColumnElement[bool]]] = [
+        (accepted.event_id, or_(accepted.event_id == id_, accepted.origin_id == id_)),
+        (history.event_id, history.leg_id == id_),
+        (delivery.event_id, or_(delivery.command_id == id_, delivery.message_id == id_)),
+        (decision.event_id, decision.id == id_),
+        (entry.correlation_id, entry.entry_id == id_),
+    ]
+    for column, where in asked:
+        found = connection.execute(select(column).where(where).order_by(column).limit(1)).scalar()
+        if found is not None:
+            return str(found)
+    first = select(accepted.event_id).where(
+        accepted.person_id == reference.person_id, accepted.source == reference.source
+    )
+    found = connection.execute(first.where(reference.reference == id_).order_by(accepted.sequence).limit(1)).scalar()
+    return str(found) if found is not None else None
+
+
+def trace_of(connection: Connection, event_id: str) -> Row:
+    """The way of one event through every stage."""
+    [accepted] = rows(connection, intake.accepted_events, intake.accepted_events.c.event_id == event_id) or [{}]
+    sent = rows(connection, tables.outbox, tables.outbox.c.id == event_id)
+    decisions = rows(connection, router.decisions, router.decisions.c.event_id == event_id)
+    return {
+        "event_id": event_id,
+        "accepted": accepted,
+        "raw": [
+            {"received_at": r["received_at"], "subject": r["subject"], "bytes": len(r["body"]), "outcome": r["outcome"]}
+            for r in rows(connection, intake.raw_messages, intake.raw_messages.c.event_id == event_id)
+        ],
+        "sent_to_router_at": sent[0]["sent_at"] if sent else None,
+        "decisions": decisions,
+        "history": rows(connection, router.leg_history, router.leg_history.c.event_id == event_id),
+        "reviews": rows(connection, router.reviews, router.reviews.c.event_id == event_id),
+        "deliveries": rows(connection, deliveries, deliveries.c.event_id == event_id),
+        "quarantine": [
+            _without_raw(row) for row in rows(connection, tables.quarantine, tables.quarantine.c.message_id == event_id)
+        ],
+        "audit": audit_of(connection, log_entries.c.correlation_id == event_id),
+    }
+
+
+def audit_of(connection: Connection, where: ColumnElement[bool]) -> list[Row]:
+    """Entries of the log, in its order."""
+    found = rows(connection, log_entries, where)
+    return [{"position": row["position"], **orjson.loads(row["entry"])["data"]} for row in found]
+
+
+def find_persons(connection: Connection, text: str) -> list[str]:
+    """The persons whom a person id, a leg id, a referral reference or an identifier in any usual writing names."""
+    person, identifier, leg = intake.persons.c, intake.identifiers.c, router.legs.c
+    found: list[str] = list(connection.execute(select(person.id).where(person.id == text)).scalars())
+    found += connection.execute(select(leg.person_id).where(leg.id == text)).scalars()
+    reference = intake.references.c
+    found += connection.execute(select(reference.person_id).where(reference.reference == text)).scalars()
+    for kind, normal_form in NORMAL_FORMS.items():
+        try:
+            value = normal_form(text)
+        except ValueError:
+            continue
+        where = (identifier.kind == kind) & (identifier.value == value)
+        found += connection.execute(select(identifier.person_id).where(where)).scalars()
+    return sorted(set(found))
+
+
+def case_of(connection: Connection, person_id: str) -> Row:
+    """All that the router holds of a person."""
+    legs = rows(connection, router.legs, router.legs.c.person_id == person_id)
+    ids = [leg["id"] for leg in legs]
+    return {
+        "person_id": person_id,
+        "events": [
+            {name: row[name] for name in ("event_id", "kind", "occurred_at", "source", "origin_id")}
+            for row in rows(connection, router.case_events, router.case_events.c.person_id == person_id)
+        ],
+        "legs": legs,
+        "history": rows(connection, router.leg_history, router.leg_history.c.leg_id.in_(ids)),
+        "deliveries": rows(connection, deliveries, deliveries.c.leg_id.in_(ids), deliveries.c.message_id),
+        "offers": rows(connection, router.offers, router.offers.c.leg_id.in_(ids)),
+        "pauses": rows(connection, router.pauses, router.pauses.c.leg_id.in_(ids)),
+        "timers": rows(
+            connection,
+            router.timers,
+            (router.timers.c.person_id == person_id) & router.timers.c.fired_at.is_(None),
+            router.timers.c.due_at,
+        ),
+        "reviews": rows(connection, router.reviews, router.reviews.c.person_id == person_id),
+    }
+
+
+def quarantined(connection: Connection, *, id_: str | None = None, waiting_only: bool = True) -> list[Row]:
+    """Messages that were set aside, oldest first; one by the start or the end of its id."""
+    aside = tables.quarantine.c
+    where: ColumnElement[bool] = aside.resent_at.is_(None) if waiting_only and id_ is None else aside.id.is_not(None)
+    if id_ is not None:
+        where = or_(aside.id.startswith(id_, autoescape=True), aside.id.endswith(id_, autoescape=True))
+    return rows(connection, tables.quarantine, where)
+
+
+def consulted(
+    connection: Connection, settings: Settings, now: datetime, *, person_id: str | None, records: Sequence[RecordRef]
+) -> None:
+    """Keep that the person at this terminal looked at these records. Sent with intake's outbox."""
+    work = Work(connection, service="intake", now=now)
+    entry_id = work.id()
+    work.audit(
+        AuditEntry(
+            entry_id=entry_id,
+            operation=AuditOperation.CONSULT,
+            at=now,
+            actor=Actor(id=os.environ.get("USER") or "operator", organisation=settings.organisation, role="operator"),
+            person_id=PersonId(person_id) if person_id else None,
+            records=tuple(records[:100]),
+            purpose="operations",
+            correlation_id=records[0].id if records else entry_id,
+        ),
+        partition=0,
+    )
+    work.finish()
+
+
+def _without_raw(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != "raw"}

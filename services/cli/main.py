@@ -1,0 +1,41 @@
+"""The command `onward`."""
+
+from __future__ import annotations
+
+import typer
+
+from services.cli import case, config, demo, quarantine, run, send, status, trace
+
+app = typer.Typer(
+    name="onward",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=(
+        "Route referrals and risk events about people who cause harm to the services that can help.\n\n"
+        "Exit codes: 0 done, 1 somebody should look (a refused message, an unhealthy system), 2 nothing was done "
+        "because the settings, a file or an argument is wrong."
+    ),
+)
+app.command(epilog="Example: onward up")(run.up)
+app.command(name="run", epilog="Example: ONWARD_NATS_URL=nats://127.0.0.1:4222 onward run router")(run.run_service)
+app.command(epilog="Example: onward migrate")(run.migrate_command)
+app.command(epilog="Example: onward health router")(run.health)
+app.command(epilog="Example: onward send schemas/examples/referral-assault-on-partner.json --source met-police")(
+    send.send
+)
+app.command(epilog="Example: onward status --json")(status.status)
+app.command(epilog="Example: onward trace MP-2291")(trace.trace)
+app.command(epilog="Example: onward case 2003/0073319Z")(case.case)
+app.add_typer(quarantine.app, name="quarantine", help="What could not be taken: see it, mend it, send it again.")
+app.command(epilog="Example: onward demo")(demo.demo)
+app.command(epilog="Example: onward config")(config.config)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""onward quarantine: see what could not be taken, and send it again, mended where it must be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from sqlalchemy import Connection, update
+
+from schemas.audit import Actor, AuditEntry, RecordRef
+from schemas.vocabulary import AuditOperation
+from services.cli import terminal
+from services.cli.config import JsonFlag
+from services.cli.looking import Row, consulted, quarantined
+from services.cli.run import _settings
+from services.ground import outbox, tables
+from services.ground.clock import WallClock, for_people
+from services.ground.errors import OnwardError
+from services.ground.migration import require_schema
+from services.ground.publisher import Outgoing, Publisher
+from services.ground.settings import Settings
+from services.ground.work import Work
+from services.ground.world import World, connect, open_world
+
+app = typer.Typer(no_args_is_help=True)
+Id = Annotated[str, typer.Argument(metavar="ID", help="A quarantine id, or its start or end.")]
+
+
+@app.command(name="list", epilog="Example: onward quarantine list")
+def list_waiting(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """List what waits, oldest first."""
+    found = [_plain(row) for row in terminal.run(_look(None))]
+    if as_json:
+        terminal.print_json(found)
+        return
+    table = Table("Id", "Since", "Service", "Subject", "Reason", "First problem", box=None, header_style="bold")
+    for row in found:
+        first = row["problems"][0] if row["problems"] else {"place": "", "message": ""}
+        told = f"{first['place']} {first['message']}".strip()
+        table.add_row(row["id"], for_people(row["quarantined_at"]), row["service"], row["subject"], row["reason"], told)
+    terminal.out.print(table if found else "Nothing is in quarantine.")
+
+
+@app.command(epilog="Example: onward quarantine show 01a20955")
+def show(id_: Id, as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """Show one message: why it was set aside, and its bytes. That you looked is kept in the audit log."""
+    row = _one(terminal.run(_look(id_, consult=True)), id_)
+    if as_json:
+        terminal.print_json({**_plain(row), "raw": row["raw"].decode(errors="backslashreplace")})
+        return
+    for name in ("id", "service", "subject", "source", "reason", "digest", "resent_at", "resent_by"):
+        if row[name] is not None:
+            terminal.out.print(f"[bold]{name:>10}[/] {row[name]}", highlight=False)
+    for problem in row["problems"]:
+        terminal.out.print(f"[red]{problem['place'] or '(the message)'}[/]: {problem['message']}", highlight=False)
+    # Shown as it is, control characters made visible, so that no message can steer this terminal.
+    text = row["raw"].decode(errors="backslashreplace")
+    terminal.out.print("".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text), markup=False)
+
+
+@app.command(epilog="Example: onward quarantine resend 01a20955 --with mended.json --by j.smith")
+def resend(
+    id_: Id,
+    by: Annotated[str, typer.Option(help="Who sends it again.")],
+    mended: Annotated[Path | None, typer.Option("--with", help="The mended message; else the same bytes.")] = None,
+    again: Annotated[bool, typer.Option(help="Although it was sent again before.")] = False,  # noqa: FBT002
+) -> None:
+    """Send a message again on the subject where it came, as it was or mended."""
+    try:
+        raw = mended.read_bytes() if mended else None
+    except OSError as error:
+        terminal.fail(f"{mended}: {error.strerror}")
+    row = _one(terminal.run(_look(id_)), id_)
+    if row["resent_at"] is not None and not again:
+        terminal.fail(
+            f"sent again already, by {row['resent_by']}; add --again to repeat", code=terminal.NEEDS_ATTENTION
+        )
+    message = terminal.run(_resend(row, raw or row["raw"], by))
+    terminal.out.print(f"[green]sent again[/] on {row['subject']} as {message}", highlight=False)
+
+
+async def _look(id_: str | None, *, consult: bool = False) -> list[Row]:
+    settings = _settings()
+    async with open_world(settings, WallClock()) as world:
+        await world.database.read(require_schema)
+        found = await world.database.read(lambda c: quarantined(c, id_=id_))
+        if consult and found:
+            records = [RecordRef(kind="quarantine", id=row["id"]) for row in found]
+            now = world.clock.now()
+            await world.database.write(lambda c: consulted(c, settings, now, person_id=None, records=records))
+        return found
+
+
+async def _resend(row: Row, raw: bytes, by: str) -> str:
+    settings = _settings()
+    async with open_world(settings, WallClock()) as world:
+        message = await world.database.write(lambda c: resend_in(c, row, raw, by, world, settings))
+        connection = await connect(world, name="onward-resend")
+        try:
+            publisher = Publisher(connection, timeout_seconds=settings.publish_seconds)
+            await publisher.start()
+            confirmed = await publisher.publish([message])
+            await world.database.write(lambda c: outbox.mark_sent(c, confirmed, world.clock.now()))
+        finally:
+            await connection.close()
+        return message.id
+
+
+def resend_in(connection: Connection, row: Row, raw: bytes, by: str, world: World, settings: Settings) -> Outgoing:
+    """In one transaction: the message to be sent, that it was sent again and by whom, and the audit entry.
+
+    Raises OnwardError where somebody else sent it in the meantime.
+    """
+    work = Work(connection, service="intake", now=world.clock.now())
+    message = Outgoing(work.id(), row["stream"], row["subject"], raw)
+    aside = tables.quarantine.c
+    changed = connection.execute(
+        update(tables.quarantine)
+        .where(aside.id == row["id"], aside.resent_as.is_not_distinct_from(row["resent_as"]))
+        .values(resent_at=work.now, resent_by=by, resent_as=message.id)
+    ).rowcount
+    if changed != 1:
+        raise OnwardError("somebody else has just sent it again")
+    work.send_as_it_is(message, partition=0)
+    work.audit(
+        AuditEntry(
+            entry_id=work.id(),
+            operation=AuditOperation.ALTER,
+            at=work.now,
+            actor=Actor(id=by, organisation=settings.organisation, role="operator"),
+            records=(RecordRef(kind="quarantine", id=row["id"]), RecordRef(kind="message", id=message.id)),
+            fields=("mended",) if raw != row["raw"] else (),
+            purpose="quarantine",
+            correlation_id=row["id"],
+        ),
+        partition=0,
+    )
+    work.finish()
+    return message
+
+
+def _one(found: list[Row], id_: str) -> Row:
+    if len(found) != 1:
+        terminal.fail(f"{len(found) or 'no'} quarantined messages match {id_!r}", code=terminal.NEEDS_ATTENTION)
+    return found[0]
+
+
+def _plain(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != "raw"}

@@ -1,0 +1,105 @@
+"""onward up, run, migrate, health: start what runs, prepare it, ask whether it works."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from typing import Annotated
+
+import orjson
+import typer
+from nats.errors import Error as NatsError
+
+from services.cli import terminal
+from services.cli.wiring import SERVICES, migrate, running
+from services.ground.clock import WallClock
+from services.ground.errors import OnwardError
+from services.ground.log import configure_logging
+from services.ground.settings import Settings, load_settings
+from services.ground.world import connect, open_world
+
+ServiceName = Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]
+
+
+def up() -> None:
+    """Run every service in this terminal until Ctrl-C, on its own broker and store unless settings name others."""
+    terminal.run(_serve(list(SERVICES), prepare=True))
+
+
+def run_service(name: ServiceName) -> None:
+    """Run one service alone. The schema, the streams and the broker must be there: see `onward migrate`."""
+    _check(name)
+    terminal.run(_serve([name], prepare=False))
+
+
+def migrate_command() -> None:
+    """Bring the database schema, the streams and the consumers to what this version needs. Safe to repeat."""
+
+    async def work() -> None:
+        async with open_world(_settings(), WallClock()) as world:
+            await migrate(world)
+            terminal.err.print(f"Ready: schema, streams and consumers at {_place(world.settings)}.")
+
+    terminal.run(work())
+
+
+def health(name: ServiceName) -> None:
+    """Ask a running service whether it can do its work now. Exits 0 when one says yes, 1 when none does."""
+    _check(name)
+
+    async def work() -> bool:
+        async with open_world(_settings(), WallClock()) as world:
+            connection = await connect(world, name="onward-health")
+            try:
+                reply = await connection.request(f"ops.{name}.ready", b"", timeout=5)
+            except (NatsError, TimeoutError):
+                return False
+            finally:
+                await connection.close()
+            answer = orjson.loads(reply.data)
+            terminal.print_json(answer)
+            return bool(answer["ready"])
+
+    if not terminal.run(work()):
+        terminal.fail(f"{name} is not ready", code=terminal.NEEDS_ATTENTION)
+
+
+async def _serve(names: Sequence[str], *, prepare: bool) -> None:
+    settings = _settings()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with open_world(settings, WallClock()) as world:
+        if prepare:
+            await migrate(world)
+        async with running(world, names):
+            terminal.err.print(
+                f"[bold]{', '.join(names)}[/bold] running at {_place(settings)}, broker {world.nats_url}"
+            )
+            if prepare:
+                terminal.err.print(
+                    "Send something: onward send schemas/examples/referral-assault-on-partner.json --source met-police"
+                    "\nLook:           onward status    Stop: Ctrl-C"
+                )
+            await stop.wait()
+            terminal.err.print("Finishing what is in hand ...")
+
+
+def _settings() -> Settings:
+    try:
+        settings = load_settings()
+    except OnwardError as error:
+        terminal.fail(str(error))
+    configure_logging(settings)
+    return settings
+
+
+def _place(settings: Settings) -> str:
+    return "PostgreSQL" if settings.database_url else str(settings.sqlite_file)
+
+
+def _check(name: str) -> None:
+    if name not in SERVICES:
+        terminal.fail(f"no service called {name!r}; there are {', '.join(SERVICES)}")

@@ -1,0 +1,133 @@
+"""onward status: each service, what waits, where and since when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from nats.js import JetStreamContext
+from rich.table import Table
+
+from services.cli import terminal
+from services.cli.config import JsonFlag
+from services.cli.looking import Row, state_of_the_store
+from services.cli.run import _settings
+from services.ground.clock import WallClock
+from services.ground.migration import require_schema
+from services.ground.streams import TAKES, feeds_of, require_declared
+from services.ground.world import World, connect, open_world
+
+
+def status(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """Show each service, what waits and since when. Exits 1 when somebody should look."""
+    state = terminal.run(_state())
+    if as_json:
+        terminal.print_json(state)
+    else:
+        _show(state)
+    if state["attention"]:
+        raise SystemExit(terminal.NEEDS_ATTENTION)
+
+
+async def _state() -> Row:
+    async with open_world(_settings(), WallClock()) as world:
+        await world.database.read(require_schema)
+        connection = await connect(world, name="onward-status")
+        try:
+            now = world.clock.now()
+            state = await world.database.read(lambda c: state_of_the_store(c, now))
+            js = connection.jetstream(timeout=world.settings.publish_seconds)
+            state["services"] = [await _service(name, js, world, state, now) for name in TAKES]
+        finally:
+            await connection.close()
+        del state["leases"], state["instances"]
+        state["at"] = now
+        state["attention"] = _attention(state)
+        return state
+
+
+async def _service(name: str, js: JetStreamContext, world: World, state: Row, now: datetime) -> Row:
+    """One service: who runs it, and what its consumers have left to take."""
+    await require_declared(js, name, world.settings)
+    recent = now - timedelta(seconds=world.settings.lease_seconds * 2)
+    alive = [row for row in state["instances"] if row["service"] == name and row["seen_at"] > recent]
+    held = [row for row in state["leases"] if row["service"] == name and row["until"] and row["until"] > recent]
+    to_take = in_hand = again = 0
+    oldest: datetime | None = None
+    for feed in feeds_of(name, world.settings):
+        info = await js.consumer_info(feed.stream, feed.durable)
+        to_take += info.num_pending or 0
+        in_hand += info.num_ack_pending or 0
+        again += info.num_redelivered or 0
+        if (info.num_pending or info.num_ack_pending) and info.ack_floor is not None:
+            first = await _time_of(js, feed.stream, info.ack_floor.stream_seq + 1)
+            oldest = min(filter(None, (oldest, first)), default=None)
+    return {
+        "service": name,
+        "running": len(alive),
+        "instances": [row["owner"] for row in alive],
+        "partitions_held": len(held),
+        "partitions": len(feeds_of(name, world.settings)),
+        "taken": sum(row["taken"] for row in alive),
+        "to_take": to_take,
+        "in_hand": in_hand,
+        "delivered_again": again,
+        "oldest": oldest,
+    }
+
+
+async def _time_of(js: JetStreamContext, stream: str, sequence: int) -> datetime | None:
+    try:
+        message: Any = await js.get_msg(stream, sequence)
+    except Exception:  # noqa: BLE001 - aged out, or of another partition: then its age is not known
+        return None
+    time = getattr(message, "time", None)
+    return time.astimezone(UTC) if isinstance(time, datetime) else None
+
+
+def _attention(state: Row) -> list[str]:
+    """Why somebody should look."""
+    why = [f"{s['service']} is not running" for s in state["services"] if not s["running"]]
+    why += [
+        f"{s['service']}: nobody holds {s['partitions'] - s['partitions_held']} of {s['partitions']} partitions"
+        for s in state["services"]
+        if s["running"] and s["partitions_held"] < s["partitions"]
+    ]
+    if state["quarantine"]["waiting"]:
+        why.append(f"{state['quarantine']['waiting']} in quarantine (onward quarantine list)")
+    if state["reviews"]["overdue"]:
+        why.append(f"{state['reviews']['overdue']} questions to humans are overdue")
+    if state["failing"]:
+        why.append(f"{state['failing']} messages are failing and will be tried again")
+    for name, what in (("outbox", "unsent"), ("before_their_predecessor", "waiting")):
+        oldest = state[name]["oldest"]
+        if oldest is not None and state["at"] - oldest > timedelta(minutes=1):
+            why.append(f"{state[name][what]} messages wait in {name.replace('_', ' ')} for more than a minute")
+    return why
+
+
+def _show(state: Row) -> None:
+    table = Table("Service", box=None, header_style="bold")
+    for heading in ("Running", "Partitions", "Taken", "To take", "In hand", "Oldest"):
+        table.add_column(heading, justify="right")
+    for s in state["services"]:
+        running = f"[green]{s['running']}[/]" if s["running"] else "[red]0[/]"
+        held = f"{s['partitions_held']} of {s['partitions']}"
+        oldest = terminal.ago(s["oldest"], state["at"])
+        table.add_row(s["service"], running, held, str(s["taken"]), str(s["to_take"]), str(s["in_hand"]), oldest)
+    terminal.out.print(table)
+    waits = Table("Waits", box=None, header_style="bold")
+    waits.add_column("How many", justify="right")
+    waits.add_column("Oldest", justify="right")
+    for label, name, what in (
+        ("to be sent (outbox)", "outbox", "unsent"),
+        ("in quarantine", "quarantine", "waiting"),
+        ("for a predecessor", "before_their_predecessor", "waiting"),
+    ):
+        waits.add_row(label, str(state[name][what]), terminal.ago(state[name]["oldest"], state["at"]))
+    waits.add_row("for a human's answer", str(state["reviews"]["open"]), f"{state['reviews']['overdue']} overdue")
+    terminal.out.print(waits)
+    for why in state["attention"]:
+        terminal.out.print(f"[yellow]look:[/] {why}", highlight=False)
+    if not state["attention"]:
+        terminal.out.print("[green]All is well.[/]")

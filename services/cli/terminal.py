@@ -1,0 +1,62 @@
+"""How the command line speaks: tables for people, JSON for machines, one clear line for what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import Any, Final, NoReturn, TypeVar
+
+import orjson
+from rich.console import Console
+
+from services.ground.errors import OnwardError, SettingsRefused
+from services.router.rules.mistakes import RuleSetRefused
+
+T = TypeVar("T")
+
+OK: Final = 0
+NEEDS_ATTENTION: Final = 1  # it worked, and somebody should look (a refused message, an unhealthy system)
+UNUSABLE: Final = 2  # settings, rule files, arguments or the surroundings are wrong; nothing was changed
+
+out = Console()
+err = Console(stderr=True)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's work. What a user can mend is told in one clear message, without a traceback."""
+    try:
+        return asyncio.run(work)
+    except RuleSetRefused as error:
+        fail("\n".join(["the rule set cannot be used:", *(str(mistake) for mistake in error.mistakes)]))
+    except (OnwardError, SettingsRefused) as error:
+        fail(str(error))
+
+
+def fail(message: str, *, code: int = UNUSABLE) -> NoReturn:
+    """Say what is wrong on standard error, and end."""
+    err.print(f"[red]onward:[/red] {message}", highlight=False, markup=True, soft_wrap=True)
+    raise SystemExit(code)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output; moments in UTC."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode())
+    sys.stdout.write("\n")
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """How long ago, for people: `3 min`. A dash where there is no such moment."""
+    if moment is None:
+        return "-"
+    seconds = int((now.astimezone(UTC) - moment.astimezone(UTC)).total_seconds())
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def short(id_: str) -> str:
+    """The random end of an id, enough for people to tell ids apart on one screen."""
+    return id_[-8:]

@@ -1,0 +1,103 @@
+"""onward trace: the way of one event through every stage, with times, rules and reasons."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.tree import Tree
+
+from schemas.audit import RecordRef
+from services.cli import terminal
+from services.cli.config import JsonFlag
+from services.cli.looking import Row, consulted, find_event, trace_of
+from services.cli.run import _settings
+from services.ground.clock import WallClock, for_people
+from services.ground.migration import require_schema
+from services.ground.world import open_world
+
+
+def trace(
+    id_: Annotated[
+        str, typer.Argument(metavar="ID", help="Of an event (ours or the source's), leg, command or message.")
+    ],
+    as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Show the way of one event as a tree. That you looked is kept in the audit log."""
+    found = terminal.run(_trace(id_))
+    if found is None:
+        terminal.fail(f"nothing is known under {id_!r}", code=terminal.NEEDS_ATTENTION)
+    if as_json:
+        terminal.print_json(found)
+    else:
+        terminal.out.print(tree_of(found))
+
+
+async def _trace(id_: str) -> Row | None:
+    settings = _settings()
+    async with open_world(settings, WallClock()) as world:
+        await world.database.read(require_schema)
+        event_id = await world.database.read(lambda c: find_event(c, id_))
+        if event_id is None:
+            return None
+        found = await world.database.read(lambda c: trace_of(c, event_id))
+        looked_at = [RecordRef(kind="event", id=event_id)]
+        person, now = found["accepted"].get("person_id"), world.clock.now()
+        await world.database.write(lambda c: consulted(c, settings, now, person_id=person, records=looked_at))
+        return found
+
+
+def tree_of(found: Row) -> Tree:
+    """The trace as a tree for a terminal."""
+    accepted = found["accepted"]
+    tree = Tree(f"[bold]event {found['event_id']}[/]", highlight=False)
+    if accepted:
+        intake = tree.add(f"[cyan]intake[/] {_at(accepted['accepted_at'])} accepted from {accepted['source']}")
+        intake.add(f"their id {accepted['origin_id']}, {accepted['type']}")
+        intake.add(f"person {accepted['person_id']}, their event number {accepted['sequence']}")
+        for raw in found["raw"]:
+            intake.add(f"{_at(raw['received_at'])} {raw['bytes']} bytes on {raw['subject']}: {raw['outcome']}")
+    for decision in found["decisions"]:
+        router = tree.add(f"[cyan]router[/] {_at(decision['decided_at'])} decided by rules {decision['rule_set'][:19]}")
+        _decision(router, decision["said"])
+        for step in found["history"]:
+            moved = f"{step['from_status'] or 'new'} -> {step['to_status']}"
+            router.add(f"leg {terminal.short(step['leg_id'])} {moved}, priority {step['priority']}: {step['because']}")
+        for review in found["reviews"]:
+            answer = f"answered by {review['answered_by']}" if review["answered_at"] else f"due {_at(review['due_at'])}"
+            router.add(f"[yellow]asks {review['role']}[/]: {review['question']} ({answer})")
+    for delivery in found["deliveries"]:
+        leg = f"leg {terminal.short(delivery['leg_id'])}, command {delivery['number']}"
+        to = f"{delivery['action']} -> [bold]{delivery['destination']}[/] ({leg})"
+        dispatch = tree.add(f"[cyan]dispatch[/] {_at(delivery['handed_over_at'])} {to}")
+        dispatch.add("disclosed: " + (", ".join(delivery["fields"]) or "nothing"))
+    for aside in found["quarantine"]:
+        tree.add(f"[red]quarantine[/] {aside['service']}: {aside['reason']} (onward quarantine show {aside['id']})")
+    if found["audit"]:
+        audit = tree.add(f"[cyan]audit[/] {len(found['audit'])} entries")
+        for entry in found["audit"]:
+            to = f" to {entry['recipient']}" if entry.get("recipient") else ""
+            audit.add(f"{entry['position']}: {entry['operation']}{to} by {entry['actor']['id']}")
+    return tree
+
+
+def _decision(router: Tree, said: Row) -> None:
+    for rule in said["matched"]:
+        branch = router.add(
+            f"[green]{rule['rule']}[/]{'' if rule['certain'] else ' (a fact is unknown)'}: {rule['because']}"
+        )
+        for test in rule["tests"]:
+            branch.add(f"{test['test']}   [dim]{test['fact']} = {_value(test['value'])}, from {test['origin']}[/]")
+    for held in said["withheld"]:
+        why = "; ".join(reason["because"] for reason in held["held_back_by"])
+        router.add(f"[yellow]held back[/] {held['destination']}: {why}")
+    for question in said["questions"]:
+        router.add(f"[yellow]not known[/] {question['fact']}: {question['question']}")
+
+
+def _value(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _at(moment: Any) -> str:
+    return for_people(moment) if moment is not None else "-"
