@@ -17,7 +17,7 @@ from services.cli.looking import Row, case_of, consulted, find_persons
 from services.cli.run import _settings
 from services.ground.clock import LONDON, WallClock, for_people
 from services.ground.migration import require_schema
-from services.ground.world import open_world
+from services.ground.world import open_store
 
 COLOURS = {
     "on_programme": "green",
@@ -49,14 +49,14 @@ def case(
 
 async def _cases(text: str) -> list[Row]:
     settings = _settings()
-    async with open_world(settings, WallClock()) as world:
-        await world.database.read(require_schema)
-        persons = await world.database.read(lambda c: find_persons(c, text))
-        found = [await world.database.read(lambda c, p=person: case_of(c, p)) for person in persons]  # type: ignore[misc]
-        now = world.clock.now()
+    async with open_store(settings) as database:
+        await database.read(require_schema)
+        persons = await database.read(lambda c: find_persons(c, text))
+        found = [await database.read(lambda c, p=person: case_of(c, p)) for person in persons]  # type: ignore[misc]
+        now = WallClock().now()
         for person in persons:
             record = [RecordRef(kind="case", id=person)]
-            await world.database.write(
+            await database.write(
                 lambda c, p=person, r=record: consulted(c, settings, now, person_id=p, records=r)  # type: ignore[misc]
             )
         return found

@@ -19,13 +19,13 @@ app = typer.Typer(
 )
 app.command(epilog="Example: onward up")(run.up)
 app.command(name="run", epilog="Example: ONWARD_NATS_URL=nats://127.0.0.1:4222 onward run router")(run.run_service)
-app.command(epilog="Example: onward migrate")(run.migrate_command)
+app.command(name="migrate", epilog="Example: onward migrate")(run.migrate_command)
 app.command(epilog="Example: onward health router")(run.health)
-app.command(epilog="Example: onward send schemas/examples/referral-assault-on-partner.json --source met-police")(
+app.command(epilog="Example: onward send schemas/examples/referral-assault-on-partner.json --source northshire-police")(
     send.send
 )
 app.command(epilog="Example: onward status --json")(status.status)
-app.command(epilog="Example: onward trace MP-2291")(trace.trace)
+app.command(epilog="Example: onward trace NS-2025-0031877")(trace.trace)
 app.command(epilog="Example: onward case 2003/0073319Z")(case.case)
 app.add_typer(quarantine.app, name="quarantine", help="What could not be taken: see it, mend it, send it again.")
 app.command(epilog="Example: onward demo")(demo.demo)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy import Connection, update
 
 from schemas.audit import Actor, AuditEntry, RecordRef
@@ -22,7 +22,7 @@ from services.ground.migration import require_schema
 from services.ground.publisher import Outgoing, Publisher
 from services.ground.settings import Settings
 from services.ground.work import Work
-from services.ground.world import World, connect, open_world
+from services.ground.world import World, connect, open_store, open_world
 
 app = typer.Typer(no_args_is_help=True)
 Id = Annotated[str, typer.Argument(metavar="ID", help="A quarantine id, or its start or end.")]
@@ -35,7 +35,16 @@ def list_waiting(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of
     if as_json:
         terminal.print_json(found)
         return
-    table = Table("Id", "Since", "Service", "Subject", "Reason", "First problem", box=None, header_style="bold")
+    table = Table(
+        Column("Id", no_wrap=True),
+        "Since",
+        "Service",
+        "Subject",
+        "Reason",
+        "First problem",
+        box=None,
+        header_style="bold",
+    )
     for row in found:
         first = row["problems"][0] if row["problems"] else {"place": "", "message": ""}
         told = f"{first['place']} {first['message']}".strip()
@@ -83,19 +92,19 @@ def resend(
 
 async def _look(id_: str | None, *, consult: bool = False) -> list[Row]:
     settings = _settings()
-    async with open_world(settings, WallClock()) as world:
-        await world.database.read(require_schema)
-        found = await world.database.read(lambda c: quarantined(c, id_=id_))
+    async with open_store(settings) as database:
+        await database.read(require_schema)
+        found = await database.read(lambda c: quarantined(c, id_=id_))
         if consult and found:
             records = [RecordRef(kind="quarantine", id=row["id"]) for row in found]
-            now = world.clock.now()
-            await world.database.write(lambda c: consulted(c, settings, now, person_id=None, records=records))
+            now = WallClock().now()
+            await database.write(lambda c: consulted(c, settings, now, person_id=None, records=records))
         return found
 
 
 async def _resend(row: Row, raw: bytes, by: str) -> str:
     settings = _settings()
-    async with open_world(settings, WallClock()) as world:
+    async with open_world(settings, WallClock(), stay="visiting") as world:
         message = await world.database.write(lambda c: resend_in(c, row, raw, by, world, settings))
         connection = await connect(world, name="onward-resend")
         try:

@@ -16,9 +16,11 @@ from services.cli.wiring import SERVICES, migrate, running
 from services.ground.clock import WallClock
 from services.ground.errors import OnwardError
 from services.ground.log import configure_logging
+from services.ground.nats_server import running_server
 from services.ground.settings import Settings, load_settings
-from services.ground.world import connect, open_world
+from services.ground.world import World, connect, open_store, open_world
 
+EXAMPLE = "schemas/examples/referral-assault-on-partner.json"
 ServiceName = Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]
 
 
@@ -37,7 +39,7 @@ def migrate_command() -> None:
     """Bring the database schema, the streams and the consumers to what this version needs. Safe to repeat."""
 
     async def work() -> None:
-        async with open_world(_settings(), WallClock()) as world:
+        async with open_world(_settings(), WallClock(), stay="visiting") as world:
             await migrate(world)
             terminal.err.print(f"Ready: schema, streams and consumers at {_place(world.settings)}.")
 
@@ -49,7 +51,12 @@ def health(name: ServiceName) -> None:
     _check(name)
 
     async def work() -> bool:
-        async with open_world(_settings(), WallClock()) as world:
+        settings = _settings()
+        url = settings.nats_url or await running_server(settings)
+        if url is None:
+            return False
+        async with open_store(settings) as database:
+            world = World(settings, WallClock(), database, url)
             connection = await connect(world, name="onward-health")
             try:
                 reply = await connection.request(f"ops.{name}.ready", b"", timeout=5)
@@ -80,8 +87,9 @@ async def _serve(names: Sequence[str], *, prepare: bool) -> None:
             )
             if prepare:
                 terminal.err.print(
-                    "Send something: onward send schemas/examples/referral-assault-on-partner.json --source met-police"
-                    "\nLook:           onward status    Stop: Ctrl-C"
+                    f"Send something: onward send {EXAMPLE} --source northshire-police\n"
+                    "Look:           onward status    Stop: Ctrl-C",
+                    soft_wrap=True,
                 )
             await stop.wait()
             terminal.err.print("Finishing what is in hand ...")

@@ -104,7 +104,7 @@ def _channel_of(raw: bytes) -> Channel:
 async def _send(messages: list[Checked], wait: float) -> list[dict[str, object]]:
     settings = _settings()
     live = settings.nats_url or await running_server(settings)
-    async with open_world(settings, WallClock()) as world:
+    async with open_world(settings, WallClock(), stay="visiting") as world:
         if live is None:
             await migrate(world)
         connection = await connect(world, name="onward-send")

@@ -14,8 +14,9 @@ from services.cli.looking import Row, state_of_the_store
 from services.cli.run import _settings
 from services.ground.clock import WallClock
 from services.ground.migration import require_schema
+from services.ground.nats_server import running_server
 from services.ground.streams import TAKES, feeds_of, require_declared
-from services.ground.world import World, connect, open_world
+from services.ground.world import World, connect, open_store
 
 
 def status(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the command line
@@ -30,20 +31,26 @@ def status(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the c
 
 
 async def _state() -> Row:
-    async with open_world(_settings(), WallClock()) as world:
-        await world.database.read(require_schema)
-        connection = await connect(world, name="onward-status")
-        try:
-            now = world.clock.now()
-            state = await world.database.read(lambda c: state_of_the_store(c, now))
-            js = connection.jetstream(timeout=world.settings.publish_seconds)
-            state["services"] = [await _service(name, js, world, state, now) for name in TAKES]
-        finally:
-            await connection.close()
+    settings, clock = _settings(), WallClock()
+    async with open_store(settings) as database:
+        await database.read(require_schema)
+        now = clock.now()
+        state = await database.read(lambda c: state_of_the_store(c, now))
+        url = settings.nats_url or await running_server(settings)
+        state["services"] = await _services(World(settings, clock, database, url), state, now) if url else []
         del state["leases"], state["instances"]
         state["at"] = now
         state["attention"] = _attention(state)
         return state
+
+
+async def _services(world: World, state: Row, now: datetime) -> list[Row]:
+    connection = await connect(world, name="onward-status")
+    try:
+        js = connection.jetstream(timeout=world.settings.publish_seconds)
+        return [await _service(name, js, world, state, now) for name in TAKES]
+    finally:
+        await connection.close()
 
 
 async def _service(name: str, js: JetStreamContext, world: World, state: Row, now: datetime) -> Row:
@@ -87,7 +94,8 @@ async def _time_of(js: JetStreamContext, stream: str, sequence: int) -> datetime
 
 def _attention(state: Row) -> list[str]:
     """Why somebody should look."""
-    why = [f"{s['service']} is not running" for s in state["services"] if not s["running"]]
+    why = [] if state["services"] else ["nothing runs here: onward up"]
+    why += [f"{s['service']} is not running" for s in state["services"] if not s["running"]]
     why += [
         f"{s['service']}: nobody holds {s['partitions'] - s['partitions_held']} of {s['partitions']} partitions"
         for s in state["services"]

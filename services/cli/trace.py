@@ -14,7 +14,7 @@ from services.cli.looking import Row, consulted, find_event, trace_of
 from services.cli.run import _settings
 from services.ground.clock import WallClock, for_people
 from services.ground.migration import require_schema
-from services.ground.world import open_world
+from services.ground.world import open_store
 
 
 def trace(
@@ -35,15 +35,15 @@ def trace(
 
 async def _trace(id_: str) -> Row | None:
     settings = _settings()
-    async with open_world(settings, WallClock()) as world:
-        await world.database.read(require_schema)
-        event_id = await world.database.read(lambda c: find_event(c, id_))
+    async with open_store(settings) as database:
+        await database.read(require_schema)
+        event_id = await database.read(lambda c: find_event(c, id_))
         if event_id is None:
             return None
-        found = await world.database.read(lambda c: trace_of(c, event_id))
+        found = await database.read(lambda c: trace_of(c, event_id))
         looked_at = [RecordRef(kind="event", id=event_id)]
-        person, now = found["accepted"].get("person_id"), world.clock.now()
-        await world.database.write(lambda c: consulted(c, settings, now, person_id=person, records=looked_at))
+        person, now = found["accepted"].get("person_id"), WallClock().now()
+        await database.write(lambda c: consulted(c, settings, now, person_id=person, records=looked_at))
         return found
 
 
@@ -87,6 +87,8 @@ def _decision(router: Tree, said: Row) -> None:
             f"[green]{rule['rule']}[/]{'' if rule['certain'] else ' (a fact is unknown)'}: {rule['because']}"
         )
         for test in rule["tests"]:
+            if test["fact"] == "event":  # the tree begins with it
+                continue
             branch.add(f"{test['test']}   [dim]{test['fact']} = {_value(test['value'])}, from {test['origin']}[/]")
     for held in said["withheld"]:
         why = "; ".join(reason["because"] for reason in held["held_back_by"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import fcntl
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import sys
 import sysconfig
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Literal
 
 import nats
 from nats.errors import Error as NatsError
@@ -20,6 +22,8 @@ from nats.errors import Error as NatsError
 from services.ground.errors import BrokerUnreachable, OnwardError
 from services.ground.log import logger
 from services.ground.settings import Settings
+
+Stay = Literal["serving", "visiting"]  # while services run, or for one command that leaves again at once
 
 _PR_SET_PDEATHSIG = 1
 RESTART_PAUSE_SECONDS = 0.2
@@ -31,8 +35,10 @@ log = logger("nats-server")
 class ChildNatsServer:
     """Runs nats-server on a free loopback port and starts it again, on the same port and store, if it dies."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, stay: Stay) -> None:
         self._settings = settings
+        self._stay = stay
+        self._lock: IO[str] | None = None  # one server a store: two would destroy it
         self._dir = settings.data_dir.resolve() / "nats"
         self._port = _free_port()
         self._process: asyncio.subprocess.Process | None = None
@@ -52,10 +58,11 @@ class ChildNatsServer:
     async def start(self) -> None:
         """Start it and wait until it answers. Raises OnwardError with the server's last words."""
         self._dir.mkdir(parents=True, exist_ok=True)
+        await self._take_lock()
         self._config().write_text(self._config_text())
         await self._spawn()
         await self._wait_until_ready()
-        _address_file(self._settings).write_text(json.dumps({"url": self.url, "pid": self.pid}))
+        _address_file(self._settings).write_text(json.dumps({"url": self.url, "pid": self.pid, "stay": self._stay}))
         self._keeper = asyncio.create_task(self._keep_running())
 
     async def stop(self) -> None:
@@ -71,7 +78,26 @@ class ChildNatsServer:
             except TimeoutError:
                 self._process.kill()
                 await self._process.wait()
-        _address_file(self._settings).unlink(missing_ok=True)
+        if self._lock is not None:
+            _address_file(self._settings).unlink(missing_ok=True)
+            self._lock.close()
+
+    async def _take_lock(self) -> None:
+        """Hold this store alone. Another process's short visit is waited for."""
+        lock = (self._dir / "lock").open("w")
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.connect_seconds
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if loop.time() > deadline:
+                    lock.close()
+                    raise OnwardError(f"another process runs the broker of {self._dir}; stop it first") from None
+                await asyncio.sleep(0.1)
+            else:
+                self._lock = lock
+                return
 
     def _config(self) -> Path:
         return self._dir / "nats.conf"
@@ -117,12 +143,12 @@ class ChildNatsServer:
 
 
 async def running_server(settings: Settings) -> str | None:
-    """The address of the child server that another process of this data directory runs, if it answers."""
+    """The address of the child server that a serving process of this data directory runs, if it answers."""
     try:
         noted = json.loads(_address_file(settings).read_text())
     except (OSError, ValueError):
         return None
-    return noted["url"] if await answers(noted["url"]) else None
+    return noted["url"] if noted["stay"] == "serving" and await answers(noted["url"]) else None
 
 
 async def answers(url: str) -> bool:

@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     )
     publish_seconds: PositiveFloat = Field(5, description="A publish unconfirmed by then is left to the relay.")
     lease_seconds: PositiveFloat = Field(5, description="A partition's owner that is silent this long loses it.")
-    sweep_seconds: PositiveFloat = Field(30, description="Outbox rows unsent for this long are published again.")
+    sweep_seconds: PositiveFloat = Field(10, description="Outbox rows unsent for this long are published again.")
     reconcile_seconds: PositiveFloat = Field(300, description="Sent rows that nobody took by then are published again.")
     drain_seconds: PositiveFloat = Field(10, description="Time to finish what is in hand when told to stop.")
 

@@ -16,7 +16,7 @@ from services.ground.clock import Clock
 from services.ground.database import Database, open_database
 from services.ground.errors import BrokerUnreachable
 from services.ground.log import logger
-from services.ground.nats_server import ChildNatsServer, running_server
+from services.ground.nats_server import ChildNatsServer, Stay, running_server
 from services.ground.settings import Settings
 
 PENDING_BYTES = 64 * 1024 * 1024  # what the client buffers while it is reconnecting
@@ -34,7 +34,17 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(settings: Settings, clock: Clock) -> AsyncIterator[World]:
+async def open_store(settings: Settings) -> AsyncIterator[Database]:
+    """Open the store alone, for those who only look; close it at the end. Raises StoreUnusable."""
+    database = await open_database(settings)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def open_world(settings: Settings, clock: Clock, *, stay: Stay = "serving") -> AsyncIterator[World]:
     """Open the store and find the broker, or start one; close both at the end.
 
     Raises StoreUnusable or BrokerUnreachable with what to do.
@@ -44,7 +54,7 @@ async def open_world(settings: Settings, clock: Clock) -> AsyncIterator[World]:
     database = await open_database(settings)
     try:
         if url is None:
-            server = ChildNatsServer(settings)
+            server = ChildNatsServer(settings, stay=stay)
             await server.start()
             url = server.url
         yield World(settings, clock, database, url, server)

@@ -1,0 +1,159 @@
+"""The command line, as each user would use it, against a system that `onward up` runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.events import EXAMPLES, referral
+
+ONWARD = Path(sys.executable).parent / "onward"
+SOURCE = "northshire-police"
+
+
+@dataclass
+class Terminal:
+    """A terminal in which `onward` shares one data directory."""
+
+    data_dir: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """No setting but the data directory; wide enough for whole ids."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("ONWARD_")}
+        return {**clean, "ONWARD_DATA_DIR": str(self.data_dir), "COLUMNS": "200"}
+
+    def onward(self, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [ONWARD, *words], input=given, capture_output=True, env=self.environment, timeout=60, check=False
+        )
+
+    def until(self, *words: str, has: str, seconds: float = 30) -> str:
+        """Run a command until its output has something."""
+        deadline = time.monotonic() + seconds
+        while True:
+            said = self.onward(*words).stdout.decode()
+            if has in said:
+                return said
+            if time.monotonic() > deadline:
+                raise TimeoutError(said)
+            time.sleep(0.3)
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    """A terminal beside another one in which `onward up` runs."""
+    there = Terminal(tmp_path_factory.mktemp("onward"))
+    up = subprocess.Popen([ONWARD, "up"], env=there.environment, stderr=subprocess.PIPE)
+    try:
+        there.until("status", "--json", has='"attention": []')
+        yield there
+    finally:
+        up.send_signal(signal.SIGTERM)
+        assert up.wait(30) == 0, "stops when it is told to"
+        assert up.stderr is not None
+        up.stderr.close()
+
+
+def test_an_agency_sends_a_referral_and_ops_see_its_whole_way(terminal: Terminal) -> None:
+    sent = terminal.onward("send", str(EXAMPLES / "referral-assault-on-partner.json"), "--source", SOURCE, "--json")
+    assert sent.returncode == 0, sent.stderr
+    [receipt] = json.loads(sent.stdout)
+    assert receipt["outcome"] == "accepted"
+    tree = terminal.until("trace", receipt["event_id"], has="audit")
+    for words in ("referral-dapp", "victim_safety", "disclosed:", "decided by rules sha256:"):
+        assert words in tree
+    by_their_id = json.loads(terminal.onward("trace", receipt["id"], "--json").stdout)
+    assert by_their_id["event_id"] == receipt["event_id"]
+    [case] = json.loads(terminal.onward("case", by_their_id["accepted"]["person_id"], "--json").stdout)
+    assert {leg["destination"] for leg in case["legs"]} >= {"dapp", "victim_safety"}
+    assert "welfare" in terminal.onward("case", case["person_id"]).stdout.decode()
+
+
+def test_looking_at_somebodys_data_is_itself_audited(terminal: Terminal) -> None:
+    event = referral(id="looked-at", reference="LOOK-1")
+    terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(event).encode())
+    terminal.until("trace", "looked-at", has="dispatch")
+    terminal.until("trace", "looked-at", has="consult")
+
+
+def test_a_message_with_mistakes_is_not_sent_and_each_is_named(terminal: Terminal) -> None:
+    wrong = referral(id="wrong-1")
+    wrong["data"]["persn"] = wrong["data"].pop("person")
+    refused = terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(wrong).encode())
+    assert refused.returncode == 1
+    assert "/data/persn: no field of that name; did you mean 'person'?" in refused.stderr.decode()
+    assert terminal.onward("trace", "wrong-1").returncode == 1
+
+
+def test_a_conflict_is_quarantined_shown_mended_and_sent_again_once(terminal: Terminal, tmp_path: Path) -> None:
+    first = referral(id="twice", reference="TWICE")
+    other = referral(id="twice", reference="ANOTHER")
+    terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(first).encode())
+    conflict = terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(other).encode())
+    assert conflict.returncode == 1
+    assert b"conflict" in conflict.stdout
+    waiting = [
+        row for row in json.loads(terminal.onward("quarantine", "list", "--json").stdout) if row["reason"] == "conflict"
+    ]
+    aside = waiting[-1]["id"]
+    assert '"ANOTHER"' in terminal.onward("quarantine", "show", aside).stdout.decode()
+    assert terminal.onward("status").returncode == 1, "somebody should look"
+    mended = tmp_path / "mended.json"
+    mended.write_text(json.dumps({**other, "id": "twice-mended"}))
+    resend = ("quarantine", "resend", aside, "--with", str(mended), "--by", "j.smith")
+    assert terminal.onward(*resend).returncode == 0
+    terminal.until("trace", "twice-mended", has="dispatch")
+    assert terminal.onward(*resend).returncode == 1, "not twice without being told"
+
+
+def test_many_events_are_sent_in_one_go(terminal: Terminal) -> None:
+    lines = [json.dumps(referral(id=f"many-{number}", reference=f"MANY-{number}")) for number in range(20)]
+    sent = terminal.onward("send", "-", "--source", SOURCE, given="\n".join(lines).encode())
+    assert sent.stdout.decode().strip() == "20 accepted"
+
+
+def test_each_service_says_that_it_is_ready(terminal: Terminal) -> None:
+    for name in ("intake", "router", "dispatch", "audit"):
+        assert terminal.onward("health", name).returncode == 0
+
+
+def test_a_stopped_system_keeps_what_is_sent_for_later(tmp_path: Path) -> None:
+    alone = Terminal(tmp_path)
+    sent = alone.onward("send", str(EXAMPLES / "referral-assault-on-partner.json"), "--source", SOURCE)
+    assert sent.returncode == 0
+    assert b"waits for `onward up`" in sent.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "setting", "says"),
+    [
+        (("status",), {"ONWARD_PARTITIONS": "none"}, "ONWARD_PARTITIONS"),
+        (("up",), {"ONWARD_DATABASE_URL": "mysql://a:hunter2@h/d"}, "postgresql://"),
+        (("run", "rooter"), {}, "rooter"),
+        (("run", "router"), {}, "onward migrate"),
+        (("up",), {"ONWARD_RULES_DIR": "nowhere"}, "nowhere"),
+    ],
+)
+def test_what_is_wrong_is_one_clear_error_and_changes_nothing(
+    tmp_path: Path, words: tuple[str, ...], setting: dict[str, str], says: str
+) -> None:
+    there = Terminal(tmp_path)
+    done = subprocess.run(
+        [ONWARD, *words], capture_output=True, env={**there.environment, **setting}, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    said = done.stderr.decode()
+    assert says in said
+    assert "Traceback" not in said
+    assert "hunter2" not in said
