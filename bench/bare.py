@@ -7,6 +7,7 @@ published together, which is its best plain form; `workers` handles that many ev
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -37,13 +38,17 @@ async def bare(settings: Settings, stream: str, *, workers: int) -> AsyncIterato
     """The handler's broker, ready to start."""
     broker = NatsBroker(settings.nats_url or "", logger=None, pending_size=64 * 1024 * 1024)
 
-    @broker.subscriber(
-        f"{stream.lower()}.*.*",
-        stream=JStream(stream, declare=False),
-        durable="bare",
-        deliver_policy=DeliverPolicy.ALL,
-        max_workers=workers,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it advises a queue group to scale out; one process is measured
+        subscriber = broker.subscriber(
+            f"{stream.lower()}.*.*",
+            stream=JStream(stream, declare=False),
+            durable="bare",
+            deliver_policy=DeliverPolicy.ALL,
+            max_workers=workers,
+        )
+
+    @subscriber
     async def handle(event: dict[str, Any]) -> None:
         await asyncio.gather(
             *(broker.publish(event, f"route.{name}", stream="ROUTE") for name in destinations(event["data"]))

@@ -8,7 +8,7 @@ from bench.router_step import measure
 
 async def run(*, quick: bool) -> Report:
     """Measure both, in turn, three times."""
-    count, repeats = (1000, 1) if quick else (5000, 3)
+    count, repeats = (1000, 1) if quick else (3000, 3)
     safe, default = [], []
     for _ in range(repeats):
         safe.append((await measure("router", count, nats_sync="always")).rate)

@@ -14,14 +14,12 @@ from services.ground import streams
 
 SYNCS = (("always", "sync always"), ("2m", "broker's default sync"))
 FEWER = 5  # the slow side gets a fifth of the events
-
-# The sides, how they are shown, and their settings.
 ONE_AT_A_TIME = {"batch_size": 1, "overlap": 1}
 
 
 async def run(*, quick: bool) -> Report:
     """Measure every side, interleaved, three times."""
-    count, repeats = (1000, 1) if quick else (5000, 3)
+    count, repeats = (1000, 1) if quick else (3000, 3)
     report = Report("router_step")
     for sync, said in SYNCS:
         rates: dict[str, list[float]] = defaultdict(list)

@@ -81,7 +81,7 @@ def select_in(
         asked = [key[0] for key in part] if len(columns) == 1 else part
         rows = connection.execute(_within(query, columns), {"among": asked, **values})
         names = tuple(rows.keys())
-        found += [dict(zip(names, row, strict=True)) for row in rows.tuples()]
+        found += [dict(zip(names, row, strict=True)) for row in rows]
     return found
 
 
