@@ -15,7 +15,7 @@ from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, case_of, consulted, find_persons
 from services.cli.run import _settings
-from services.ground.clock import LONDON, WallClock, for_people
+from services.ground.clock import LONDON, for_people
 from services.ground.migration import require_schema
 from services.ground.world import open_store
 
@@ -53,7 +53,7 @@ async def _cases(text: str) -> list[Row]:
         await database.read(require_schema)
         persons = await database.read(lambda c: find_persons(c, text))
         found = [await database.read(lambda c, p=person: case_of(c, p)) for person in persons]  # type: ignore[misc]
-        now = WallClock().now()
+        now = terminal.CLOCK.now()
         for person in persons:
             record = [RecordRef(kind="case", id=person)]
             await database.write(

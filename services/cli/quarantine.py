@@ -97,7 +97,7 @@ async def _look(id_: str | None, *, consult: bool = False) -> list[Row]:
         found = await database.read(lambda c: quarantined(c, id_=id_))
         if consult and found:
             records = [RecordRef(kind="quarantine", id=row["id"]) for row in found]
-            now = WallClock().now()
+            now = terminal.CLOCK.now()
             await database.write(lambda c: consulted(c, settings, now, person_id=None, records=records))
         return found
 

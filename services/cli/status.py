@@ -88,8 +88,8 @@ async def _time_of(js: JetStreamContext, stream: str, sequence: int) -> datetime
         message: Any = await js.get_msg(stream, sequence)
     except Exception:  # noqa: BLE001 - aged out, or of another partition: then its age is not known
         return None
-    time = getattr(message, "time", None)
-    return time.astimezone(UTC) if isinstance(time, datetime) else None
+    stored_at = getattr(message, "time", None)
+    return stored_at.astimezone(UTC) if isinstance(stored_at, datetime) else None
 
 
 def _attention(state: Row) -> list[str]:

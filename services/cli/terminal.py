@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, TypeVar
 import orjson
 from rich.console import Console
 
+from services.ground.clock import Clock, WallClock
 from services.ground.errors import OnwardError, SettingsRefused
 from services.router.rules.mistakes import RuleSetRefused
 
@@ -20,6 +21,7 @@ OK: Final = 0
 NEEDS_ATTENTION: Final = 1  # it worked, and somebody should look (a refused message, an unhealthy system)
 UNUSABLE: Final = 2  # settings, rule files, arguments or the surroundings are wrong; nothing was changed
 
+CLOCK: Final[Clock] = WallClock()  # of the people who sit here
 out = Console()
 err = Console(stderr=True)
 

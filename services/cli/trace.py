@@ -12,7 +12,7 @@ from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, consulted, find_event, trace_of
 from services.cli.run import _settings
-from services.ground.clock import WallClock, for_people
+from services.ground.clock import for_people
 from services.ground.migration import require_schema
 from services.ground.world import open_store
 
@@ -42,7 +42,7 @@ async def _trace(id_: str) -> Row | None:
             return None
         found = await database.read(lambda c: trace_of(c, event_id))
         looked_at = [RecordRef(kind="event", id=event_id)]
-        person, now = found["accepted"].get("person_id"), WallClock().now()
+        person, now = found["accepted"].get("person_id"), terminal.CLOCK.now()
         await database.write(lambda c: consulted(c, settings, now, person_id=person, records=looked_at))
         return found
 

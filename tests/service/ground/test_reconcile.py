@@ -67,14 +67,14 @@ async def _forget_to_send(onward: System) -> None:
     """Let the running intake believe that its CASE messages were stored."""
     consumer = onward.services["intake"].consumer
     assert consumer is not None
-    publisher = consumer._publisher  # noqa: SLF001
-    attempt = publisher._attempt  # noqa: SLF001
+    publisher = consumer._publisher
+    attempt = publisher._attempt
 
     async def lossy(messages):  # type: ignore[no-untyped-def]
         lost = [m for m in messages if m.stream == CASE]
         return await attempt([m for m in messages if m.stream != CASE]) + [Confirmed(m.id, 0) for m in lost]
 
-    publisher._attempt = lossy  # type: ignore[method-assign]  # noqa: SLF001
+    publisher._attempt = lossy  # type: ignore[method-assign]
 
 
 async def _until(onward: System, query: str, number: int, seconds: float = 20.0) -> None:

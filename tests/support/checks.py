@@ -1,0 +1,113 @@
+"""What must be true of a settled system, whatever was killed on the way. One list of problems; empty is well."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from typing import Any
+
+import orjson
+from nats.aio.client import Client
+from sqlalchemy import Connection, text
+
+from services.ground.database import Database
+from tests.support.system import messages_of
+
+Row = dict[str, Any]
+
+
+async def problems_of(database: Database, connection: Client, *, acknowledged: Collection[str]) -> list[str]:
+    """Everything that is lost, doubled, out of order, unaudited or left over.
+
+    `acknowledged` are the ids of the messages that the broker confirmed to their source.
+    """
+    routed = await messages_of(connection, "ROUTE")
+    return await database.read(lambda c: _problems(c, routed, acknowledged))
+
+
+def _problems(connection: Connection, routed: list[Row], acknowledged: Collection[str]) -> list[str]:
+    def rows(query: str) -> list[Row]:
+        return [dict(row) for row in connection.execute(text(query)).mappings()]
+
+    accepted = rows("SELECT origin_id, event_id, person_id, sequence FROM accepted_events")
+    aside = rows("SELECT message_id FROM quarantine")
+    deliveries = rows("SELECT leg_id, number, message_id, event_id FROM deliveries")
+    return [
+        *_lost(acknowledged, accepted, aside),
+        *_decided(accepted, rows("SELECT event_id FROM decisions")),
+        *_in_sequence(accepted),
+        *_delivered(rows("SELECT id, commands FROM legs"), deliveries),
+        *_left(routed, deliveries),
+        *_audited(accepted, deliveries, rows("SELECT position, operation, correlation_id, entry FROM log_entries")),
+        *_left_over(rows),
+    ]
+
+
+def _lost(acknowledged: Collection[str], accepted: list[Row], aside: list[Row]) -> list[str]:
+    kept = {row["origin_id"] for row in accepted} | {row["message_id"] for row in aside}
+    return [f"acknowledged and lost: {id_}" for id_ in acknowledged if id_ not in kept]
+
+
+def _decided(accepted: list[Row], decisions: list[Row]) -> list[str]:
+    times = Counter(row["event_id"] for row in decisions)
+    return [f"decided {times[e['event_id']]} times: {e['origin_id']}" for e in accepted if times[e["event_id"]] != 1]
+
+
+def _in_sequence(accepted: list[Row]) -> list[str]:
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for event in accepted:
+        numbers[event["person_id"]].append(event["sequence"])
+    return [f"a gap in {person}" for person, n in numbers.items() if sorted(n) != list(range(1, len(n) + 1))]
+
+
+def _delivered(legs: list[Row], deliveries: list[Row]) -> list[str]:
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for delivery in deliveries:
+        numbers[delivery["leg_id"]].append(delivery["number"])
+    wrong = [leg["id"] for leg in legs if sorted(numbers[leg["id"]]) != list(range(1, leg["commands"] + 1))]
+    return [f"leg {leg}: commands and deliveries differ" for leg in wrong]
+
+
+def _left(routed: list[Row], deliveries: list[Row]) -> list[str]:
+    left = Counter((message["data"]["leg_id"], message["data"]["sequence"]) for message in routed)
+    owed = Counter((delivery["leg_id"], delivery["number"]) for delivery in deliveries)
+    order: dict[str, list[int]] = defaultdict(list)
+    for message in routed:
+        order[message["data"]["leg_id"]].append(message["data"]["sequence"])
+    return [
+        *(f"never left: {what}" for what in owed - left),
+        *(f"left twice: {what}" for what in left - owed),
+        *(f"left out of order: {leg} {numbers}" for leg, numbers in order.items() if numbers != sorted(numbers)),
+    ]
+
+
+def _audited(accepted: list[Row], deliveries: list[Row], entries: list[Row]) -> list[str]:
+    by_event = Counter((entry["correlation_id"], entry["operation"]) for entry in entries)
+    disclosed = Counter(
+        record["id"]
+        for entry in entries
+        if entry["operation"] == "disclose"
+        for record in orjson.loads(entry["entry"])["data"]["records"]
+        if record["kind"] == "message"
+    )
+    positions = sorted(entry["position"] for entry in entries)
+    wrong = [
+        f"{operation} entries of {event['origin_id']}: {by_event[event['event_id'], operation]}"
+        for event in accepted
+        for operation in ("collect", "alter")
+        if by_event[event["event_id"], operation] != 1
+    ]
+    wrong += [
+        f"disclosures of {d['message_id']}: {disclosed[d['message_id']]}"
+        for d in deliveries
+        if disclosed[d["message_id"]] != 1
+    ]
+    return wrong + ([] if positions == list(range(len(positions))) else ["the log has a gap"])
+
+
+def _left_over(rows: Any) -> list[str]:
+    queries = {
+        "unsent": "SELECT count(*) AS n FROM outbox WHERE sent_at IS NULL",
+        "waiting for a predecessor": "SELECT count(*) AS n FROM early",
+    }
+    return [f"{n} {what}" for what, query in queries.items() if (n := rows(query)[0]["n"])]

@@ -1,0 +1,130 @@
+"""A system of real processes: each service its own, the broker another, and any of them can be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nats
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from services.cli.wiring import SERVICES, migrate
+from services.ground.clock import WallClock
+from services.ground.database import Database, open_database
+from services.ground.nats_server import ChildNatsServer, _die_with_parent
+from services.ground.settings import Settings
+from services.ground.world import World
+
+BROKER = "broker"
+
+
+@dataclass
+class Processes:
+    """Every service as a process of its own, on one broker and one store."""
+
+    settings: Settings
+    server: ChildNatsServer
+    database: Database
+    connection: Client
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    kills: int = 0
+
+    @property
+    def world(self) -> World:
+        """What a test needs to look into the system."""
+        return World(self.settings, WallClock(), self.database, self.server.url)
+
+    def start(self, service: str, *, module: str = "services.cli.main", words: tuple[str, ...] = ("run",)) -> None:
+        """Start one service's process."""
+        url = self.settings.database_url
+        environment = {
+            "ONWARD_DATA_DIR": str(self.settings.data_dir),
+            "ONWARD_NATS_URL": self.server.url,
+            "ONWARD_LEASE_SECONDS": str(self.settings.lease_seconds),
+            "ONWARD_SWEEP_SECONDS": str(self.settings.sweep_seconds),
+            "ONWARD_REDELIVERY_SECONDS": str(list(self.settings.redelivery_seconds)),
+            "ONWARD_BATCH_SIZE": str(self.settings.batch_size),
+            "ONWARD_LOG_FORMAT": "json",
+            **({"ONWARD_DATABASE_URL": url.get_secret_value()} if url else {}),
+        }
+        with (self.settings.data_dir / f"{service}.log").open("ab") as output:
+            self.running[service] = subprocess.Popen(
+                [sys.executable, "-m", module, *words, service],
+                env={**os.environ, **environment},
+                stdout=output,
+                stderr=output,
+                cwd=Path(__file__).parents[2],
+                preexec_fn=_die_with_parent,
+            )
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a service, which is started again, or the broker, which its keeper starts again."""
+        self.kills += 1
+        if name == BROKER:
+            with suppress(ProcessLookupError):
+                os.kill(self.server.pid, signal.SIGKILL)
+            return
+        self.running[name].kill()
+        self.running[name].wait()
+        self.start(name)
+
+    def stop(self) -> None:
+        """End every process."""
+        for process in self.running.values():
+            process.terminate()
+        for process in self.running.values():
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    async def publish(self, source: str, channel: str, id_: str, raw: bytes) -> bool:
+        """Publish as a careful source does: again under the same message id until it is confirmed. False: given up."""
+        for _ in range(20):
+            try:
+                js = self.connection.jetstream(timeout=1)
+                headers = {"Nats-Msg-Id": f"{source}/{id_}"}
+                await js.publish(f"intake.{source}.{channel}", raw, stream="INTAKE", headers=headers)
+            except (NatsError, OSError, TimeoutError):
+                await asyncio.sleep(0.2)
+            else:
+                return True
+        return False
+
+
+@asynccontextmanager
+async def processes(settings: Settings) -> AsyncIterator[Processes]:
+    """A migrated system with every service running as its own process."""
+    database = await open_database(settings)
+    server = ChildNatsServer(settings, stay="serving")
+    await server.start()
+    await migrate(World(settings, WallClock(), database, server.url))
+
+    async def quiet(_: Exception) -> None:
+        return None
+
+    connection = await nats.connect(
+        server.url,
+        error_cb=quiet,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.1,  # the client sleeps for it
+    )
+    system = Processes(settings, server, database, connection)
+    try:
+        for service in SERVICES:
+            system.start(service)
+        yield system
+    finally:
+        system.stop()
+        await connection.close()
+        await server.stop()
+        await database.close()
