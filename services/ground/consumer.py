@@ -195,8 +195,11 @@ class Consumer(Generic[Body]):
 
     async def _send_then_ack(self, outgoing: Sequence[Outgoing], done: Sequence[Delivery]) -> None:
         """Beside the next transactions; the publisher keeps the order of the calls."""
-        self._confirmed += await self._publisher.publish(outgoing)
-        await self._subscription.ack(done)
+        try:
+            self._confirmed += await self._publisher.publish(outgoing)
+            await self._subscription.ack(done)
+        finally:
+            self._subscription.leave(done)  # unless acknowledged: no longer kept alive, so it comes again
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._in_hand.discard(task)
