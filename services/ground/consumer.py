@@ -122,26 +122,38 @@ class Consumer(Generic[Body]):
         """The broker was away and is back."""
         self._subscription.reconnected()
 
+    @property
+    def working(self) -> bool:
+        """Whether messages are being taken. A loop that ended would look well in every other way."""
+        return self._loop is not None and not self._loop.done()
+
     async def _run(self) -> None:
         while not self._stopping:
-            came = await self._subscription.next(self._settings.batch_size)
-            batch = [delivery for delivery in came if delivery.partition in self._epochs]
-            self._subscription.leave([delivery for delivery in came if delivery.partition not in self._epochs])
-            if not batch:
-                continue
             try:
-                await self._take(batch)
+                await self._turn()
                 self._failures = 0
-            except LeaseLost:
-                self._subscription.leave(batch)
-                self.log.warning("lease_lost", held=self.partitions)
-                await self._look_after_partitions()
-            except Exception as error:  # noqa: BLE001 - left unacknowledged: it comes again, with the consumer's backoff
-                self._subscription.leave(batch)
+            except Exception as error:  # noqa: BLE001 - store or broker is away: what is unacknowledged comes again
                 self.tally.failed_batches += 1
-                self.log.error("batch_failed", error=type(error).__name__, messages=len(batch))
+                self.log.error("batch_failed", error=type(error).__name__)
                 await asyncio.sleep(PAUSE_SECONDS[min(self._failures, len(PAUSE_SECONDS) - 1)])
                 self._failures += 1
+
+    async def _turn(self) -> None:
+        """Take what is there, once."""
+        came = await self._subscription.next(self._settings.batch_size)
+        batch = [delivery for delivery in came if delivery.partition in self._epochs]
+        self._subscription.leave([delivery for delivery in came if delivery.partition not in self._epochs])
+        if not batch:
+            return
+        try:
+            await self._take(batch)
+        except LeaseLost:
+            self._subscription.leave(batch)
+            self.log.warning("lease_lost", held=self.partitions)
+            await self._look_after_partitions()
+        except BaseException:
+            self._subscription.leave(batch)
+            raise
 
     async def _take(self, batch: Sequence[Delivery]) -> None:
         messages = read_all(self._handler, batch)

@@ -109,7 +109,7 @@ class Service:
             await self._world.database.write(require_schema)
             connection = await self._broker.connect()
             await require_declared(connection.jetstream(), self.name, self._world.settings)
-            answer["ready"] = self.consumer is not None
+            answer["ready"] = self.consumer is not None and self.consumer.working
         except (NotMigrated, NatsError, TimeoutError, OSError) as error:
             answer |= {"ready": False, "why": type(error).__name__}
         if self.consumer:

@@ -42,8 +42,15 @@ class Processes:
         """What a test needs to look into the system."""
         return World(self.settings, WallClock(), self.database, self.server.url)
 
-    def start(self, service: str, *, module: str = "services.cli.main", words: tuple[str, ...] = ("run",)) -> None:
-        """Start one service's process."""
+    def start(
+        self,
+        service: str,
+        *,
+        name: str | None = None,
+        module: str = "services.cli.main",
+        words: tuple[str, ...] = ("run",),
+    ) -> None:
+        """Start one service's process, under a `name` of its own where there are several."""
         url = self.settings.database_url
         environment = {
             "ONWARD_DATA_DIR": str(self.settings.data_dir),
@@ -56,7 +63,7 @@ class Processes:
             **({"ONWARD_DATABASE_URL": url.get_secret_value()} if url else {}),
         }
         with (self.settings.data_dir / f"{service}.log").open("ab") as output:
-            self.running[service] = subprocess.Popen(
+            self.running[name or service] = subprocess.Popen(
                 [sys.executable, "-m", module, *words, service],
                 env={**os.environ, **environment},
                 stdout=output,
