@@ -21,7 +21,7 @@ from services.ground.settings import Settings
 from services.ground.streams import TAKES, feeds_of
 from services.ground.world import World, connect, open_world
 
-SETTLE_SECONDS = 30.0
+SETTLE_SECONDS = 60.0
 
 
 @dataclass
