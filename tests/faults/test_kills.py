@@ -23,7 +23,7 @@ SETTLE_SECONDS = 150.0
 SEEN_AS = {"ack_before_commit": "acknowledged and lost", "publish_without_an_outbox": "decided 0 times"}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kills", [16, pytest.param(150, marks=pytest.mark.soak)])
 async def test_whatever_is_killed_when_every_acknowledged_message_is_routed_once_and_audited(
     settings: Settings, kills: int
