@@ -10,8 +10,9 @@ from typing import Final
 
 from bench.bare import bare
 from bench.storeless import storeless
-from services.cli.wiring import SERVICES, running
+from services.cli.wiring import SERVICES
 from services.ground.clock import WallClock
+from services.ground.collector import calm_collector
 from services.ground.log import configure_logging
 from services.ground.settings import Settings, load_settings
 from services.ground.world import open_world
@@ -21,16 +22,20 @@ Start = Callable[[], Awaitable[None]]
 
 @asynccontextmanager
 async def _own(settings: Settings, *names: str) -> AsyncIterator[Start]:
+    """Services whose rules are read before the start, as the other sides' code is."""
     async with open_world(settings, WallClock()) as world:
-        services = running(world, names)
+        services = [SERVICES[name](world) for name in names]
+        calm_collector()
 
         async def start() -> None:
-            await services.__aenter__()
+            for service in reversed(services):
+                await service.start()
 
         try:
             yield start
         finally:
-            await services.__aexit__(None, None, None)
+            for service in services:
+                await service.stop()
 
 
 SIDES: Final[dict[str, Callable[[Settings], AbstractAsyncContextManager[Start]]]] = {

@@ -7,10 +7,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from services.ground.log import configure_logging
 from services.ground.settings import Settings
 from tests.support.postgres import drop_database, new_database, postgres_server
+
+# How long one example takes says something of the machine, nothing of the code.
+hypothesis_settings.register_profile("onward", deadline=None)
+hypothesis_settings.load_profile("onward")
 
 # A test's own environment must not decide what it tests.
 for _name in [name for name in os.environ if name.startswith("ONWARD_") and not name.startswith("ONWARD_TEST_")]:

@@ -41,7 +41,7 @@ class AuditHandler:
             entry = Entry(
                 data["entry_id"],
                 AuditOperation(data["operation"]),
-                data["person_id"],
+                data.get("person_id"),
                 data["correlation_id"],
                 datetime.fromisoformat(data["at"]),
             )

@@ -10,7 +10,6 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from schemas.audit import RecordRef
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, case_of, consulted, find_persons
@@ -55,7 +54,7 @@ async def _cases(text: str) -> list[Row]:
         found = [await database.read(lambda c, p=person: case_of(c, p)) for person in persons]  # type: ignore[misc]
         now = terminal.CLOCK.now()
         for person in persons:
-            record = [RecordRef(kind="case", id=person)]
+            record = [("case", person)]
             await database.write(
                 lambda c, p=person, r=record: consulted(c, settings, now, person_id=p, records=r)  # type: ignore[misc]
             )

@@ -13,8 +13,7 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, Table, func, or_, select
 
-from schemas.audit import Actor, AuditEntry, RecordRef
-from schemas.base import PersonId
+from schemas.audit import Actor
 from schemas.identifiers import crn, cro_number, nhs_number, noms_number, pnc_id
 from schemas.vocabulary import AuditOperation
 from services.audit.store import log_entries
@@ -166,25 +165,30 @@ def quarantined(connection: Connection, *, id_: str | None = None, waiting_only:
 
 
 def consulted(
-    connection: Connection, settings: Settings, now: datetime, *, person_id: str | None, records: Sequence[RecordRef]
+    connection: Connection,
+    settings: Settings,
+    now: datetime,
+    *,
+    person_id: str | None,
+    records: Sequence[tuple[str, str]],
 ) -> None:
     """Keep that the person at this terminal looked at these records. Sent with intake's outbox."""
     work = Work(connection, service="intake", now=now)
-    entry_id = work.id()
     work.audit(
-        AuditEntry(
-            entry_id=entry_id,
-            operation=AuditOperation.CONSULT,
-            at=now,
-            actor=Actor(id=os.environ.get("USER") or "operator", organisation=settings.organisation, role="operator"),
-            person_id=PersonId(person_id) if person_id else None,
-            records=tuple(records[:100]),
-            purpose="operations",
-            correlation_id=records[0].id if records else entry_id,
-        ),
+        AuditOperation.CONSULT,
+        actor=operator(os.environ.get("USER") or "operator", settings),
+        person_id=person_id,
+        records=records[:100],
+        purpose="operations",
+        correlation_id=records[0][1] if records else work.id(),
         partition=0,
     )
     work.finish()
+
+
+def operator(name: str, settings: Settings) -> dict[str, str]:
+    """Somebody at a terminal, for an audit entry. Raises ValidationError for a name that no entry takes."""
+    return Actor(id=name, organisation=settings.organisation, role="operator").model_dump()
 
 
 def _without_raw(row: Row) -> Row:

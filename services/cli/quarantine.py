@@ -9,11 +9,10 @@ import typer
 from rich.table import Column, Table
 from sqlalchemy import Connection, update
 
-from schemas.audit import Actor, AuditEntry, RecordRef
 from schemas.vocabulary import AuditOperation
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.looking import Row, consulted, quarantined
+from services.cli.looking import Row, consulted, operator, quarantined
 from services.cli.run import _settings
 from services.ground import outbox, tables
 from services.ground.clock import WallClock, for_people
@@ -96,7 +95,7 @@ async def _look(id_: str | None, *, consult: bool = False) -> list[Row]:
         await database.read(require_schema)
         found = await database.read(lambda c: quarantined(c, id_=id_))
         if consult and found:
-            records = [RecordRef(kind="quarantine", id=row["id"]) for row in found]
+            records = [("quarantine", row["id"]) for row in found]
             now = terminal.CLOCK.now()
             await database.write(lambda c: consulted(c, settings, now, person_id=None, records=records))
         return found
@@ -134,16 +133,12 @@ def resend_in(connection: Connection, row: Row, raw: bytes, by: str, world: Worl
         raise OnwardError("somebody else has just sent it again")
     work.send_as_it_is(message, partition=0)
     work.audit(
-        AuditEntry(
-            entry_id=work.id(),
-            operation=AuditOperation.ALTER,
-            at=work.now,
-            actor=Actor(id=by, organisation=settings.organisation, role="operator"),
-            records=(RecordRef(kind="quarantine", id=row["id"]), RecordRef(kind="message", id=message.id)),
-            fields=("mended",) if raw != row["raw"] else (),
-            purpose="quarantine",
-            correlation_id=row["id"],
-        ),
+        AuditOperation.ALTER,
+        actor=operator(by, settings),
+        records=(("quarantine", row["id"]), ("message", message.id)),
+        fields=("mended",) if raw != row["raw"] else (),
+        purpose="quarantine",
+        correlation_id=row["id"],
         partition=0,
     )
     work.finish()

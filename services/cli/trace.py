@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 from rich.tree import Tree
 
-from schemas.audit import RecordRef
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, consulted, find_event, trace_of
@@ -41,7 +40,7 @@ async def _trace(id_: str) -> Row | None:
         if event_id is None:
             return None
         found = await database.read(lambda c: trace_of(c, event_id))
-        looked_at = [RecordRef(kind="event", id=event_id)]
+        looked_at = [("event", event_id)]
         person, now = found["accepted"].get("person_id"), terminal.CLOCK.now()
         await database.write(lambda c: consulted(c, settings, now, person_id=person, records=looked_at))
         return found

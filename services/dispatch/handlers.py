@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from schemas.audit import Actor, AuditEntry, RecordRef
 from schemas.envelope import Envelope, EventType
 from schemas.reading import Unreadable, fit
 from schemas.refusal import Unacceptable
@@ -18,7 +17,7 @@ from services.ground.inorder import Place
 from services.ground.microbatch import Delivery
 from services.ground.settings import Settings
 from services.ground.sql import insert_all
-from services.ground.work import Key, Work
+from services.ground.work import Key, Work, acting
 
 
 class DispatchHandler:
@@ -65,30 +64,31 @@ class DispatchHandler:
                 about=command.leg_id,
             )
             rows.append(_delivery(command, message_id, names, work))
-            work.audit(self._disclosure(command, message_id, names, work), partition=partition)
+            self._audit(command, message_id, names, work, partition=partition)
         insert_all(work.connection, store.deliveries, rows)
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine a command, where people see it."""
         work.quarantine(delivery, why, key=key)
 
-    def _disclosure(self, command: RouteCommand, message_id: str, names: Sequence[str], work: Work) -> AuditEntry:
+    def _audit(
+        self, command: RouteCommand, message_id: str, names: Sequence[str], work: Work, *, partition: int
+    ) -> None:
         """To whom which fields went, and why."""
-        return AuditEntry(
-            entry_id=work.id(),
-            operation=AuditOperation.DISCLOSE,
-            at=work.now,
-            actor=Actor(id="dispatch", organisation=self._organisation, role="service"),
+        work.audit(
+            AuditOperation.DISCLOSE,
+            actor=acting("dispatch", organisation=self._organisation, role="service"),
             person_id=command.person_id,
-            records=(RecordRef(kind="leg", id=command.leg_id), RecordRef(kind="message", id=message_id)),
-            fields=tuple(names),
+            records=(("leg", command.leg_id), ("message", message_id)),
+            fields=names,
             recipient=command.destination,
             purpose="referral",
             correlation_id=command.event_id,
             causation_id=command.command_id,
             decision_id=command.decision_id,
             rule_set=command.rule_set,
-            because=command.because,
+            because=[{"rule": reason.rule, "because": reason.because} for reason in command.because],
+            partition=partition,
         )
 
 

@@ -1,45 +1,73 @@
-"""Many rows by one statement, without SQLAlchemy's work on each: compiled once, rows go to the driver as tuples.
+"""Many rows by one statement, without SQLAlchemy's work on each: compiled once, values go to the driver flat.
 
-A batch writes thousands of rows, and preparing each row's parameters cost more than the store did
-(docs/performance.md). The statements are SQLAlchemy's own, and values pass
-through the same column types.
+On SQLite all rows stand in one VALUES list, because the driver lets go of Python's lock at each step of a statement:
+row by row, a busy event loop beside it takes the lock for milliseconds each time (docs/performance.md). The statements
+are SQLAlchemy's own, and values pass through the same column types.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
+from operator import itemgetter
 
 from sqlalchemy import Connection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
+SQLITE_MOST_VALUES = 30_000  # bound in one statement; SQLite's own limit is 32,766
+
+Row = Mapping[str, object]
 Processor = Callable[[object], object]
 
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    sql: str
-    columns: tuple[tuple[str, Processor | None], ...]  # in the order of the placeholders
+    before: str  # the statement up to its first row of placeholders
+    row: str
+    after: str
+    width: int
+    values: Callable[[Row], tuple[object, ...]]  # in the order of the placeholders
+    processors: tuple[tuple[int, Processor], ...]  # by place in the row
+
+    def statement(self, rows: int) -> str:
+        return f"{self.before}{', '.join([self.row] * rows)}{self.after}"
 
 
 _ready: dict[tuple[Hashable, ...], _Ready] = {}
 
 
-def run_many(
-    connection: Connection, key: Hashable, build: Callable[[], UpdateBase], rows: Sequence[Mapping[str, object]]
-) -> None:
-    """Run the statement for each row; all rows have the same names. `key` tells this statement from all others."""
-    if not rows:
-        return
+def insert_many(connection: Connection, key: Hashable, build: Callable[[], UpdateBase], rows: Sequence[Row]) -> None:
+    """Run an INSERT for all rows, which have the same names. `key` tells this statement from all others."""
+    for part in parts_of(rows):
+        ready, flat = _prepared(connection, key, build, part)
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(ready.statement(len(part)), tuple(flat))
+        else:
+            connection.exec_driver_sql(ready.statement(1), list(zip(*[iter(flat)] * ready.width, strict=True)))
+
+
+def parts_of(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """The rows in as few parts as one statement each can take."""
+    most = SQLITE_MOST_VALUES // len(rows[0]) if rows else 1
+    for start in range(0, len(rows), most):
+        yield rows[start : start + most]
+
+
+def _prepared(
+    connection: Connection, key: Hashable, build: Callable[[], UpdateBase], rows: Sequence[Row]
+) -> tuple[_Ready, list[object]]:
     names = tuple(rows[0])
     known = (connection.dialect.name, key, names)
     ready = _ready.get(known)
     if ready is None:
         ready = _ready[known] = _prepare(connection, build(), names)
-    columns = [_values([row[name] for row in rows], processor) for name, processor in ready.columns]
-    connection.exec_driver_sql(ready.sql, list(zip(*columns, strict=True)))
+    flat = list(chain.from_iterable(map(ready.values, rows)))
+    for place, processor in ready.processors:
+        flat[place :: ready.width] = _processed(flat[place :: ready.width], processor)
+    return ready, flat
 
 
 def _prepare(connection: Connection, statement: UpdateBase, names: Sequence[str]) -> _Ready:
@@ -47,14 +75,33 @@ def _prepare(connection: Connection, statement: UpdateBase, names: Sequence[str]
     compiled = statement.compile(dialect=dialect, column_keys=list(names), for_executemany=True)
     assert isinstance(compiled, SQLCompiler)
     assert compiled.positiontup is not None
-    types = {name: compiled.binds[name].type.dialect_impl(dialect) for name in compiled.positiontup}
-    return _Ready(compiled.string, tuple((name, types[name].bind_processor(dialect)) for name in compiled.positiontup))
+    order = compiled.positiontup
+    before, row, after = _around_values(compiled.string)
+    types = [compiled.binds[name].type.dialect_impl(dialect) for name in order]
+    processors = [(place, type_.bind_processor(dialect)) for place, type_ in enumerate(types)]
+    return _Ready(
+        before,
+        row,
+        after,
+        width=len(order),
+        values=itemgetter(*order) if len(order) > 1 else lambda only: (only[order[0]],),
+        processors=tuple((place, processor) for place, processor in processors if processor is not None),
+    )
 
 
-def _values(values: list[object], processor: Processor | None) -> Iterable[object]:
-    if processor is None:
-        return values
+def _around_values(sql: str) -> tuple[str, str, str]:
+    """What stands before, in and after the row of placeholders."""
+    head, word, rest = sql.partition(" VALUES ")
+    end, depth = 0, 0
+    for end, character in enumerate(rest):  # noqa: B007 - casts have brackets of their own
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth == 0:
+            break
+    return head + word, rest[: end + 1], rest[end + 1 :]
+
+
+def _processed(values: list[object], processor: Processor) -> Iterable[object]:
     if isinstance(values[0], datetime):  # most of a batch's moments are the same one
         once = {value: processor(value) for value in set(values)}
         return [once[value] for value in values]
-    return map(processor, values)
+    return [processor(value) for value in values]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, select, update
+import orjson
+from sqlalchemy import Connection, and_, bindparam, exists, func, select, text, update
 
 from services.ground import streams, tables
-from services.ground.bulk import run_many
 from services.ground.publisher import Confirmed, Outgoing
 from services.ground.sql import upsert
 
@@ -16,6 +16,18 @@ PAGE = 1000
 
 # Whose inbox shows that a message of the stream arrived. Other streams are read outside of Onward.
 READERS = {streams.CASE: "router", streams.DISPATCH: "dispatch", streams.AUDIT: "audit"}
+
+# One statement whatever the number of rows: row by row cost more than all else that a transaction does.
+_MARK_SENT = {
+    "sqlite": text(
+        "UPDATE outbox SET sent_at = :at, stream_sequence = it.value ->> 1"
+        " FROM json_each(:sent) AS it WHERE outbox.id = it.value ->> 0"
+    ).bindparams(bindparam("at", type_=tables.Moment())),
+    "postgresql": text(
+        "UPDATE outbox SET sent_at = :at, stream_sequence = it.number"
+        " FROM unnest(CAST(:ids AS text[]), CAST(:numbers AS bigint[])) AS it(id, number) WHERE outbox.id = it.id"
+    ).bindparams(bindparam("at", type_=tables.Moment())),
+}
 
 
 def unsent(
@@ -40,17 +52,16 @@ def unsent(
 
 def mark_sent(connection: Connection, confirmed: Sequence[Confirmed], now: datetime) -> None:
     """Note what the broker confirmed."""
-    row = tables.outbox.c
-    run_many(
-        connection,
-        "outbox.mark_sent",
-        lambda: (
-            update(tables.outbox)
-            .where(row.id == bindparam("row"))
-            .values(sent_at=bindparam("at"), stream_sequence=bindparam("number"))
-        ),
-        [{"row": c.id, "at": now, "number": c.stream_sequence} for c in confirmed],
-    )
+    for start in range(0, len(confirmed), PAGE):
+        part = confirmed[start : start + PAGE]
+        connection.execute(_MARK_SENT[connection.dialect.name], _sent(connection.dialect.name, part, now))
+
+
+def _sent(dialect: str, confirmed: Sequence[Confirmed], now: datetime) -> dict[str, object]:
+    ids, numbers = [c.id for c in confirmed], [c.stream_sequence for c in confirmed]
+    if dialect == "postgresql":
+        return {"at": now, "ids": ids, "numbers": numbers}
+    return {"at": now, "sent": orjson.dumps(list(zip(ids, numbers, strict=True))).decode()}
 
 
 def not_taken(connection: Connection, service: str, stream: str, *, before_id: str) -> list[Outgoing]:
@@ -69,14 +80,15 @@ def not_taken(connection: Connection, service: str, stream: str, *, before_id: s
     source = f"onward-{service}"
     taken = exists().where(inbox.consumer == reader, inbox.source == source, inbox.id == row.id)
     set_aside = exists().where(and_(aside.service == reader, aside.source == source, aside.message_id == row.id))
-    missing = connection.execute(
-        select(row.id, row.stream, row.subject, row.payload)
+    untaken = connection.execute(
+        select(row.id, row.stream, row.subject, row.payload, row.sent_at)
         .where(row.stream == stream, row.service == service, row.id > (mark or ""), row.id < before_id)
-        .where(row.sent_at.is_not(None), ~taken, ~set_aside)
+        .where(~taken, ~set_aside)
         .order_by(row.id)
         .limit(PAGE)
     ).all()
-    up_to = missing[0].id if missing else before_id
+    # A row not sent yet holds the mark back as well: once sent it must still be looked at.
+    up_to = untaken[0].id if untaken else before_id
     well = select(row.id).where(row.stream == stream, row.id < up_to).order_by(row.id.desc()).limit(1)
     last_well = connection.execute(well).scalar()
     if last_well is not None:
@@ -86,27 +98,36 @@ def not_taken(connection: Connection, service: str, stream: str, *, before_id: s
             [{"service": service, "stream": stream, "up_to": last_well}],
             update=["up_to"],
         )
-    return [Outgoing(r.id, r.stream, r.subject, r.payload) for r in missing]
+    return [Outgoing(r.id, r.stream, r.subject, r.payload) for r in untaken if r.sent_at is not None]
 
 
-def owe_again(connection: Connection, stream: str, *, created: str, last_sequence: int) -> int:
+def newest_confirmed(connection: Connection, stream: str) -> int:
+    """The newest place in a stream that the broker confirmed to any of us; 0 where it confirmed none."""
+    row = tables.outbox.c
+    confirmed = select(row.stream_sequence).where(row.stream == stream, row.stream_sequence.is_not(None))
+    recent = confirmed.order_by(row.id.desc()).limit(PAGE).subquery()
+    return int(connection.execute(select(func.max(recent.c.stream_sequence))).scalar() or 0)
+
+
+def owe_again(connection: Connection, stream: str, *, created: str, last_sequence: int, confirmed: int) -> int:
     """Notice a broker that lost messages, and owe them again. Returns how many rows that are.
 
     `created` is when the broker made the stream and `last_sequence` its newest message: a stream made anew, or one that
-    ends before what it once confirmed, has lost something (one flipped bit in its file is enough).
+    ends before what it once confirmed, has lost something (one flipped bit in its file is enough). `confirmed` is
+    `newest_confirmed`, read before the broker was asked: what is confirmed meanwhile is no loss.
     """
     seen = connection.execute(
         select(tables.streams_seen.c.created).where(tables.streams_seen.c.stream == stream)
     ).scalar()
-    upsert(connection, tables.streams_seen, [{"stream": stream, "created": created}], update=["created"])
+    if seen != created:
+        upsert(connection, tables.streams_seen, [{"stream": stream, "created": created}], update=["created"])
     row = tables.outbox.c
-    made_anew = seen is not None and seen != created
-    if not made_anew:
-        newest = select(row.stream_sequence).where(row.stream == stream, row.stream_sequence.is_not(None))
-        recent = newest.order_by(row.id.desc()).limit(PAGE).subquery()
-        if (connection.execute(select(func.max(recent.c.stream_sequence))).scalar() or 0) <= last_sequence:
-            return 0
-    lost = row.sent_at.is_not(None) if made_anew else row.stream_sequence > last_sequence
+    if seen is not None and seen != created:
+        lost = row.sent_at.is_not(None)
+    elif confirmed > last_sequence:
+        lost = row.stream_sequence.between(last_sequence + 1, confirmed)
+    else:
+        return 0
     return connection.execute(
         update(tables.outbox).where(row.stream == stream, lost).values(sent_at=None, stream_sequence=None)
     ).rowcount

@@ -42,10 +42,11 @@ class Relay:
     async def reconcile(self, js: JetStreamContext, *, after_seconds: float) -> None:
         """Find what the broker lost, and what no reader took in this time, and send it again."""
         for stream in SUBJECTS:
+            confirmed = await self._database.read(lambda c, s=stream: outbox.newest_confirmed(c, s))  # type: ignore[misc]
             info = await js.stream_info(stream)
             owed = await self._database.write(
-                lambda c, s=stream, i=info: outbox.owe_again(  # type: ignore[misc]
-                    c, s, created=str(i.created), last_sequence=i.state.last_seq
+                lambda c, s=stream, i=info, n=confirmed: outbox.owe_again(  # type: ignore[misc]
+                    c, s, created=str(i.created), last_sequence=i.state.last_seq, confirmed=n
                 )
             )
             if owed:

@@ -8,14 +8,13 @@ from typing import Any
 
 from sqlalchemy import BindParameter, ColumnClause, Connection, Table, bindparam, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningInsert, UpdateBase
 from sqlalchemy.sql.selectable import Select
 
-from services.ground.bulk import run_many
+from services.ground.bulk import Row, insert_many, parts_of
 
 IN_LIST_MOST = 500  # bound parameters in one IN list; both stores take more, plans get no better
-
-Row = Mapping[str, object]
 
 
 def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -24,13 +23,26 @@ def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.
 
 def insert_all(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows; nothing where there are none."""
-    run_many(connection, ("insert", table.name), table.insert, rows)
+    insert_many(connection, ("insert", table.name), table.insert, rows)
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> set[tuple[object, ...]]:
     """Insert the rows whose primary key is not there yet. Returns the keys that were inserted."""
-    if not rows:
-        return set()
+    new: set[tuple[object, ...]] = set()
+    for part in parts_of(rows):
+        new |= _insert_part(connection, table, part)
+    return new
+
+
+def _insert_part(connection: Connection, table: Table, rows: Sequence[Row]) -> set[tuple[object, ...]]:
+    if connection.dialect.name == "sqlite":
+        # Mostly all are new, and asking which are costs a step of the driver for each.
+        try:
+            insert_all(connection, table, rows)
+        except IntegrityError:  # which undid this one statement
+            pass
+        else:
+            return {tuple(row[column.name] for column in table.primary_key.columns) for row in rows}
     statement = _insert_new(connection.dialect.name, table)
     return {tuple(found) for found in connection.execute(statement, _in_order(connection, table, rows))}
 
@@ -61,7 +73,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Row], *, update:
         )
 
     key = ("upsert", table.name, tuple(update))
-    run_many(connection, key, build, _in_order(connection, table, rows))
+    insert_many(connection, key, build, _in_order(connection, table, rows))
 
 
 def select_in(

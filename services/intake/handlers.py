@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.audit import Actor, AuditEntry, RecordRef
-from schemas.base import PersonId
 from schemas.envelope import Channel, EventType
 from schemas.reading import Unreadable, digest_of
 from schemas.receipt import Problem, Receipt
@@ -18,7 +16,7 @@ from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.microbatch import Delivery
 from services.ground.settings import Settings
-from services.ground.work import Key, Work
+from services.ground.work import Key, Work, acting
 from services.intake import store
 from services.intake.linking import Claim, Known, Link, claim_of, learn, link
 
@@ -179,18 +177,14 @@ class IntakeHandler:
             operations.append(AuditOperation.COMBINE)  # what this source holds of somebody joined what we held
         for operation in operations:
             work.audit(
-                AuditEntry(
-                    entry_id=work.id(),
-                    operation=operation,
-                    at=work.now,
-                    actor=Actor(id=source, organisation=source, role="source"),
-                    person_id=PersonId(person),
-                    records=(RecordRef(kind="event", id=event_id),),
-                    fields=tuple(sorted(data.model_fields_set)),
-                    purpose="referral",
-                    lawful_basis=getattr(data, "lawful_basis", None),
-                    correlation_id=event_id,
-                ),
+                operation,
+                actor=acting(source, organisation=source, role="source"),
+                person_id=person,
+                records=(("event", event_id),),
+                fields=sorted(data.model_fields_set),
+                purpose="referral",
+                lawful_basis=getattr(data, "lawful_basis", None),
+                correlation_id=event_id,
                 partition=message.delivery.partition,
             )
 

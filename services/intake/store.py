@@ -19,8 +19,9 @@ from sqlalchemy import (
     table,
 )
 
+from services.ground.bulk import Row
 from services.ground.database import metadata
-from services.ground.sql import Row, insert_all, insert_new, select_in, upsert
+from services.ground.sql import insert_all, insert_new, select_in, upsert
 from services.ground.tables import Moment
 from services.ground.work import Key
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
-from pydantic import JsonValue
 
-from schemas.audit import Actor, AuditEntry, RecordRef
-from schemas.base import LegId, PersonId
-from schemas.envelope import EventType
+from schemas.envelope import Channel, EventType
 from schemas.human import HumanDecision
 from schemas.progress import ProgressReported
 from schemas.reading import Unreadable
@@ -21,26 +18,26 @@ from schemas.referral import ReferralSubmitted
 from schemas.refusal import Unacceptable
 from schemas.registry import Accepted, read_accepted
 from schemas.risk import RiskReported
-from schemas.route import Because, RouteCommand
 from schemas.vocabulary import AuditOperation, ReceiptOutcome
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
 from services.ground.microbatch import Delivery
-from services.ground.work import Key, Work
+from services.ground.work import Key, Work, acting
 from services.router.casework.act import Acting, act, ask
 from services.router.casework.case import Case
 from services.router.casework.progress import leg_of, take_progress
-from services.router.casework.steps import Command, ReviewAnswered, ReviewAsked, ReviewKind, Step
+from services.router.casework.steps import Command, LegMoved, LegOpened, ReviewAnswered, ReviewAsked, ReviewKind, Step
 from services.router.keep import Cause, Keeping
 from services.router.load import load_cases, referral_contents
 from services.router.rules.decide import decide
-from services.router.rules.decision import Decision, Reasons
+from services.router.rules.decision import Decision, Matched, Reason
+from services.router.rules.due import Due
 from services.router.rules.events import CaseEvent, PastEvent, kind_of
 from services.router.rules.facts import facts_of, remember
 from services.router.rules.ruleset import RuleSet
 
-Content = dict[str, JsonValue]
+RECORDS_MOST = 100  # of one audit entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +71,7 @@ class RouterHandler:
 
     def read(self, delivery: Delivery) -> Incoming[Taken]:
         """Read an event of intake's. Raises Unacceptable for what no intake of ours can have made."""
-        try:
-            event = read_accepted(delivery.raw)
-        except Unreadable as error:
-            raise Unacceptable("unreadable", error.problems) from None
+        event = _accepted(delivery)
         data = event.data
         occurred = event.time if isinstance(data, ReferralSubmitted) else _occurred_at(data)
         content = data.__pydantic_serializer__.to_json(data, exclude_none=True)
@@ -90,11 +84,12 @@ class RouterHandler:
         rules = self._rules()
         cases = load_cases([message.body.event.subject for message in messages], work)
         keeping = Keeping(work)
+        moments: dict[Due, datetime] = {}
         orders: list[_Order] = []
         for message in messages:
             case = cases[message.body.event.subject]
             try:
-                decision_id, decision, steps = _decide(message.body, case, rules, work)
+                decision_id, decision, steps = _decide(message.body, case, rules, moments, work)
             except Unacceptable as why:  # said before anything of the case was changed
                 self.refuse(message.delivery, why, work, key=message.key)
                 continue
@@ -110,8 +105,8 @@ class RouterHandler:
         """Quarantine an event, where people see it, and tell its source, who was told that it was accepted."""
         work.quarantine(delivery, why, key=key)
         try:
-            event = read_accepted(delivery.raw)
-        except Unreadable:
+            event = _accepted(delivery)
+        except Unacceptable:
             return  # no source can be told: it is a fault between our own services
         receipt = Receipt(
             outcome=ReceiptOutcome.REFUSED,
@@ -131,11 +126,22 @@ class RouterHandler:
         )
 
 
+def _accepted(delivery: Delivery) -> Accepted:
+    try:
+        return read_accepted(delivery.raw, Channel(delivery.subject.rpartition(".")[2]))
+    except Unreadable as error:
+        raise Unacceptable("unreadable", error.problems) from None
+    except ValueError:
+        raise Unacceptable("unknown_channel") from None
+
+
 def _occurred_at(data: RiskReported | ProgressReported | HumanDecision) -> datetime:
     return data.decided_at if isinstance(data, HumanDecision) else data.occurred_at
 
 
-def _decide(taken: Taken, case: Case, rules: RuleSet, work: Work) -> tuple[str, Decision, list[Step]]:
+def _decide(
+    taken: Taken, case: Case, rules: RuleSet, moments: dict[Due, datetime], work: Work
+) -> tuple[str, Decision, list[Step]]:
     """The decision on one event, and the steps of the event itself and of the decision."""
     event, data = taken.event, taken.event.data
     steps: list[Step] = []
@@ -146,14 +152,15 @@ def _decide(taken: Taken, case: Case, rules: RuleSet, work: Work) -> tuple[str, 
     case_event = CaseEvent(
         kind_of(data), data, taken.occurred_at, event.receivedat, about.destination if about else None
     )
-    facts = facts_of(rules, case_event, case.view(), work.now)
+    view = case.view()
+    facts = facts_of(rules, case_event, view, work.now)
     if isinstance(data, ProgressReported) and about is not None:
         steps += take_progress(case, about, data, work.now, work.id)
     if isinstance(data, HumanDecision) and data.review_id is not None:
         steps.append(ReviewAnswered(data.review_id, data.decided_by.user, data.answer or data.reason))
     decision = decide(rules, facts)
-    case.remembered = remember(rules, case_event, case.view())
-    acting = Acting(case, rules, work.now, work.id, about.id if about else None)
+    case.remembered = remember(rules, case_event, view)
+    acting = Acting(case, rules, work.now, work.id, about.id if about else None, moments)
     steps += act(decision, acting)
     if event.linkquestion is not None:
         steps += ask(
@@ -211,70 +218,79 @@ def _send(orders: Sequence[_Order], rules: RuleSet, work: Work) -> None:
     contents |= referral_contents(older, work)
     for order in orders:
         event = order.message.body.event
-        content: Content = orjson.loads(contents[order.referral]) if order.referral else {}
-        if order.referral != event.id:
-            content |= orjson.loads(contents[event.id])
-        partition = order.message.delivery.partition
+        id_, partition = work.id(), order.message.delivery.partition
         work.publish(
             streams.DISPATCH,
             f"dispatch.{partition}.{order.command.leg.destination}",
             EventType.ROUTE_COMMANDED,
-            _command(order, rules, content, work),
+            _command(id_, order, rules, _content(order.referral, event.id, contents)),
             partition=partition,
             about=event.subject,
+            id_=id_,
         )
 
 
-def _command(order: _Order, rules: RuleSet, content: Content, work: Work) -> RouteCommand:
+def _content(referral: str | None, event: str, contents: Mapping[str, bytes]) -> orjson.Fragment:
+    """What was referred, and over it what the event says."""
+    if referral is None or referral == event:
+        return orjson.Fragment(contents[event])
+    return orjson.Fragment(orjson.dumps(orjson.loads(contents[referral]) | orjson.loads(contents[event])))
+
+
+def _command(id_: str, order: _Order, rules: RuleSet, content: orjson.Fragment) -> dict[str, object]:
+    """A `schemas.route.RouteCommand`, past the model: what goes in was checked, and the tests read every command."""
     leg, event = order.command.leg, order.message.body.event
-    return RouteCommand(
-        command_id=work.id(),
-        decision_id=order.decision_id,
-        event_id=event.id,
-        leg_id=LegId(leg.id),
-        person_id=PersonId(event.subject),
-        destination=leg.destination,
-        action=order.command.action,
-        priority=leg.priority,
-        due_at=leg.due_at,
-        because=_because(order.command.reasons),
-        rule_set=rules.digest,
-        sequence=order.command.number,
-        share=rules.destinations[leg.destination].share,
-        reports_as=rules.destinations[leg.destination].source,
-        content=content,
-    )
+    destination = rules.destinations[leg.destination]
+    return {
+        "command_id": id_,
+        "decision_id": order.decision_id,
+        "event_id": event.id,
+        "leg_id": leg.id,
+        "person_id": event.subject,
+        "destination": leg.destination,
+        "action": order.command.action.value,
+        "priority": leg.priority,
+        "due_at": leg.due_at,
+        "because": _because(order.command.reasons),
+        "rule_set": rules.digest,
+        "sequence": order.command.number,
+        "share": destination.share,
+        "reports_as": destination.source,
+        "content": content,
+    }
 
 
-def _because(reasons: Reasons) -> tuple[Because, ...]:
-    return tuple(Because(rule=reason.rule, because=reason.because) for reason in reasons)
+def _because(said: Iterable[Reason | Matched]) -> list[dict[str, str]]:
+    return [{"rule": reason.rule, "because": reason.because} for reason in said]
 
 
 def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps: Sequence[Step], work: Work) -> None:
     """One entry for what this event changed, and why."""
     event = message.body.event
-    touched = {"event": {event.id}, "decision": {decision_id}, "leg": set(), "review": set()}
+    legs: set[str] = set()
+    reviews: set[str] = set()
     for step in steps:
         if isinstance(step, ReviewAsked):
-            touched["review"].add(step.id)
-        elif (leg := getattr(step, "leg", None)) is not None:
-            touched["leg"].add(leg.id)
-    records = tuple(RecordRef(kind=kind, id=id_) for kind, ids in touched.items() for id_ in sorted(ids))
+            reviews.add(step.id)
+        elif isinstance(step, LegOpened | LegMoved | Command):
+            legs.add(step.leg.id)
+    records = [
+        ("event", event.id),
+        ("decision", decision_id),
+        *(("leg", leg) for leg in sorted(legs)),
+        *(("review", review) for review in sorted(reviews)),
+    ]
     work.audit(
-        AuditEntry(
-            entry_id=work.id(),
-            operation=AuditOperation.ALTER,
-            at=work.now,
-            actor=Actor(id=event.originsource, organisation=event.originsource, role="source"),
-            person_id=event.subject,
-            records=records[:100],
-            fields=("status",) if touched["leg"] else (),
-            purpose="routing",
-            correlation_id=event.id,
-            causation_id=event.id,
-            decision_id=decision_id,
-            rule_set=decision.digest,
-            because=tuple(Because(rule=m.rule, because=m.because) for m in decision.matched)[:100],
-        ),
+        AuditOperation.ALTER,
+        actor=acting(event.originsource, organisation=event.originsource, role="source"),
+        person_id=event.subject,
+        records=records[:RECORDS_MOST],
+        fields=("status",) if legs else (),
+        purpose="routing",
+        correlation_id=event.id,
+        causation_id=event.id,
+        decision_id=decision_id,
+        rule_set=decision.digest,
+        because=_because(decision.matched[:RECORDS_MOST]),
         partition=message.delivery.partition,
     )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import orjson
 from sqlalchemy import Table, func, select, update
 
-from services.ground.sql import Row, insert_all, insert_new, upsert
+from services.ground.bulk import Row
+from services.ground.sql import insert_all, insert_new, upsert
 from services.ground.work import Work
 from services.router import store
 from services.router.casework.case import Case, Leg
 from services.router.casework.steps import (
+    Command,
     LegMoved,
     LegOpened,
     OfferAnswered,
@@ -24,7 +27,7 @@ from services.router.casework.steps import (
     Step,
     TimerSet,
 )
-from services.router.rules.decision import PARTS, Decision, plain
+from services.router.rules.decision import OUTCOME, Decision, Matched, plain
 
 _Ending = OfferAnswered | PauseEnded | ReviewAnswered
 _LEG_CHANGES = ["status", "since", "priority", "due_at", "closed_at", "commands", "held_from"]
@@ -65,32 +68,33 @@ class Keeping:
                 "person_id": person_id,
                 "decided_at": self.work.now,
                 "rule_set": decision.digest,
-                "facts": orjson.Fragment(_json(decision.facts.to_json())),
-                "said": orjson.Fragment(_json({part: getattr(decision, part) for part in PARTS})),
+                "facts": orjson.Fragment(orjson.dumps(decision.facts.values, default=sorted)),
+                "said": orjson.Fragment(said(decision)),
             }
         )
 
     def step(self, step: Step, case: Case, cause: Cause) -> None:
         """One step. Commands are published, not kept here; their number is kept with the leg."""
         match step:
+            case Command():
+                pass
             case LegOpened(leg, reasons):
                 because = "; ".join(reason.because for reason in reasons)
                 self._rows[store.leg_history].append(self._history(leg, None, because, cause))
             case LegMoved(before, leg, because):
                 self._rows[store.leg_history].append(self._history(leg, before, because, cause))
+            case TimerSet():
+                self._rows[store.timers].append(self._timer(step, case))
             case ReviewAsked():
                 self._rows[store.reviews].append(self._review(step, case, cause, perhaps=None))
             case PauseOffered():
                 self._rows[store.offers].append(self._offer(step, cause))
             case PauseAgreed():
                 self._rows[store.pauses].append(self._pause(step, cause))
-            case TimerSet():
-                self._rows[store.timers].append(self._timer(step, case))
             case OfferAnswered() | PauseEnded() | ReviewAnswered():
                 self._endings.append(step)
-        changed = getattr(step, "leg", None)
-        if isinstance(changed, Leg):
-            self._changed[case.person_id].add(changed.id)
+        if isinstance(step, LegOpened | LegMoved | Command):
+            self._changed[case.person_id].add(step.leg.id)
 
     def question_of_identity(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str]) -> None:
         """A question whether this is somebody that we know."""
@@ -194,12 +198,23 @@ class Keeping:
         }
 
 
-def _json(value: object) -> bytes:
-    """What `Decision.to_json` says, written without first building it."""
-    return orjson.dumps(value, default=_parts_of, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+def said(decision: Decision) -> bytes:
+    """What `Decision.to_json` says of the parts, written without first building it."""
+    outcome = _outcome(*[getattr(decision, part) for part in OUTCOME])
+    rest = {"questions": decision.questions, "matched": decision.matched, "unknown": decision.unknown}
+    return outcome[:-1] + b"," + orjson.dumps(rest, default=_plain)[1:]
 
 
-def _parts_of(value: object) -> object:
+@lru_cache(maxsize=1024)
+def _outcome(*parts: object) -> bytes:
+    """What is to be done, as JSON: the same few outcomes come again and again."""
+    return orjson.dumps(dict(zip(OUTCOME, parts, strict=True)), default=_plain)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Matched):
+        tests = [{"test": t.test, "fact": t.fact, "value": t.value, "origin": t.origin} for t in value.tests]
+        return {**value._asdict(), "tests": tests}
     return value._asdict() if isinstance(value, tuple) and hasattr(value, "_asdict") else plain(value)
 
 
@@ -209,7 +224,7 @@ def _case(case: Case, work: Work) -> Row:
         "opened_at": case.opened_at,
         "changed_at": work.now,
         "referral_event": case.referral_event,
-        "remembered": dict(case.remembered),
+        "remembered": case.remembered,
     }
 
 

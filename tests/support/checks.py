@@ -10,6 +10,9 @@ import orjson
 from nats.aio.client import Client
 from sqlalchemy import Connection, text
 
+from schemas.envelope import Envelope, EventType
+from schemas.reading import Unreadable, fit
+from schemas.registry import ACCEPTED, DATA, INTAKE
 from services.ground.database import Database
 from tests.support.system import messages_of
 
@@ -39,6 +42,7 @@ def _problems(connection: Connection, routed: list[Row], acknowledged: Collectio
         *_delivered(rows("SELECT id, commands FROM legs"), deliveries),
         *_left(routed, deliveries),
         *_audited(accepted, deliveries, rows("SELECT position, operation, correlation_id, entry FROM log_entries")),
+        *_not_to_be_read(rows("SELECT id, stream, payload FROM outbox")),
         *_left_over(rows),
     ]
 
@@ -103,6 +107,24 @@ def _audited(accepted: list[Row], deliveries: list[Row], entries: list[Row]) -> 
         if disclosed[d["message_id"]] != 1
     ]
     return wrong + ([] if positions == list(range(len(positions))) else ["the log has a gap"])
+
+
+def _not_to_be_read(outbox: list[Row]) -> list[str]:
+    """What we write past the models (because that is quicker) must be what the models read, with nothing besides."""
+    return [f"{row['stream']} {row['id']}: {why}" for row in outbox if (why := _trouble_reading(row["payload"]))]
+
+
+def _trouble_reading(raw: bytes) -> str | None:
+    type_ = EventType(orjson.loads(raw)["type"])
+    accepted = {event: channel for channel, events in INTAKE.items() for event in events}
+    try:
+        if type_ in accepted:
+            fit(raw, ACCEPTED[accepted[type_]], extra="forbid")
+        else:
+            fit(raw, Envelope[DATA[type_]], extra="forbid")  # type: ignore[valid-type]
+    except Unreadable as error:
+        return str(error.problems)
+    return None
 
 
 def _left_over(rows: Any) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from schemas.vocabulary import LegStatus, RouteAction
@@ -35,10 +35,14 @@ class Acting:
     now: datetime
     new_id: Callable[[], str]
     about_leg: str | None = None  # the leg that the event came from
+    moments: dict[Due, datetime] = field(default_factory=dict)  # worked out already, for the same `now`
 
     def due(self, due: Due) -> datetime:
         """The moment by which something is due."""
-        return resolve_due(due, self.now, self.rules.calendar)
+        moment = self.moments.get(due)
+        if moment is None:
+            moment = self.moments[due] = resolve_due(due, self.now, self.rules.calendar)
+        return moment
 
 
 def act(decision: Decision, acting: Acting) -> list[Step]:
@@ -101,12 +105,12 @@ def _open(route: RouteDecided, destination: Destination, acting: Acting) -> list
         priority=route.priority,
         due_at=acting.due(route.due),
         opened_at=acting.now,
+        commands=1,
     )
     return _begin(leg, RouteAction.REFER, route.reasons, destination, acting)
 
 
 def _begin(leg: Leg, action: RouteAction, reasons: Reasons, destination: Destination, acting: Acting) -> list[Step]:
-    leg = replace(leg, commands=1)
     acting.case.legs[leg.id] = leg
     answer_by = acting.due(destination.acknowledge_within)
     return [
@@ -135,7 +139,7 @@ def _notify(destination_id: str, reasons: Reasons, acting: Acting) -> list[Step]
     destination = acting.rules.destinations[destination_id]
     if leg is None:
         due = acting.due(destination.acknowledge_within)
-        leg = Leg(acting.new_id(), destination_id, LegStatus.REQUESTED, acting.now, NEWS_PRIORITY, due, acting.now)
+        leg = Leg(acting.new_id(), destination_id, LegStatus.REQUESTED, acting.now, NEWS_PRIORITY, due, acting.now, 1)
         return _begin(leg, RouteAction.NOTIFY, reasons, destination, acting)
     after = replace(leg, commands=leg.commands + 1)
     acting.case.legs[leg.id] = after

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from schemas.vocabulary import LegStatus, PauseReason, RouteAction
 from services.router.casework.case import Leg
@@ -33,16 +32,14 @@ class TimerKind(StrEnum):
     PAUSE_REVIEW = "pause_review"  # resume, extend or close?
 
 
-@dataclass(frozen=True, slots=True)
-class LegOpened:
+class LegOpened(NamedTuple):
     """A new leg."""
 
     leg: Leg
     reasons: Reasons
 
 
-@dataclass(frozen=True, slots=True)
-class LegMoved:
+class LegMoved(NamedTuple):
     """A leg changed its status, or how urgent it is."""
 
     before: Leg
@@ -50,8 +47,7 @@ class LegMoved:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """Something to be sent to a leg's destination. `number` counts the leg's commands from 1."""
 
     leg: Leg
@@ -60,8 +56,7 @@ class Command:
     reasons: Reasons
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewAsked:
+class ReviewAsked(NamedTuple):
     """A question to a human."""
 
     id: str
@@ -74,8 +69,7 @@ class ReviewAsked:
     destination: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewAnswered:
+class ReviewAnswered(NamedTuple):
     """A human answered. Acting on the answer is casework's next part; it is kept and shown."""
 
     review_id: str
@@ -83,8 +77,7 @@ class ReviewAnswered:
     answer: str
 
 
-@dataclass(frozen=True, slots=True)
-class PauseOffered:
+class PauseOffered(NamedTuple):
     """An offer, not a pause: the person may choose to go on."""
 
     id: str
@@ -93,16 +86,14 @@ class PauseOffered:
     welfare_check_days: int
 
 
-@dataclass(frozen=True, slots=True)
-class OfferAnswered:
+class OfferAnswered(NamedTuple):
     """The newest open offer on a leg was taken up or declined."""
 
     leg_id: str
     status: str  # agreed, declined
 
 
-@dataclass(frozen=True, slots=True)
-class PauseAgreed:
+class PauseAgreed(NamedTuple):
     """A pause of one leg, agreed by person and facilitator."""
 
     id: str
@@ -113,15 +104,13 @@ class PauseAgreed:
     held_from: LegStatus
 
 
-@dataclass(frozen=True, slots=True)
-class PauseEnded:
+class PauseEnded(NamedTuple):
     """A leg goes on."""
 
     leg_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class TimerSet:
+class TimerSet(NamedTuple):
     """A promise to look again."""
 
     id: str

@@ -95,6 +95,7 @@ class Calendar:
         return min((starts[bisect_left(starts, day)] - day).days, DAYS_TO_HOLIDAY_MAX)
 
 
+@lru_cache(maxsize=4096)
 def local_day(moment: datetime) -> date:
     """The day that people in London call this moment."""
     return moment.astimezone(LONDON).date()

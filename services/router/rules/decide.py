@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import TypeVar
 
-from services.router.rules.combine import Combined, Wishes, combine
+from services.router.rules.combine import Combined, combine
 from services.router.rules.compile import EVENT, Explainer
 from services.router.rules.decision import (
     Decision,
@@ -22,6 +22,8 @@ from services.router.rules.facts import Facts
 from services.router.rules.language import Escalate, Hold, Review, Route, Rule
 from services.router.rules.ruleset import RuleSet
 
+SETTLED_MOST = 10_000  # outcomes that a rule set remembers
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -30,9 +32,9 @@ def decide(rules: RuleSet, facts: Facts) -> Decision:
     """What the rule set says of one event. Every action carries the rules that asked for it."""
     hit, hanging = rules.matchers[str(facts.values[EVENT])](facts.values)
     certain = _in_force(rules, hit, facts)
-    unsure = _in_force(rules, hanging, facts) if hanging else []
-    acted = [asks for asks in unsure if asks.rule.if_unknown == "act"]
-    combined = combine(certain, acted, rules.otherwise)
+    unsure = _in_force(rules, hanging, facts)
+    acted = [place for place in unsure if rules.wishes[place].rule.if_unknown == "act"]
+    combined = _combined(rules, tuple(certain), tuple(acted))
     questions = _questions(rules, _that_matter(rules, certain, acted, unsure, combined), facts) if unsure else ()
     return Decision(
         digest=rules.digest,
@@ -45,38 +47,52 @@ def decide(rules: RuleSet, facts: Facts) -> Decision:
         notifies=_in_order(combined.notifies),
         escalations=_in_order(combined.escalations),
         records=_in_order(combined.records),
-        withheld=tuple(sorted(combined.withheld)),
+        withheld=tuple(sorted(combined.withheld)) if combined.withheld else (),
         questions=questions,
         matched=(
-            *_matched(certain, rules.why_they_hold, facts, certain=True),
-            *_matched(acted, rules.why_they_act, facts, certain=False),
+            *_matched(rules, certain, rules.why_they_hold, facts, certain=True),
+            *_matched(rules, acted, rules.why_they_act, facts, certain=False),
         ),
-        unknown=tuple(_unknown(rules, asks.rule, facts) for asks in unsure),
+        unknown=tuple([_unknown(rules, rules.wishes[place].rule, facts) for place in unsure]),
     )
 
 
-def _in_force(rules: RuleSet, places: Iterable[int], facts: Facts) -> list[Wishes]:
+def _in_force(rules: RuleSet, places: list[int], facts: Facts) -> list[int]:
     """The rules at these places that apply on the day of the decision."""
-    found = [rules.wishes[place] for place in places]
-    return [asks for asks in found if asks.rule.in_force(facts.day)] if rules.some_are_dated else found
+    if not rules.some_are_dated:
+        return places
+    return [place for place in places if rules.wishes[place].rule.in_force(facts.day)]
+
+
+def _combined(rules: RuleSet, certain: tuple[int, ...], acted: tuple[int, ...]) -> Combined:
+    """The outcome of these rules. It depends on nothing else, and the same few sets of rules hold again and again."""
+    known = rules.settled.get((certain, acted))
+    if known is None:
+        wishes = rules.wishes
+        known = combine([wishes[place] for place in certain], [wishes[place] for place in acted], rules.otherwise)
+        if len(rules.settled) >= SETTLED_MOST:
+            rules.settled.clear()
+        rules.settled[certain, acted] = known
+    return known
 
 
 def _that_matter(
-    rules: RuleSet, certain: list[Wishes], acted: Sequence[Wishes], unsure: Sequence[Wishes], outcome: Combined
+    rules: RuleSet, certain: list[int], acted: list[int], unsure: list[int], outcome: Combined
 ) -> list[Rule]:
     """The rules whose answer could change what is done.
 
     A floor that acted already is held against what is certain: without it, would less be done?
     """
-    bases = {"ask": (acted, outcome.effects())}
+    bases = {"ask": (tuple(acted), outcome.effects())}
     if acted:
-        bases["act"] = ((), combine(certain, (), rules.otherwise).effects())
+        bases["act"] = ((), _combined(rules, tuple(certain), ()).effects())
     matter = []
-    for asks in unsure:
-        if asks.rule.if_unknown in bases:
-            beside, before = bases[asks.rule.if_unknown]
-            if combine([*certain, asks], beside, rules.otherwise).effects() != before:
-                matter.append(asks.rule)
+    for place in unsure:
+        rule = rules.wishes[place].rule
+        if rule.if_unknown in bases:
+            beside, before = bases[rule.if_unknown]
+            if _combined(rules, tuple(sorted([*certain, place])), beside).effects() != before:
+                matter.append(rule)
     return matter
 
 
@@ -108,11 +124,13 @@ def _reviews(rules: RuleSet, combined: Combined, questions: tuple[Question, ...]
     return (ReviewDecided(review.question, review.role, review.due, tuple(sorted(held_back))),)
 
 
-def _matched(asked: Iterable[Wishes], why: Mapping[str, Explainer], facts: Facts, *, certain: bool) -> list[Matched]:
+def _matched(
+    rules: RuleSet, places: list[int], why: Mapping[str, Explainer], facts: Facts, *, certain: bool
+) -> list[Matched]:
     values, origins = facts.values, facts.origins
     matched = []
-    for asks in asked:
-        rule = asks.rule
+    for place in places:
+        rule = rules.wishes[place].rule
         tests = tuple([TrueTest(said, fact, values[fact], origins[fact]) for said, fact in why[rule.id](values)])
         matched.append(Matched(rule.id, rule.because, rule.tier, certain, tests))
     return matched

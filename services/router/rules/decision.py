@@ -161,7 +161,7 @@ class Decision:
         return said
 
 
-PARTS = [
+OUTCOME = (
     "routes",
     "offers",
     "resumes",
@@ -171,10 +171,8 @@ PARTS = [
     "escalations",
     "records",
     "withheld",
-    "questions",
-    "matched",
-    "unknown",
-]
+)
+PARTS = (*OUTCOME, "questions", "matched", "unknown")
 
 
 def plain(value: object) -> Json:

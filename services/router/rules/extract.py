@@ -44,9 +44,10 @@ class FieldStep(NamedTuple):
 class Plan:
     """What is the same for every event of a kind, and what has to be looked up."""
 
-    values: Mapping[str, FactValue]  # of a person who is new to us, where the event states nothing
-    origins: Mapping[str, str]
+    values: MappingProxyType[str, FactValue]  # of a person who is new to us, where the event states nothing
+    origins: MappingProxyType[str, str]
     fields: tuple[FieldStep, ...]
+    remembered: tuple[FieldStep, ...]  # those of them that the case is to remember where this event states them
     legs: frozenset[str]
     days_in_status: tuple[tuple[str, Fact, DaysInStatus], ...]
     windows: tuple[tuple[str, Fact, CountWithin | DaysSince], ...]
@@ -58,10 +59,12 @@ def plan_for(facts: Mapping[str, Fact], kind: EventKind) -> Plan:
     payload = payload_of(kind)
     said = {name: _before_any_event(fact, kind) for name, fact in facts.items()}
     steps = [_field_step(fact, fact.source, payload) for fact in facts.values() if isinstance(fact.source, FromEvent)]
+    fields = tuple(step for step in steps if step.read is not None or step.source.remembered)
     return Plan(
         values=MappingProxyType({name: value for name, (value, _) in said.items()}),
         origins=MappingProxyType({name: origin for name, (_, origin) in said.items()}),
-        fields=tuple(step for step in steps if step.read is not None or step.source.remembered),
+        fields=fields,
+        remembered=tuple(step for step in fields if step.source.remembered and step.read is not None),
         legs=frozenset(fact.source.destination for fact in facts.values() if isinstance(fact.source, StatusOfLeg)),
         days_in_status=tuple(
             (name, fact, fact.source) for name, fact in facts.items() if isinstance(fact.source, DaysInStatus)

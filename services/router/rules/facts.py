@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from types import MappingProxyType
 
 from services.router.rules.calendar import local_day
 from services.router.rules.declarations import CountWithin
@@ -43,7 +42,7 @@ def facts_of(rules: RuleSet, event: CaseEvent, case: CaseView, now: datetime) ->
     """
     plan = rules.plans[event.kind]
     today = local_day(now)
-    values, origins = dict(plan.values), dict(plan.origins)
+    values, origins = plan.values.copy(), plan.origins.copy()
     if event.destination is not None and event.destination in plan.legs:
         values["destination"] = event.destination
     _from_fields(plan, event, case, today, values, origins)
@@ -58,10 +57,10 @@ def facts_of(rules: RuleSet, event: CaseEvent, case: CaseView, now: datetime) ->
 def remember(rules: RuleSet, event: CaseEvent, case: CaseView) -> Mapping[str, Kept]:
     """What the case should remember after this event, as plain JSON: dates as dates, so that ages do not grow stale."""
     kept: dict[str, Kept] = dict(case.remembered)
-    for step in rules.plans[event.kind].fields:
-        if step.source.remembered and step.read is not None and (stated := step.read(event.payload)) is not None:
-            kept[step.name] = to_keep(step.fact, step.source, stated)
-    return MappingProxyType(kept)
+    for name, fact, source, _, read, _ in rules.plans[event.kind].remembered:
+        if read is not None and (stated := read(event.payload)) is not None:
+            kept[name] = to_keep(fact, source, stated)
+    return kept
 
 
 def answered(rules: RuleSet, facts: Facts, answers: Mapping[str, object]) -> Facts:

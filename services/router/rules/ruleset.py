@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from services.router.rules.calendar import Calendar
-from services.router.rules.combine import Wishes, wishes_of
+from services.router.rules.combine import Combined, Wishes, wishes_of
 from services.router.rules.compile import Explainer, Matcher, compile_explainer, compile_matchers
 from services.router.rules.declarations import Fact
 from services.router.rules.due import Due
 from services.router.rules.events import EventKind
 from services.router.rules.extract import Plan, plan_for
 from services.router.rules.language import Otherwise, Rule
+
+# By their places among the rules: those that certainly hold, and those that are acted on all the same.
+Places: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class RuleSet:
     wishes: tuple[Wishes, ...] = field(init=False, repr=False, compare=False)  # in the order of the rules
     plans: Mapping[EventKind, Plan] = field(init=False, repr=False, compare=False)
     some_are_dated: bool = field(init=False, repr=False, compare=False)
+    settled: dict[Places, Combined] = field(init=False, repr=False, compare=False)  # outcomes worked out before
 
     def __post_init__(self) -> None:
         """Make what is made once: a matcher for each kind of event, and the explanations that never vary."""
@@ -64,6 +68,7 @@ class RuleSet:
         object.__setattr__(self, "why_they_act", MappingProxyType(unsure))
         object.__setattr__(self, "wishes", tuple(wishes_of(rule) for rule in self.rules))
         object.__setattr__(self, "plans", MappingProxyType({kind: plan_for(self.facts, kind) for kind in EventKind}))
+        object.__setattr__(self, "settled", {})
         object.__setattr__(self, "some_are_dated", any(_dated(rule) for rule in self.rules))
 
     def in_force(self, day: date) -> tuple[Rule, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from services.ground import outbox
 from services.ground.publisher import Confirmed
@@ -61,6 +62,33 @@ async def test_what_was_quarantined_is_not_sent_again_for_ever(settings: Setting
         assert [message.id for message in found] == [row["id"]], "neither taken nor set aside"
         await onward.world.database.write(lambda c: c.execute(text(aside)))
         assert await onward.world.database.write(lambda c: outbox.not_taken(c, "intake", CASE, before_id="g")) == []
+
+
+async def test_what_was_sent_after_others_were_looked_at_is_looked_at_too(settings: Settings) -> None:
+    async with system(settings, names=BEFORE_THE_ROUTER) as onward:
+        await onward.publish(referral_of(1))
+        await _until(onward, "SELECT count(*) FROM outbox WHERE stream = 'CASE' AND sent_at IS NOT NULL", 1)
+        database = onward.world.database
+        await database.write(lambda c: c.execute(text("UPDATE outbox SET sent_at = NULL WHERE stream = 'CASE'")))
+        assert await database.write(lambda c: outbox.not_taken(c, "intake", CASE, before_id="g")) == [], "still owed"
+        await database.write(lambda c: c.execute(text("UPDATE outbox SET sent_at = created_at WHERE stream = 'CASE'")))
+        assert len(await database.write(lambda c: outbox.not_taken(c, "intake", CASE, before_id="g"))) == 1
+
+
+async def test_what_is_confirmed_while_the_broker_is_asked_is_no_loss(settings: Settings) -> None:
+    async with system(settings, names=BEFORE_THE_ROUTER) as onward:
+        await onward.publish(referral_of(1))
+        await _until(onward, "SELECT count(*) FROM outbox WHERE stream = 'CASE' AND sent_at IS NOT NULL", 1)
+        database = onward.world.database
+        newest = await database.read(lambda c: outbox.newest_confirmed(c, CASE))
+        assert newest == 1
+
+        def owed(confirmed: int) -> Callable[[Connection], int]:
+            return lambda c: outbox.owe_again(c, CASE, created="then", last_sequence=0, confirmed=confirmed)
+
+        await database.write(lambda c: c.execute(text("UPDATE streams_seen SET created = 'then'")))
+        assert await database.write(owed(0)) == 0, "confirmed after it was read how far the store is"
+        assert await database.write(owed(newest)) == 1
 
 
 async def _forget_to_send(onward: System) -> None:

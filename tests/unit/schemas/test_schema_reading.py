@@ -171,7 +171,7 @@ def test_any_json_at_any_place_is_read_or_unreadable_and_nothing_else(at: Place,
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_unreadable_and_nothing_else(raw: bytes) -> None:
-    for reader in (lambda: read_accepted(raw), lambda: read_submission(raw, Channel.RISK)):
+    for reader in (lambda: read_accepted(raw, Channel.RISK), lambda: read_submission(raw, Channel.RISK)):
         with pytest.raises(Unreadable):
             reader()
 
