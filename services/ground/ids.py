@@ -6,8 +6,7 @@ import os
 import threading
 from datetime import datetime
 
-_AT_ONCE = 512  # tails asked of the system together: each question lets go of the interpreter's lock, and a batch asks
-# for thousands of ids
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 class _Ticks:
@@ -15,28 +14,18 @@ class _Ticks:
 
     def __init__(self) -> None:
         self._last = 0
-        self._tails: list[str] = []
         self._lock = threading.Lock()
 
-    def next(self, milliseconds: int) -> tuple[int, str]:
-        """The next tick, and a tail of random digits that nobody else has."""
+    def next(self, milliseconds: int, count: int) -> range:
+        """The next ticks, for nobody else."""
         with self._lock:
-            self._last = last = max(milliseconds << 12, self._last + 1)
-            if not self._tails:
-                self._tails = _random_tails()
-            return last, self._tails.pop()
+            first = max(milliseconds << 12, self._last + 1)
+            self._last = first + count - 1
+        return range(first, first + count)
 
     def forget(self) -> None:
-        """Ask the system anew: a forked process must not have its parent's digits."""
+        """A forked process must not have to wait for its parent's lock."""
         self._lock = threading.Lock()
-        self._tails = []
-
-
-def _random_tails() -> list[str]:
-    """The last two groups of as many ids, with the variant's bits set."""
-    digits = os.urandom(8 * _AT_ONCE).hex()
-    tails = [digits[start : start + 16] for start in range(0, len(digits), 16)]
-    return [f"{'89ab'[int(tail[0], 16) & 3]}{tail[1:4]}-{tail[4:]}" for tail in tails]
 
 
 _ticks = _Ticks()
@@ -45,7 +34,7 @@ os.register_at_fork(after_in_child=_ticks.forget)
 
 def new_id(now: datetime) -> str:
     """A UUIDv7 (RFC 9562) of this moment, as text. In one process a later call's id always sorts later."""
-    return id_at(milliseconds_of(now))
+    return ids_at(milliseconds_of(now), 1)[0]
 
 
 def milliseconds_of(moment: datetime) -> int:
@@ -53,8 +42,12 @@ def milliseconds_of(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def id_at(milliseconds: int) -> str:
-    """The same as `new_id`, for a moment that many ids share."""
-    ticks, tail = _ticks.next(milliseconds)
-    head = f"{ticks >> 12:012x}"
-    return f"{head[:8]}-{head[8:]}-7{ticks & 0xFFF:03x}-{tail}"
+def ids_at(milliseconds: int, count: int) -> list[str]:
+    """The same as `new_id`, for a moment that many ids share: in rising order."""
+    ticks = _ticks.next(milliseconds, count)
+    digits = os.urandom(8 * count).hex()
+    return [
+        f"{tick >> 28:08x}-{tick >> 12 & 0xFFFF:04x}-7{tick & 0xFFF:03x}"
+        f"-{_VARIANT[digits[at]]}{digits[at + 1 : at + 4]}-{digits[at + 4 : at + 16]}"
+        for tick, at in zip(ticks, range(0, 16 * count, 16), strict=True)
+    ]
