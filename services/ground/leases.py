@@ -25,7 +25,6 @@ _lease = tables.leases.c
 _OURS = (
     select(_lease.partition, _lease.epoch)
     .where(_lease.service == bindparam("service"), _lease.owner == bindparam("owner"))
-    .where(_lease.partition.in_(bindparam("partitions", expanding=True)))
     .with_for_update(read=True)
 )
 
@@ -90,9 +89,9 @@ def sign_off(connection: Connection, holder: Holder) -> None:
 
 def fence(connection: Connection, holder: Holder, epochs: Mapping[int, int]) -> None:
     """Raise LeaseLost unless every partition is still ours under the same epoch, and hold that to the commit."""
-    asked = {"service": holder.service, "owner": holder.owner, "partitions": list(epochs)}
-    rows = connection.execute(_OURS, asked).all()
-    if {row.partition: row.epoch for row in rows} != dict(epochs):
+    rows = connection.execute(_OURS, {"service": holder.service, "owner": holder.owner}).all()
+    ours = {row.partition: row.epoch for row in rows}
+    if any(ours.get(partition) != epoch for partition, epoch in epochs.items()):
         raise LeaseLost(holder.service)
 
 

@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnClause, Connection, Table, bindparam, tuple_
+import orjson
+from sqlalchemy import ColumnClause, ColumnElement, Connection, Table, Text, bindparam, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningInsert, UpdateBase
 from sqlalchemy.sql.selectable import Select
 
 from services.ground.bulk import Row, insert_many, parts_of
-
-IN_LIST_MOST = 500  # bound parameters in one IN list; both stores take more, plans get no better
 
 
 def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -80,24 +79,37 @@ def select_in(
     connection: Connection,
     query: Select[Any],
     columns: tuple[ColumnClause[Any], ...],
-    keys: Sequence[tuple[object, ...]],
+    keys: Sequence[tuple[str, ...]],
     **values: object,
 ) -> list[Mapping[str, object]]:
-    """Rows of `query` whose `columns` are among `keys`, asked in lists of a bounded length.
+    """Rows of `query` whose text `columns` are among `keys`.
 
-    `query` is made once, with a `bindparam` for each of `values`: making a statement takes longer than running it.
+    `query` is made once, with a `bindparam` for each of `values`: making a statement takes longer than running it. The
+    keys go as one value, because a list of placeholders is written out anew for each length.
     """
-    found: list[Mapping[str, object]] = []
-    for start in range(0, len(keys), IN_LIST_MOST):
-        part = keys[start : start + IN_LIST_MOST]
-        asked = [key[0] for key in part] if len(columns) == 1 else part
-        rows = connection.execute(_within(query, columns), {"among": asked, **values})
-        names = tuple(rows.keys())
-        found += [dict(zip(names, row, strict=True)) for row in rows]
-    return found
+    if not keys:
+        return []
+    rows = connection.execute(
+        _within(connection.dialect.name, query, columns), {**_among(connection.dialect.name, keys), **values}
+    )
+    names = tuple(rows.keys())
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 @lru_cache(maxsize=256)
-def _within(query: Select[Any], columns: tuple[ColumnClause[Any], ...]) -> Select[Any]:
-    among: BindParameter[Any] = bindparam("among", expanding=True)
-    return query.where(columns[0].in_(among) if len(columns) == 1 else tuple_(*columns).in_(among))
+def _within(dialect: str, query: Select[Any], columns: tuple[ColumnClause[Any], ...]) -> Select[Any]:
+    if dialect == "sqlite":
+        each = func.json_each(bindparam("among")).table_valued("value")
+        parts: list[ColumnElement[Any]] = [each.c.value.op("->>")(place) for place in range(len(columns))]
+    else:
+        lists = [bindparam(f"among_{place}", type_=postgresql.ARRAY(Text)) for place in range(len(columns))]
+        names = [f"part_{place}" for place in range(len(columns))]
+        each = func.unnest(*lists).table_valued(*names, name="among").render_derived()
+        parts = list(each.c)
+    return query.where((tuple_(*columns) if len(columns) > 1 else columns[0]).in_(select(*parts)))
+
+
+def _among(dialect: str, keys: Sequence[tuple[str, ...]]) -> dict[str, object]:
+    if dialect == "sqlite":
+        return {"among": orjson.dumps(keys).decode()}
+    return {f"among_{place}": list(part) for place, part in enumerate(zip(*keys, strict=True))}
