@@ -151,19 +151,20 @@ class Work:
         subject = f"audit.{operation.value}"
         self.publish(streams.AUDIT, subject, EventType.AUDIT_ENTERED, entry, partition=partition, id_=id_)
 
-    def quarantine(self, delivery: Delivery, why: Unacceptable, *, key: Key | None = None) -> str:
+    def quarantine(self, delivery: Delivery, why: Unacceptable, *, key: Key | None = None) -> str | None:
         """Set a message aside with its raw bytes and what was wrong. Returns the quarantine id.
 
-        The same delivery again (a crash before its acknowledgement) is one row and one notice. Its key is not kept in
-        the inbox: once mended it is sent again, and must not pass for a repeat.
+        None for a delivery that was set aside before (then came a crash, before its acknowledgement): it is one row and
+        one notice, and whoever is told of it was told. Its key is not kept in the inbox: once mended it is sent again,
+        and must not pass for a repeat.
         """
         if key is not None:
             self._forget(key)
         digest = hashlib.sha256(delivery.raw).hexdigest()
         name = f"{self.service}:{delivery.stream}:{delivery.stream_sequence}:{digest}"
         there = self.connection.execute(select(tables.quarantine.c.id).where(tables.quarantine.c.delivery == name))
-        if (known := there.scalar()) is not None:
-            return str(known)
+        if there.scalar() is not None:
+            return None
         id_ = self.id()
         row = {
             "id": id_,

@@ -98,7 +98,8 @@ class IntakeHandler:
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine a message with its raw bytes, and tell its source what was wrong and where."""
-        work.quarantine(delivery, why, key=key)
+        if work.quarantine(delivery, why, key=key) is None:
+            return
         store.keep_raw(work.connection, [_raw(delivery, work, outcome="refused", event_id=None)])
         outcome = ReceiptOutcome.CONFLICT if why.reason == "conflict" else ReceiptOutcome.REFUSED
         problems = why.problems or (Problem(place="", message=why.reason.replace("_", " ")),)

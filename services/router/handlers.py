@@ -103,7 +103,8 @@ class RouterHandler:
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine an event, where people see it, and tell its source, who was told that it was accepted."""
-        work.quarantine(delivery, why, key=key)
+        if work.quarantine(delivery, why, key=key) is None:
+            return
         try:
             event = _accepted(delivery)
         except Unacceptable:
