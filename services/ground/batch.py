@@ -6,20 +6,23 @@ never delays or sinks its neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError
 
 from schemas.refusal import Unacceptable
 from services.ground.failures import count_failure, forget_failures
 from services.ground.handler import Handler, Incoming
-from services.ground.inorder import Place, ready_in_order
+from services.ground.inorder import Place, Stored, ready_in_order
 from services.ground.microbatch import Delivery
-from services.ground.work import Work
+from services.ground.work import Key, Work
 
 Body = TypeVar("Body")
+
+
+Refuse = Callable[[Delivery, Unacceptable, Work, "Key | None"], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,11 @@ class Bad:
 
     delivery: Delivery
     why: Unacceptable
+    key: Key | None = None  # of one that could be read when it came, and waited since
+
+
+class RepeatOfRefused(Exception):
+    """A message passed for a repeat of one that was then refused: it may be the mended one, so each is taken apart."""
 
 
 def read_all(handler: Handler[Body], batch: Sequence[Delivery]) -> list[Incoming[Body] | Bad]:
@@ -45,13 +53,18 @@ def read_all(handler: Handler[Body], batch: Sequence[Delivery]) -> list[Incoming
 
 def take_together(handler: Handler[Body], messages: Sequence[Incoming[Body] | Bad], work: Work) -> None:
     """Take the whole batch; raises whatever the handler raises."""
-    for message in messages:
-        if isinstance(message, Bad):
-            handler.refuse(message.delivery, message.why, work, key=None)
-    new = _first_time([m for m in messages if isinstance(m, Incoming)], work)
+    readable = [m for m in messages if isinstance(m, Incoming)]
+    new = _first_time(readable, work)
     ready = _in_order(handler, new, work)
-    if ready:
-        handler.take(ready, work)
+    for bad in [m for m in (*messages, *ready) if isinstance(m, Bad)]:
+        handler.refuse(bad.delivery, bad.why, work, key=bad.key)
+    good = [m for m in ready if isinstance(m, Incoming)]
+    if good:
+        handler.take(good, work)
+    if work.freed and len(new) < len(readable):
+        first = {id(m) for m in new}
+        if any(m.key in work.freed for m in readable if id(m) not in first):
+            raise RepeatOfRefused
 
 
 def take_apart(
@@ -62,69 +75,111 @@ def take_apart(
     A message that fails for the `max_attempts`-th time is quarantined. Errors of the store itself are raised: an
     outage is nobody's attempt.
     """
-    left: list[Delivery] = []
-    for message in messages:
-        try:
-            with work.savepoint():
-                _take_one(handler, message, work)
-        except Unacceptable as why:
-            _set_aside(handler, message, why, work)
-        except DBAPIError as error:
-            if error.connection_invalidated or not _is_about_data(error):
-                raise
-            left += _count_or_set_aside(handler, message, error, work, max_attempts=max_attempts)
-        except Exception as error:  # noqa: BLE001 - whatever a handler trips over, it is this message's alone
-            left += _count_or_set_aside(handler, message, error, work, max_attempts=max_attempts)
-    return left
+    done = [_take_or_count(handler, message, work, max_attempts=max_attempts) for message in messages]
+    return [message.delivery for message, is_done in zip(messages, done, strict=True) if not is_done]
+
+
+def _take_or_count(handler: Handler[Body], message: Incoming[Body] | Bad, work: Work, *, max_attempts: int) -> bool:
+    """Whether the message is dealt with: taken, or set aside."""
+    ways = _ways_to_refuse(handler)
+    error = _tried(lambda: _take_one(handler, message, work), work)
+    why = message.why if isinstance(message, Bad) else Unacceptable("failed_repeatedly")
+    if isinstance(error, Unacceptable) and isinstance(message, Incoming):
+        why = error
+        error = _tried(lambda: _set_aside(handler, message, why, work, ways[0]), work)
+    if error is None:
+        return True
+    if count_failure(message.delivery, error, work) < max_attempts:
+        return False
+    return any(
+        _tried(lambda r=refuse: _set_aside(handler, message, why, work, r), work) is None  # type: ignore[misc]
+        for refuse in ways
+    )
+
+
+def _tried(act: Callable[[], None], work: Work) -> Exception | None:
+    """Act in a savepoint. Returns what went wrong and was undone; raises what is the store's and no message's."""
+    try:
+        with work.savepoint():
+            act()
+    except DBAPIError as error:
+        if error.connection_invalidated or not _is_about_data(error):
+            raise
+        return error
+    except Exception as error:  # noqa: BLE001 - whatever a handler trips over, it is this message's alone
+        return error
+    return None
 
 
 def _take_one(handler: Handler[Body], message: Incoming[Body] | Bad, work: Work) -> None:
     if isinstance(message, Bad):
-        handler.refuse(message.delivery, message.why, work, key=None)
+        handler.refuse(message.delivery, message.why, work, key=message.key)
         return
     ready = _in_order(handler, _first_time([message], work), work)
     if ready:
-        handler.take(ready[:1], work)
+        handler.take([message], work)
         _take_followers(handler, ready[1:], work)
 
 
-def _take_followers(handler: Handler[Body], followers: Sequence[Incoming[Body]], work: Work) -> None:
-    """Take what was kept until its predecessor came: a failure of its own must not undo the predecessor."""
+def _take_followers(handler: Handler[Body], followers: Sequence[Incoming[Body] | Bad], work: Work) -> None:
+    """Take what was kept until its predecessor came: a failure of its own must not undo the predecessor.
+
+    It is in nobody's hands any more, so its attempts cannot be counted: it is set aside at once.
+    """
     for follower in followers:
-        try:
-            with work.savepoint():
-                handler.take([follower], work)
-        except Unacceptable as why:
-            handler.refuse(follower.delivery, why, work, key=follower.key)
-        except DBAPIError:
-            raise
-        except Exception:  # noqa: BLE001 - it is in nobody's hands any more, so its attempts cannot be counted
-            handler.refuse(follower.delivery, Unacceptable("failed_after_waiting"), work, key=follower.key)
+        error = _tried(lambda m=follower: _take_follower(handler, m, work), work)  # type: ignore[misc]
+        if error is None:
+            continue
+        why = error if isinstance(error, Unacceptable) else Unacceptable("failed_after_waiting")
+        for refuse in _ways_to_refuse(handler):
+            error = _tried(lambda m=follower, r=refuse, w=why: r(m.delivery, w, work, m.key), work)  # type: ignore[misc]
+            if error is None:
+                break
+        else:
+            raise error
 
 
-def _count_or_set_aside(
-    handler: Handler[Body], message: Incoming[Body] | Bad, error: Exception, work: Work, *, max_attempts: int
-) -> list[Delivery]:
-    if count_failure(message.delivery, error, work) < max_attempts:
-        return [message.delivery]
-    _set_aside(handler, message, Unacceptable("failed_repeatedly"), work)
-    return []
+def _take_follower(handler: Handler[Body], follower: Incoming[Body] | Bad, work: Work) -> None:
+    if isinstance(follower, Bad):
+        raise follower.why
+    handler.take([follower], work)
 
 
-def _set_aside(handler: Handler[Body], message: Incoming[Body] | Bad, why: Unacceptable, work: Work) -> None:
-    if isinstance(message, Bad):
-        handler.refuse(message.delivery, why, work, key=None)
-    else:
-        handler.refuse(message.delivery, why, work, key=message.key)
+def _set_aside(
+    handler: Handler[Body], message: Incoming[Body] | Bad, why: Unacceptable, work: Work, refuse: Refuse
+) -> None:
+    refuse(message.delivery, why, work, message.key)
+    if isinstance(message, Incoming):
         # Its place counts as taken, so that what follows goes on.
-        ready = _in_order(handler, [message], work)
-        _take_followers(handler, [m for m in ready if m.delivery is not message.delivery], work)
+        _take_followers(handler, _in_order(handler, [message], work, pass_over=True), work)
     forget_failures(message.delivery, work)
 
 
+def _ways_to_refuse(handler: Handler[Body]) -> tuple[Refuse, ...]:
+    """From the best to the barest, for a message that brings down even its own refusal."""
+
+    def by_handler(delivery: Delivery, why: Unacceptable, work: Work, key: Key | None) -> None:
+        handler.refuse(delivery, why, work, key=key)
+
+    def untold(delivery: Delivery, why: Unacceptable, work: Work, key: Key | None) -> None:
+        work.quarantine(delivery, why, key=key)
+
+    def bare(delivery: Delivery, why: Unacceptable, work: Work, key: Key | None) -> None:  # noqa: ARG001
+        work.quarantine(delivery, Unacceptable(why.reason))
+
+    return by_handler, untold, bare
+
+
 def _is_about_data(error: DBAPIError) -> bool:
-    """Whether the store refused what was written (ours to count), and not that it could not work at all."""
-    return type(error).__name__ in ("IntegrityError", "DataError", "ProgrammingError", "InterfaceError")
+    """Whether the store refused what was written (ours to count), and not that it could not work at all.
+
+    PostgreSQL says it by its class of error, because SQLAlchemy has no name for most of them: data, integrity, syntax
+    or access, and what is larger than the store can take.
+    """
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state[:2] in ("22", "23", "42", "54")
+    return isinstance(error, IntegrityError | DataError | ProgrammingError | InterfaceError)
 
 
 def _first_time(messages: list[Incoming[Body]], work: Work) -> list[Incoming[Body]]:
@@ -141,20 +196,32 @@ def _first_time(messages: list[Incoming[Body]], work: Work) -> list[Incoming[Bod
     return first
 
 
-def _in_order(handler: Handler[Body], messages: list[Incoming[Body]], work: Work) -> list[Incoming[Body]]:
-    placed = [m for m in messages if m.place is not None]
+def _in_order(
+    handler: Handler[Body], messages: list[Incoming[Body]], work: Work, *, pass_over: bool = False
+) -> list[Incoming[Body] | Bad]:
+    """Those to take now, and what waited for them."""
+    placed: list[Incoming[Body] | Bad] = [m for m in messages if m.place is not None]
+    unplaced: list[Incoming[Body] | Bad] = [m for m in messages if m.place is None and not pass_over]
     if not placed:
-        return messages
+        return unplaced
 
-    def restore(subject: str, raw: bytes) -> Incoming[Body]:
-        origin = placed[0].delivery
-        return handler.read(Delivery(subject, raw, "", origin.stream, 0, origin.partition))
+    def restore(after: Incoming[Body] | Bad, kept: Stored) -> Incoming[Body] | Bad:
+        origin = after.delivery
+        delivery = Delivery(kept.subject, kept.payload, "", origin.stream, kept.stream_sequence, origin.partition)
+        [message] = read_all(handler, [delivery])
+        key = Key(kept.source, kept.id) if kept.source is not None and kept.id is not None else None
+        return Bad(delivery, message.why, key) if isinstance(message, Bad) else message
 
-    return [m for m in messages if m.place is None] + ready_in_order(
-        placed, work, place=_place, stored=lambda m: (m.delivery.subject, m.delivery.raw), restore=restore
-    )
+    return unplaced + ready_in_order(placed, work, place=_place, stored=_stored, restore=restore, pass_over=pass_over)
 
 
-def _place(message: Incoming[Body]) -> Place:
+def _place(message: Incoming[Body] | Bad) -> Place:
+    assert isinstance(message, Incoming)
     assert message.place is not None
     return message.place
+
+
+def _stored(message: Incoming[Body] | Bad) -> Stored:
+    delivery, key = message.delivery, message.key
+    source, id_ = key or (None, None)
+    return Stored(delivery.subject, delivery.raw, source, id_, delivery.stream_sequence)

@@ -7,14 +7,14 @@ quarantine and sent again). So order needs no trust in redelivery, failover or t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, delete, select
 
 from services.ground import tables
-from services.ground.sql import insert_new, select_in, upsert
+from services.ground.sql import select_in, upsert
 from services.ground.work import Work
 
 
@@ -26,10 +26,22 @@ class Place:
     sequence: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message as it is kept while it waits: enough to make it again, and to set it aside if that fails."""
+
+    subject: str
+    payload: bytes
+    source: str | None  # with `id` its inbox key
+    id: str | None
+    stream_sequence: int
+
+
 M = TypeVar("M")
 
 _POSITIONS = select(tables.positions).where(tables.positions.c.consumer == bindparam("service"))
 _EARLY = select(tables.early).where(tables.early.c.consumer == bindparam("service"))
+_PASSED_OVER = Stored("", b"", None, None, 0)  # waits in the place of a message that was set aside before its turn
 
 
 def ready_in_order(
@@ -37,32 +49,41 @@ def ready_in_order(
     work: Work,
     *,
     place: Callable[[M], Place],
-    stored: Callable[[M], tuple[str, bytes]],
-    restore: Callable[[str, bytes], M],
+    stored: Callable[[M], Stored],
+    restore: Callable[[M, Stored], M],
+    pass_over: bool = False,
 ) -> list[M]:
     """Which messages to take now, in order: those that are next, and those kept earlier that have become next.
 
-    `stored` gives a message's subject and raw bytes, from which `restore` makes it again.
+    `stored` gives what to keep of a message, from which `restore` makes it again, given the message that it waited
+    for. `pass_over` is for messages that were set aside: their places count as taken, now or when their turn comes.
     """
     keys = sorted({place(message).key for message in messages})
     last = _positions(keys, work)
     before = dict(last)
     waiting = _waiting(keys, work)
     ready: list[M] = []
-    too_early: list[M] = []
+    too_early: dict[Place, Stored] = {}
     taken_early: list[Place] = []
     for message in sorted(messages, key=lambda m: place(m).sequence):
         at = place(message)
         if at.sequence > last.get(at.key, 0) + 1:
-            too_early.append(message)
+            if pass_over:
+                too_early |= {at: _PASSED_OVER} if at not in waiting else {}
+            elif at not in too_early and waiting.get(at, _PASSED_OVER) == _PASSED_OVER:
+                too_early[at] = stored(message)
+            else:
+                ready.append(message)  # another one waits in its place: better before its turn than never
             continue
-        ready.append(message)
+        if not pass_over:
+            ready.append(message)
         last[at.key] = max(last.get(at.key, 0), at.sequence)
         while (following := waiting.pop(Place(at.key, last[at.key] + 1), None)) is not None:
-            ready.append(restore(*following))
+            if following != _PASSED_OVER:
+                ready.append(restore(message, following))
             last[at.key] += 1
             taken_early.append(Place(at.key, last[at.key]))
-    _keep(too_early, work, place=place, stored=stored)
+    _keep(too_early, work)
     _forget(taken_early, work)
     moved = [{"consumer": work.service, "key": k, "last": n} for k, n in last.items() if before.get(k) != n]
     upsert(work.connection, tables.positions, moved, update=["last"])
@@ -76,35 +97,33 @@ def _positions(keys: Sequence[str], work: Work) -> dict[str, int]:
     return {str(row["key"]): int(str(row["last"])) for row in rows}
 
 
-def _waiting(keys: Sequence[str], work: Work) -> dict[Place, tuple[str, bytes]]:
+def _waiting(keys: Sequence[str], work: Work) -> dict[Place, Stored]:
     rows = select_in(work.connection, _EARLY, (tables.early.c.key,), [(key,) for key in keys], service=work.service)
-    return {
-        Place(str(row["key"]), int(str(row["sequence"]))): (str(row["subject"]), bytes(row["payload"]))  # type: ignore[call-overload]
-        for row in rows
-    }
+    return {Place(str(row["key"]), int(str(row["sequence"]))): _stored(row) for row in rows}
 
 
-def _keep(
-    messages: Sequence[M],
-    work: Work,
-    *,
-    place: Callable[[M], Place],
-    stored: Callable[[M], tuple[str, bytes]],
-) -> None:
+def _stored(row: Mapping[str, Any]) -> Stored:
+    return Stored(row["subject"], bytes(row["payload"]), row["source"], row["id"], row["stream_sequence"])
+
+
+def _keep(messages: Mapping[Place, Stored], work: Work) -> None:
     rows: list[dict[str, object]] = []
-    for message in messages:
-        at, (subject, payload) = place(message), stored(message)
+    for at, kept in messages.items():
         rows.append(
             {
                 "consumer": work.service,
                 "key": at.key,
                 "sequence": at.sequence,
-                "subject": subject,
-                "payload": payload,
+                "subject": kept.subject,
+                "payload": kept.payload,
+                "source": kept.source,
+                "id": kept.id,
+                "stream_sequence": kept.stream_sequence,
                 "arrived_at": work.now,
             }
         )
-    insert_new(work.connection, tables.early, rows)
+    content = ["subject", "payload", "source", "id", "stream_sequence", "arrived_at"]
+    upsert(work.connection, tables.early, rows, update=content)
 
 
 def _forget(places: Sequence[Place], work: Work) -> None:

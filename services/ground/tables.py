@@ -73,6 +73,9 @@ early = Table(  # messages that came before their predecessor; taken as soon as 
     Column("sequence", BigInteger, primary_key=True),
     Column("subject", Text, nullable=False),
     Column("payload", LargeBinary, nullable=False),
+    Column("source", Text),  # with `id` its inbox key: freed when it turns out that it cannot be taken
+    Column("id", Text),
+    Column("stream_sequence", BigInteger, nullable=False),
     Column("arrived_at", Moment, nullable=False),
 )
 

@@ -51,6 +51,7 @@ class Work:
         self.service = service
         self.now = now
         self.outgoing: list[Outgoing] = []  # in the order in which it is to be sent
+        self.freed: set[Key] = set()  # of what was quarantined: they may be sent again
         self._outbox: list[dict[str, object]] = []
         self._milliseconds = milliseconds_of(now)
         self._ids: list[str] = []  # the next one last
@@ -201,6 +202,7 @@ class Work:
         return id_
 
     def _forget(self, key: Key) -> None:
+        self.freed.add(key)
         inbox = tables.inbox.c
         self.connection.execute(
             delete(tables.inbox).where(inbox.consumer == self.service, inbox.source == key.source, inbox.id == key.id)
