@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError
 
 from schemas.refusal import Unacceptable
-from services.ground.failures import count_failure, forget_failures
+from services.ground.failures import came_again, count_failure, forget_failures
 from services.ground.handler import Handler, Incoming
 from services.ground.inorder import Place, Stored, ready_in_order
 from services.ground.microbatch import Delivery
@@ -65,6 +65,7 @@ def take_together(handler: Handler[Body], messages: Sequence[Incoming[Body] | Ba
         first = {id(m) for m in new}
         if any(m.key in work.freed for m in readable if id(m) not in first):
             raise RepeatOfRefused
+    forget_failures([m.delivery for m in messages if came_again(m.delivery)], work)
 
 
 def take_apart(
@@ -76,7 +77,9 @@ def take_apart(
     outage is nobody's attempt.
     """
     done = [_take_or_count(handler, message, work, max_attempts=max_attempts) for message in messages]
-    return [message.delivery for message, is_done in zip(messages, done, strict=True) if not is_done]
+    pairs = [(message.delivery, is_done) for message, is_done in zip(messages, done, strict=True)]
+    forget_failures([delivery for delivery, is_done in pairs if is_done and came_again(delivery)], work)
+    return [delivery for delivery, is_done in pairs if not is_done]
 
 
 def _take_or_count(handler: Handler[Body], message: Incoming[Body] | Bad, work: Work, *, max_attempts: int) -> bool:
@@ -152,7 +155,7 @@ def _set_aside(
     if isinstance(message, Incoming):
         # Its place counts as taken, so that what follows goes on.
         _take_followers(handler, _in_order(handler, [message], work, pass_over=True), work)
-    forget_failures(message.delivery, work)
+    forget_failures([message.delivery], work)
 
 
 def _ways_to_refuse(handler: Handler[Body]) -> tuple[Refuse, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+
 from sqlalchemy import delete, select
 
 from services.ground import tables
@@ -13,7 +16,7 @@ from services.ground.work import Work
 def count_failure(delivery: Delivery, error: Exception, work: Work) -> int:
     """Note one more failure. Returns how many there are now."""
     row = tables.attempts.c
-    name = f"{delivery.stream}:{delivery.stream_sequence}"
+    name = _name(delivery)
     before = work.connection.execute(
         select(row.failures).where(row.consumer == work.service, row.delivery == name)
     ).scalar()
@@ -35,8 +38,20 @@ def count_failure(delivery: Delivery, error: Exception, work: Work) -> int:
     return count
 
 
-def forget_failures(delivery: Delivery, work: Work) -> None:
-    """The message is dealt with."""
+def forget_failures(deliveries: Sequence[Delivery], work: Work) -> None:
+    """The messages are dealt with."""
+    if not deliveries:
+        return
     row = tables.attempts.c
-    name = f"{delivery.stream}:{delivery.stream_sequence}"
-    work.connection.execute(delete(tables.attempts).where(row.consumer == work.service, row.delivery == name))
+    names = [_name(delivery) for delivery in deliveries]
+    work.connection.execute(delete(tables.attempts).where(row.consumer == work.service, row.delivery.in_(names)))
+
+
+def came_again(delivery: Delivery) -> bool:
+    """Whether the broker delivered it before. No other message can have failed before, which spares looking."""
+    return delivery.ack_subject.split(".", 5)[4] != "1"  # $JS.ACK.<stream>.<consumer>.<tries>...
+
+
+def _name(delivery: Delivery) -> str:
+    """A stream that was made anew has other messages at the same places, hence the digest."""
+    return f"{delivery.stream}:{delivery.stream_sequence}:{hashlib.sha256(delivery.raw).hexdigest()}"

@@ -44,6 +44,7 @@ class ToyHandler:
 
     def __init__(self) -> None:
         self.unreadable: set[str] = set()  # ids that the reader has unlearned
+        self.failing: set[str] = set()  # ids that `take` trips over
         self.seen: list[Delivery] = []  # what `take` was given
         self.refuses_itself = False  # as the router does, in the midst of a batch
 
@@ -64,7 +65,7 @@ class ToyHandler:
         for message in messages:
             self.seen.append(message.delivery)
             try:
-                _fail(message.body.get("take"), work)
+                _fail("boom" if message.body["id"] in self.failing else message.body.get("take"), work)
             except Unacceptable as why:
                 if not self.refuses_itself:
                     raise
