@@ -28,6 +28,7 @@ Stay = Literal["serving", "visiting"]  # while services run, or for one command 
 _PR_SET_PDEATHSIG = 1
 RESTART_PAUSE_SECONDS = 0.2
 TERM_SECONDS = 5.0
+ANSWER_SECONDS = 2.0  # a server of this machine that has not answered by then is none
 
 log = logger("nats-server")
 
@@ -158,13 +159,15 @@ async def answers(url: str) -> bool:
         return None
 
     try:
-        connection = await nats.connect(
-            url, connect_timeout=1, max_reconnect_attempts=0, allow_reconnect=False, error_cb=quiet
-        )
+        async with asyncio.timeout(ANSWER_SECONDS):
+            # One attempt more at most, and at once: to the client 0 attempts are endless ones, 2 s apart.
+            connection = await nats.connect(
+                url, allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0, error_cb=quiet
+            )
     except (OSError, NatsError, TimeoutError):
         return False
     try:
-        await connection.jetstream(timeout=2).account_info()
+        await connection.jetstream(timeout=ANSWER_SECONDS).account_info()
     except (NatsError, TimeoutError):
         return False
     finally:
