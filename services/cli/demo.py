@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import tempfile
 from collections import Counter
@@ -26,7 +25,7 @@ from services.ground.clock import SetClock, for_people
 from services.ground.errors import OnwardError
 from services.ground.log import configure_logging
 from services.ground.settings import Settings
-from services.ground.streams import TAKES, feeds_of
+from services.ground.settle import settle
 from services.ground.world import World, connect
 from services.router.rules.loader import load_rule_set
 
@@ -79,7 +78,7 @@ async def _step(
     terminal.out.print(f"[bold]{for_people(world.clock.now())}[/]  {step.tells}")
     subject = f"intake.{event['source']}.{step.channel}"
     await connection.jetstream().publish(subject, json.dumps(event).encode(), stream=streams.INTAKE)
-    await _settle(world, connection)
+    await settle(world, connection, seconds=SETTLE_SECONDS)
     event_id = await _event_id(world, event)
     found = await world.database.read(lambda c: trace_of(c, event_id))
     _tell_decision(found)
@@ -163,20 +162,3 @@ async def _left_since(connection: Client, sequence: int) -> list[dict[str, Any]]
     return [
         json.loads((await js.get_msg(streams.ROUTE, number)).data or b"{}") for number in range(sequence + 1, last + 1)
     ]
-
-
-async def _settle(world: World, connection: Client) -> None:
-    """Wait until nothing is left to take and nothing to send."""
-    js = connection.jetstream()
-    unsent = text("SELECT count(*) FROM outbox WHERE sent_at IS NULL")
-    async with asyncio.timeout(SETTLE_SECONDS):
-        while True:
-            infos = [
-                await js.consumer_info(feed.stream, feed.durable)
-                for name in TAKES
-                for feed in feeds_of(name, world.settings)
-            ]
-            busy = sum((info.num_pending or 0) + (info.num_ack_pending or 0) for info in infos)
-            if not busy and not await world.database.read(lambda c: c.execute(unsent).scalar_one()):
-                return
-            await asyncio.sleep(0.02)

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from services.ground.settings import Settings
+from services.ground.settle import settle
 from tests.support.checks import problems_of
 from tests.support.events import Event, referral_of, risk
 from tests.support.processes import Processes, processes
-from tests.support.system import settle
 
 PERSONS = 12
 EVENTS = 5  # of each person

@@ -11,11 +11,11 @@ from sqlalchemy import text
 
 from services.cli.wiring import SERVICES
 from services.ground.settings import Settings
+from services.ground.settle import settle
 from tests.support.checks import problems_of
 from tests.support.events import Event, referral_of, risk
 from tests.support.planted import PLANTS
 from tests.support.processes import BROKER, Processes, processes
-from tests.support.system import settle
 
 VICTIMS = (*SERVICES, BROKER)
 PAUSE_SECONDS = (0.5, 1.3)  # between kills: a service needs about one to start

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +17,7 @@ from services.cli.wiring import SERVICES, migrate, running
 from services.ground.clock import Clock, WallClock
 from services.ground.service import Service
 from services.ground.settings import Settings
-from services.ground.streams import TAKES, feeds_of
+from services.ground.settle import settle
 from services.ground.world import World, connect, open_world
 
 SETTLE_SECONDS = 60.0
@@ -77,32 +76,6 @@ async def messages_of(connection: Client, stream: str, subject: str = ">") -> li
         return found
     finally:
         await subscription.unsubscribe()
-
-
-async def settle(world: World, connection: Client, *, seconds: float, names: Sequence[str] = tuple(TAKES)) -> None:
-    """Wait until no service has anything to take and nothing waits to be sent. Raises TimeoutError naming what does."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while True:
-        busy = await _busy(world, connection, names)
-        if not busy:
-            return
-        if asyncio.get_running_loop().time() > deadline:
-            raise TimeoutError(f"still busy: {busy}")
-        await asyncio.sleep(0.05)
-
-
-async def _busy(world: World, connection: Client, names: Sequence[str]) -> list[str]:
-    js = connection.jetstream()
-    busy = []
-    for name in names:
-        for feed in feeds_of(name, world.settings):
-            info = await js.consumer_info(feed.stream, feed.durable)
-            if info.num_pending or info.num_ack_pending:
-                busy.append(f"{feed.durable} has {info.num_pending} to take and {info.num_ack_pending} in hand")
-    unsent = await world.database.read(
-        lambda c: c.execute(text("SELECT count(*) FROM outbox WHERE sent_at IS NULL")).scalar_one()
-    )
-    return busy + ([f"{unsent} to send"] if unsent else [])
 
 
 @asynccontextmanager

@@ -1,0 +1,41 @@
+"""Waits until the whole system has nothing in hand: for whoever publishes something and looks what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from nats.aio.client import Client
+from sqlalchemy import text
+
+from services.ground.errors import OnwardError
+from services.ground.streams import TAKES, feeds_of
+from services.ground.world import World
+
+POLL_SECONDS = 0.02
+_UNSENT = text("SELECT count(*) FROM outbox WHERE sent_at IS NULL")
+
+
+async def settle(world: World, connection: Client, *, seconds: float, names: Sequence[str] = tuple(TAKES)) -> None:
+    """Wait until these services have nothing to take and nothing waits to be sent.
+
+    Raises OnwardError naming who is still busy.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while busy := await _busy(world, connection, names):
+        if loop.time() > deadline:
+            raise OnwardError(f"still busy after {seconds:g} s: {busy}")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _busy(world: World, connection: Client, names: Sequence[str]) -> str | None:
+    """The first thing that is not done, in the order of a message's way: what one leaves behind, the next has."""
+    js = connection.jetstream()
+    for name in names:
+        for feed in feeds_of(name, world.settings):
+            info = await js.consumer_info(feed.stream, feed.durable)
+            if info.num_pending or info.num_ack_pending:
+                return f"{feed.durable} has {info.num_pending} to take and {info.num_ack_pending} in hand"
+    unsent = await world.database.read(lambda c: c.execute(_UNSENT).scalar_one())
+    return f"{unsent} to send" if unsent else None
