@@ -20,10 +20,10 @@ from services.ground.clock import WallClock
 from services.ground.settings import Settings
 from services.ground.streams import SUBJECTS
 from services.ground.world import connect, open_world
-from tests.support.alone import start_alone
 from tests.support.cluster import Cluster, nats_cluster
 from tests.support.events import Event, referral_of
 from tests.support.postgres import drop_database, new_database
+from tests.support.processes import start_service
 from tests.support.system import System
 
 REFERRALS = 200
@@ -83,7 +83,7 @@ async def test_a_node_and_a_router_are_killed_midway_and_every_referral_is_route
 
 @contextmanager
 def _two_routers(settings: Settings, folder: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    routers = [start_alone("router", settings, folder / f"router-{number}.log") for number in (1, 2)]
+    routers = [start_service("router", settings, folder / f"router-{number}.log") for number in (1, 2)]
     try:
         yield routers
     finally:

@@ -15,15 +15,59 @@ from pathlib import Path
 import nats
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from pydantic import SecretStr
 
 from services.cli.wiring import SERVICES, migrate
 from services.ground.clock import WallClock
 from services.ground.database import Database, open_database
 from services.ground.nats_server import ChildNatsServer, _die_with_parent
-from services.ground.settings import Settings
+from services.ground.settings import REPOSITORY, Settings
 from services.ground.world import World
 
 BROKER = "broker"
+PASSED_ON = (
+    "data_dir",
+    "database_url",
+    "nats_url",
+    "nats_replicas",
+    "lease_seconds",
+    "sweep_seconds",
+    "redelivery_seconds",
+    "batch_size",
+)
+
+
+def start_service(
+    service: str,
+    settings: Settings,
+    log: Path,
+    *,
+    module: str = "services.cli.main",
+    words: tuple[str, ...] = ("run",),
+) -> subprocess.Popen[bytes]:
+    """A process that runs this service with these settings, and dies with us."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *words, service],
+            env={**os.environ, "ONWARD_LOG_FORMAT": "json", **environment_of(settings)},
+            stdout=output,
+            stderr=output,
+            cwd=REPOSITORY,
+            preexec_fn=_die_with_parent,
+        )
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables that give a process these settings."""
+    values = {name: getattr(settings, name) for name in PASSED_ON}
+    return {f"ONWARD_{name.upper()}": _written(value) for name, value in values.items() if value is not None}
+
+
+def _written(value: object) -> str:
+    """A setting's value as the environment holds it."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(list(value)) if isinstance(value, tuple) else str(value)
 
 
 @dataclass
@@ -51,26 +95,9 @@ class Processes:
         words: tuple[str, ...] = ("run",),
     ) -> None:
         """Start one service's process, under a `name` of its own where there are several."""
-        url = self.settings.database_url
-        environment = {
-            "ONWARD_DATA_DIR": str(self.settings.data_dir),
-            "ONWARD_NATS_URL": self.server.url,
-            "ONWARD_LEASE_SECONDS": str(self.settings.lease_seconds),
-            "ONWARD_SWEEP_SECONDS": str(self.settings.sweep_seconds),
-            "ONWARD_REDELIVERY_SECONDS": str(list(self.settings.redelivery_seconds)),
-            "ONWARD_BATCH_SIZE": str(self.settings.batch_size),
-            "ONWARD_LOG_FORMAT": "json",
-            **({"ONWARD_DATABASE_URL": url.get_secret_value()} if url else {}),
-        }
-        with (self.settings.data_dir / f"{service}.log").open("ab") as output:
-            self.running[name or service] = subprocess.Popen(
-                [sys.executable, "-m", module, *words, service],
-                env={**os.environ, **environment},
-                stdout=output,
-                stderr=output,
-                cwd=Path(__file__).parents[2],
-                preexec_fn=_die_with_parent,
-            )
+        here = self.settings.model_copy(update={"nats_url": self.server.url})
+        log = self.settings.data_dir / f"{service}.log"
+        self.running[name or service] = start_service(service, here, log, module=module, words=words)
 
     def kill(self, name: str) -> None:
         """SIGKILL a service, which is started again, or the broker, which its keeper starts again."""
