@@ -15,7 +15,7 @@ up: $(STAMP)  ## Run every service in this terminal until Ctrl-C.
 	$(BIN)/onward up
 
 test: $(STAMP)  ## All tests, on a real broker, SQLite and PostgreSQL.
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) --maxschedchunk 1
 
 check: $(STAMP)  ## Format, lint, layers, strict types.
 	$(BIN)/ruff format --check .

@@ -9,13 +9,23 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from services.ground import consumer
 from services.ground.log import configure_logging
-from services.ground.settings import Settings
+from services.ground.settings import REPOSITORY, Settings
 from tests.support.postgres import drop_database, new_database, postgres_server
+
+LONGEST_FIRST = ("faults", "e2e", "service", "unit")
 
 # How long one example takes says something of the machine, nothing of the code.
 hypothesis_settings.register_profile("onward", deadline=None)
 hypothesis_settings.load_profile("onward")
+
+# So that what is published counts as sent at once; the constant is kind to a store that serves a live system.
+consumer.IDLE_FLUSH_SECONDS = 0.05
+
+# Compiled once for all the processes that tests start, also where the machine's own wish is to keep no bytecode.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(REPOSITORY / ".pytest_cache" / "bytecode"))
 
 # A test's own environment must not decide what it tests.
 for _name in [name for name in os.environ if name.startswith("ONWARD_") and not name.startswith("ONWARD_TEST_")]:
@@ -24,12 +34,19 @@ for _name in [name for name in os.environ if name.startswith("ONWARD_") and not 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long campaigns run with `make soak` only."""
+    """The longest first, so that both workers end together; long campaigns with `make soak` only."""
+    items.sort(key=_rank)
     if not os.environ.get("ONWARD_SOAK"):
         skip = pytest.mark.skip(reason="a long campaign: make soak")
         for item in items:
             if item.get_closest_marker("soak"):
                 item.add_marker(skip)
+
+
+def _rank(item: pytest.Item) -> int:
+    """Where a test's folder stands by how long its tests take."""
+    folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
+    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.fixture(scope="session")
