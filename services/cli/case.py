@@ -13,7 +13,6 @@ from rich.text import Text
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, case_of, consulted, find_persons
-from services.cli.run import _settings
 from services.ground.clock import LONDON, for_people
 from services.ground.migration import require_schema
 from services.ground.world import open_store
@@ -47,7 +46,7 @@ def case(
 
 
 async def _cases(text: str) -> list[Row]:
-    settings = _settings()
+    settings = terminal.settings()
     async with open_store(settings) as database:
         await database.read(require_schema)
         persons = await database.read(lambda c: find_persons(c, text))

@@ -9,18 +9,14 @@ import typer
 from rich.table import Table
 
 from services.cli import terminal
-from services.ground.errors import OnwardError
-from services.ground.settings import Settings, load_settings
+from services.ground.settings import Settings
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
 def config(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the command line
     """Show every setting with its value and where it came from. Secrets stay hidden."""
-    try:
-        settings = load_settings()
-    except OnwardError as error:
-        terminal.fail(str(error))
+    settings = terminal.settings()
     rows = [
         {
             "variable": f"ONWARD_{name.upper()}",

@@ -13,7 +13,6 @@ from schemas.vocabulary import AuditOperation
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, consulted, operator, quarantined
-from services.cli.run import _settings
 from services.ground import outbox, tables
 from services.ground.clock import WallClock, for_people
 from services.ground.errors import OnwardError
@@ -90,7 +89,7 @@ def resend(
 
 
 async def _look(id_: str | None, *, consult: bool = False) -> list[Row]:
-    settings = _settings()
+    settings = terminal.settings()
     async with open_store(settings) as database:
         await database.read(require_schema)
         found = await database.read(lambda c: quarantined(c, id_=id_))
@@ -102,7 +101,7 @@ async def _look(id_: str | None, *, consult: bool = False) -> list[Row]:
 
 
 async def _resend(row: Row, raw: bytes, by: str) -> str:
-    settings = _settings()
+    settings = terminal.settings()
     async with open_world(settings, WallClock(), stay="visiting") as world:
         message = await world.database.write(lambda c: resend_in(c, row, raw, by, world, settings))
         connection = await connect(world, name="onward-resend")

@@ -14,10 +14,8 @@ from nats.errors import Error as NatsError
 from services.cli import terminal
 from services.cli.wiring import SERVICES, migrate, running
 from services.ground.clock import WallClock
-from services.ground.errors import OnwardError
-from services.ground.log import configure_logging
 from services.ground.nats_server import running_server
-from services.ground.settings import Settings, load_settings
+from services.ground.settings import Settings
 from services.ground.world import World, connect, open_store, open_world
 
 EXAMPLE = "schemas/examples/referral-assault-on-partner.json"
@@ -39,7 +37,7 @@ def migrate_command() -> None:
     """Bring the database schema, the streams and the consumers to what this version needs. Safe to repeat."""
 
     async def work() -> None:
-        async with open_world(_settings(), WallClock(), stay="visiting") as world:
+        async with open_world(terminal.settings(), WallClock(), stay="visiting") as world:
             await migrate(world)
             terminal.err.print(f"Ready: schema, streams and consumers at {_place(world.settings)}.")
 
@@ -51,7 +49,7 @@ def health(name: ServiceName) -> None:
     _check(name)
 
     async def work() -> bool:
-        settings = _settings()
+        settings = terminal.settings()
         url = settings.nats_url or await running_server(settings)
         if url is None:
             return False
@@ -73,7 +71,7 @@ def health(name: ServiceName) -> None:
 
 
 async def _serve(names: Sequence[str], *, prepare: bool) -> None:
-    settings = _settings()
+    settings = terminal.settings()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -93,15 +91,6 @@ async def _serve(names: Sequence[str], *, prepare: bool) -> None:
                 )
             await stop.wait()
             terminal.err.print("Finishing what is in hand ...")
-
-
-def _settings() -> Settings:
-    try:
-        settings = load_settings()
-    except OnwardError as error:
-        terminal.fail(str(error))
-    configure_logging(settings)
-    return settings
 
 
 def _place(settings: Settings) -> str:

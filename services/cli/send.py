@@ -21,7 +21,6 @@ from schemas.reading import Unreadable
 from schemas.registry import INTAKE, read_submission
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.run import _settings
 from services.cli.wiring import migrate
 from services.ground import streams
 from services.ground.clock import WallClock
@@ -102,7 +101,7 @@ def _channel_of(raw: bytes) -> Channel:
 
 
 async def _send(messages: list[Checked], wait: float) -> list[dict[str, object]]:
-    settings = _settings()
+    settings = terminal.settings()
     live = settings.nats_url or await running_server(settings)
     async with open_world(settings, WallClock(), stay="visiting") as world:
         if live is None:

@@ -11,7 +11,6 @@ from rich.table import Table
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, state_of_the_store
-from services.cli.run import _settings
 from services.ground.clock import WallClock
 from services.ground.migration import require_schema
 from services.ground.nats_server import running_server
@@ -31,7 +30,7 @@ def status(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the c
 
 
 async def _state() -> Row:
-    settings, clock = _settings(), WallClock()
+    settings, clock = terminal.settings(), WallClock()
     async with open_store(settings) as database:
         await database.read(require_schema)
         now = clock.now()

@@ -13,6 +13,8 @@ from rich.console import Console
 
 from services.ground.clock import Clock, WallClock
 from services.ground.errors import OnwardError, SettingsRefused
+from services.ground.log import configure_logging
+from services.ground.settings import Settings, load_settings
 from services.router.rules.mistakes import RuleSetRefused
 
 T = TypeVar("T")
@@ -32,8 +34,18 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     except RuleSetRefused as error:
         fail("\n".join(["the rule set cannot be used:", *(str(mistake) for mistake in error.mistakes)]))
-    except (OnwardError, SettingsRefused) as error:
+    except OnwardError as error:
         fail(str(error))
+
+
+def settings() -> Settings:
+    """This command's settings, with its log set up as they say; a wrong one ends it."""
+    try:
+        found = load_settings()
+    except SettingsRefused as error:
+        fail(str(error))
+    configure_logging(found)
+    return found
 
 
 def fail(message: str, *, code: int = UNUSABLE) -> NoReturn:

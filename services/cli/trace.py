@@ -10,7 +10,6 @@ from rich.tree import Tree
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, consulted, find_event, trace_of
-from services.cli.run import _settings
 from services.ground.clock import for_people
 from services.ground.migration import require_schema
 from services.ground.world import open_store
@@ -33,7 +32,7 @@ def trace(
 
 
 async def _trace(id_: str) -> Row | None:
-    settings = _settings()
+    settings = terminal.settings()
     async with open_store(settings) as database:
         await database.read(require_schema)
         event_id = await database.read(lambda c: find_event(c, id_))
