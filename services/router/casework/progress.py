@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from types import MappingProxyType
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from schemas.progress import Pause, ProgressReported
 from schemas.receipt import Problem
@@ -14,8 +13,8 @@ from schemas.refusal import Unacceptable
 from schemas.vocabulary import LegStatus, ProgressKind
 from services.router.casework.case import Case, Leg
 from services.router.casework.steps import LegMoved, OfferAnswered, PauseAgreed, PauseEnded, Step, TimerKind, TimerSet
+from services.router.rules.calendar import LONDON
 
-LONDON: Final = ZoneInfo("Europe/London")
 START_OF_WORK: Final = time(9)  # timers of a day fall due when people begin it
 WELFARE_CHECK_DAYS: Final = 7
 
