@@ -18,7 +18,7 @@ from services.ground.log import logger
 from services.ground.migration import require_schema
 from services.ground.streams import require_declared
 from services.ground.wire import toughen
-from services.ground.world import PENDING_BYTES, World
+from services.ground.world import CONNECTION, World
 
 MESSAGES_IN_ONE = 3  # a referral, an event and the envelope around them
 
@@ -37,13 +37,10 @@ class Service:
         self._broker = NatsBroker(
             world.nats_url.split(","),
             name=f"onward-{self.name}",
-            connect_timeout=2,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=0.2,  # type: ignore[arg-type]  # the client sleeps for it; the hint says int
-            pending_size=PENDING_BYTES,
             error_cb=self._on_error,
             reconnected_cb=self._on_reconnected,
             logger=None,
+            **CONNECTION,
         )
         # Core NATS, nothing to acknowledge: MANUAL all the same, so that no subscriber of ours has another policy.
         self._broker.subscriber(f"ops.{self.name}.ready", ack_policy=AckPolicy.MANUAL)(self._answer_ready)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
 
 import nats
 from nats.aio.client import Client
@@ -19,7 +21,15 @@ from services.ground.log import logger
 from services.ground.nats_server import ChildNatsServer, Stay, running_server
 from services.ground.settings import Settings
 
-PENDING_BYTES = 64 * 1024 * 1024  # what the client buffers while it is reconnecting
+# Of every connection that lives for longer than a question: it waits for a broker that is away, however long.
+CONNECTION: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "connect_timeout": 2,
+        "max_reconnect_attempts": -1,
+        "reconnect_time_wait": 0.2,  # the client sleeps for it
+        "pending_size": 64 * 1024 * 1024,  # what the client buffers while it is reconnecting
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -74,16 +84,7 @@ async def connect(world: World, *, name: str) -> Client:
 
     try:
         return await asyncio.wait_for(
-            nats.connect(
-                world.nats_url.split(","),
-                name=name,
-                error_cb=on_error,
-                connect_timeout=2,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=0.2,  # the client sleeps for it; the hint says int
-                pending_size=PENDING_BYTES,
-            ),
-            seconds,
+            nats.connect(world.nats_url.split(","), name=name, error_cb=on_error, **CONNECTION), seconds
         )
     except (OSError, NatsError, NoServersError, TimeoutError) as error:
         raise BrokerUnreachable(world.nats_url, seconds=seconds, detail=type(error).__name__) from error
