@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from services.cli import case, config, demo, quarantine, run, send, status, trace
+from services.cli import case, config, demo, health, quarantine, run, send, status, trace
 
 app = typer.Typer(
     name="onward",
@@ -20,7 +20,7 @@ app = typer.Typer(
 app.command(epilog="Example: onward up")(run.up)
 app.command(name="run", epilog="Example: ONWARD_NATS_URL=nats://127.0.0.1:4222 onward run router")(run.run_service)
 app.command(name="migrate", epilog="Example: onward migrate")(run.migrate_command)
-app.command(epilog="Example: onward health router")(run.health)
+app.command(epilog="Example: onward health router")(health.health)
 app.command(epilog="Example: onward send schemas/examples/referral-assault-on-partner.json --source northshire-police")(
     send.send
 )

@@ -1,4 +1,4 @@
-"""onward up, run, migrate, health: start what runs, prepare it, ask whether it works."""
+"""onward up, run, migrate: prepare what runs, and start it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ import signal
 from collections.abc import Sequence
 from typing import Annotated
 
-import orjson
 import typer
-from nats.errors import Error as NatsError
 
 from services.cli import terminal
 from services.cli.wiring import SERVICES, migrate, running
 from services.ground.clock import WallClock
-from services.ground.nats_server import running_server
 from services.ground.settings import Settings
-from services.ground.world import World, connect, open_store, open_world
+from services.ground.world import open_world
 
 EXAMPLE = "schemas/examples/referral-assault-on-partner.json"
 ServiceName = Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]
@@ -29,7 +26,7 @@ def up() -> None:
 
 def run_service(name: ServiceName) -> None:
     """Run one service alone. The schema, the streams and the broker must be there: see `onward migrate`."""
-    _check(name)
+    check_service(name)
     terminal.run(_serve([name], prepare=False))
 
 
@@ -42,32 +39,6 @@ def migrate_command() -> None:
             terminal.err.print(f"Ready: schema, streams and consumers at {_place(world.settings)}.")
 
     terminal.run(work())
-
-
-def health(name: ServiceName) -> None:
-    """Ask a running service whether it can do its work now. Exits 0 when one says yes, 1 when none does."""
-    _check(name)
-
-    async def work() -> bool:
-        settings = terminal.settings()
-        url = settings.nats_url or await running_server(settings)
-        if url is None:
-            return False
-        async with open_store(settings) as database:
-            world = World(settings, WallClock(), database, url)
-            connection = await connect(world, name="onward-health")
-            try:
-                reply = await connection.request(f"ops.{name}.ready", b"", timeout=5)
-            except (NatsError, TimeoutError):
-                return False
-            finally:
-                await connection.close()
-            answer = orjson.loads(reply.data)
-            terminal.print_json(answer)
-            return bool(answer["ready"])
-
-    if not terminal.run(work()):
-        terminal.fail(f"{name} is not ready", code=terminal.NEEDS_ATTENTION)
 
 
 async def _serve(names: Sequence[str], *, prepare: bool) -> None:
@@ -97,6 +68,7 @@ def _place(settings: Settings) -> str:
     return "PostgreSQL" if settings.database_url else str(settings.sqlite_file)
 
 
-def _check(name: str) -> None:
+def check_service(name: str) -> None:
+    """End the command where there is no service of this name."""
     if name not in SERVICES:
         terminal.fail(f"no service called {name!r}; there are {', '.join(SERVICES)}")

@@ -59,7 +59,7 @@ def renew(connection: Connection, holder: Holder, now: datetime, *, started_at: 
     held = {row.partition: row.epoch for row in rows if row.owner == holder.owner}
     kept = dict(sorted(held.items())[:share])
     for row in rows:
-        free = row.owner is None or row.until <= now or _is_dead(row.owner)
+        free = row.owner is None or row.until <= now or is_dead(row.owner)
         if len(kept) < share and row.partition not in held and free:
             kept[row.partition] = row.epoch + 1
     for partition, epoch in kept.items():
@@ -112,13 +112,18 @@ def _alive(connection: Connection, holder: Holder, now: datetime) -> int:
     owners = connection.execute(
         select(alive.owner).where(alive.service == holder.service, alive.seen_at > now - holder.hold)
     ).scalars()
-    return max(1, len([owner for owner in owners if not _is_dead(owner)]))
+    return max(1, len([owner for owner in owners if not is_dead(owner)]))
 
 
-def _is_dead(owner: str) -> bool:
+def is_of_this_machine(owner: str) -> bool:
+    """Whether the owner's name, host:pid, is of this machine."""
+    return owner.rpartition(":")[0] == socket.gethostname()
+
+
+def is_dead(owner: str) -> bool:
     """Whether the owner is a process of this machine that is gone: then nobody waits for its lease to run out."""
-    host, _, pid = owner.rpartition(":")
-    if host != socket.gethostname() or not pid.isdigit():
+    pid = owner.rpartition(":")[2]
+    if not is_of_this_machine(owner) or not pid.isdigit():
         return False
     try:
         os.kill(int(pid), 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, TypeVar
 
 import orjson
@@ -22,7 +23,15 @@ from services.ground.world import CONNECTION, World
 
 MESSAGES_IN_ONE = 3  # a referral, an event and the envelope around them
 
+_NOT_A_TOKEN = re.compile(r"[^A-Za-z0-9_:-]")
+
 Body = TypeVar("Body")
+
+
+def ready_subject(service: str, instance: str | None = None) -> str:
+    """Where to ask whether a service can work: the process of this name, or whichever answers first."""
+    whole = f"ops.{service}.ready"
+    return whole if instance is None else f"{whole}.{_NOT_A_TOKEN.sub('_', instance)}"
 
 
 class Service:
@@ -43,7 +52,8 @@ class Service:
             **CONNECTION,
         )
         # Core NATS, nothing to acknowledge: MANUAL all the same, so that no subscriber of ours has another policy.
-        self._broker.subscriber(f"ops.{self.name}.ready", ack_policy=AckPolicy.MANUAL)(self._answer_ready)
+        for subject in (ready_subject(self.name), ready_subject(self.name, world.settings.instance)):
+            self._broker.subscriber(subject, ack_policy=AckPolicy.MANUAL)(self._answer_ready)
         self.app = FastStream(
             self._broker, logger=None, after_startup=[self._start_consumer], on_shutdown=[self._stop_consumer]
         )
