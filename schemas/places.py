@@ -25,6 +25,12 @@ def pointer_to_unknown(tokens: Sequence[str | int]) -> str:
     return _joined([pointer(tokens[:-1]).removeprefix("/"), last if _LOOKS_LIKE_A_FIELD.fullmatch(last) else HIDDEN])
 
 
+def without_names(place: str) -> str:
+    """A pointer of ours for everybody but the sender: what looked like a misspelt field may be somebody's name."""
+    names = published_names()
+    return _joined([token if token.isdecimal() else _safe(token, names) for token in place.split("/")[1:]])
+
+
 def published_names() -> frozenset[str]:
     """Every field name and every key that our models know."""
     return frozenset(name for model in _models(Payload) for name in model.model_fields) | frozenset(DashTopic)

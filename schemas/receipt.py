@@ -8,6 +8,7 @@ from pydantic import Field
 
 from schemas.base import Digest, EventId, Moment, OurId, Payload, Several, Subject
 from schemas.envelope import EventData, EventType
+from schemas.places import without_names
 from schemas.vocabulary import ReceiptOutcome
 
 
@@ -16,6 +17,10 @@ class Problem(Payload):
 
     place: Annotated[str, Field(max_length=500)]  # JSON pointer; empty for the whole message
     message: Annotated[str, Field(max_length=1_000)]
+
+    def for_others(self) -> Problem:
+        """The same for whoever did not send the message: the name of a field that we do not know is hidden."""
+        return Problem(place=without_names(self.place), message=self.message)
 
 
 class Receipt(EventData):

@@ -26,10 +26,14 @@ _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]')
 
 
 class Unreadable(Exception):
-    """A message that cannot be understood; every problem with its place, none with its content."""
+    """A message that cannot be understood; every problem with its place, none with its content.
+
+    `problems` are for its sender; the error's own text, which may end in a log, hides the names of unknown fields.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(f"{problem.place or '/'}: {problem.message}" for problem in problems))
+        told = [problem.for_others() for problem in problems]
+        super().__init__("; ".join(f"{problem.place or '/'}: {problem.message}" for problem in told))
         self.problems = tuple(problems)
 
 

@@ -167,6 +167,7 @@ class Work:
         if there.scalar() is not None:
             return None
         id_ = self.id()
+        problems = tuple(problem.for_others() for problem in why.problems)  # the sender alone is told all
         row = {
             "id": id_,
             "service": self.service,
@@ -178,7 +179,7 @@ class Work:
             "raw": delivery.raw,
             "digest": digest,
             "reason": why.reason,
-            "problems": [problem.model_dump(mode="json") for problem in why.problems],
+            "problems": [problem.model_dump(mode="json") for problem in problems],
             "quarantined_at": self.now,
         }
         insert_all(self.connection, tables.quarantine, [row])
@@ -186,7 +187,7 @@ class Work:
             quarantine_id=id_,
             service=self.service,
             reason=why.reason,
-            problems=why.problems,
+            problems=problems,
             subject=delivery.subject,
             source=key.source if key else None,
             received_at=self.now,

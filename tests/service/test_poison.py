@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from services.ground.log import configure_logging
 from services.ground.settings import Settings
 from tests.support.events import referral, referral_of
-from tests.support.poisons import CANARY, Kind, Poison, Recipe, cook, recipes
+from tests.support.poisons import CANARY, NAME_AS_A_KEY, Kind, Poison, Recipe, cook, recipes
 from tests.support.system import System, system
 
 _persons = itertools.count(1)
@@ -71,6 +71,8 @@ async def test_poison_is_set_aside_whole_and_its_neighbours_are_routed(
     shown = json.dumps([receipts, notices, [row["problems"] for row in aside]], default=str)
     assert CANARY not in shown
     assert CANARY not in logged.getvalue()
+    for_others = json.dumps([notices, [row["problems"] for row in aside]], default=str)
+    assert NAME_AS_A_KEY not in for_others + logged.getvalue()
     assert "message_quarantined" in logged.getvalue(), "what was logged was looked at"
 
 

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.envelope import Channel, Envelope, EventType
+from schemas.places import without_names
 from schemas.reading import Unreadable, canonical, digest_of, read
 from schemas.referral import ReferralSubmitted
 from schemas.registry import read_accepted, read_submission
@@ -125,6 +126,16 @@ def test_a_key_that_is_no_field_is_shown_only_when_it_looks_like_one() -> None:
     assert "/data/narative" in problems_with(with_value(whole, ("data", "narative"), "x"))
     twice = f'{{"{CANARY}": {{"kind": 1, "kind": 2}}}}'.encode()
     assert set(problems_with(twice)) == {"/?"}
+
+
+def test_a_name_used_as_a_key_is_told_to_its_sender_and_stands_in_no_error_text() -> None:
+    error = refusal(with_value(json.loads(GOOD), ("data", "person", "Zebedee"), 1))
+    assert error is not None
+    assert [problem.place for problem in error.problems] == ["/data/person/Zebedee"]
+    assert [problem.for_others().place for problem in error.problems] == ["/data/person/?"]
+    assert str(error).startswith("/data/person/?: ")
+    assert "Zebedee" not in "".join(traceback.format_exception(error))
+    assert without_names("/data/agencies_notified/3") == "/data/agencies_notified/3"
 
 
 def test_a_great_many_mistakes_are_told_shortly() -> None:
