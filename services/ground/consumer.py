@@ -241,7 +241,11 @@ class Consumer(Generic[Body]):
                 await self._relay.send_unsent(list(new), older_than_seconds=0)
                 for partition, epoch in new.items():
                     self._epochs[partition] = epoch
-                    await self._subscription.open(self._feeds[partition])
+                    try:
+                        await self._subscription.open(self._feeds[partition])
+                    except BaseException:
+                        del self._epochs[partition]  # nothing is pulled, so at the next look it is new again
+                        raise
                 self.log.info("partitions_taken", partitions=sorted(new))
 
     async def sweep(self) -> None:

@@ -176,9 +176,12 @@ class Microbatch:
         pull.asked += want
         pull.until = asyncio.get_running_loop().time() + PULL_EXPIRES_SECONDS
         request = b'{"batch":%d,"expires":%d}' % (want, int(PULL_EXPIRES_SECONDS * 1e9))
-        await self._connection.publish(
-            f"$JS.API.CONSUMER.MSG.NEXT.{pull.feed.stream}.{pull.feed.durable}", request, reply=pull.inbox
-        )
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{pull.feed.stream}.{pull.feed.durable}"
+        try:
+            await self._connection.publish(subject, request, reply=pull.inbox)
+        except NatsError as error:  # asked again at the next turn; what has come already must still be handed on
+            pull.asked -= want
+            log.warning("pull_not_sent", durable=pull.feed.durable, error=type(error).__name__)
 
 
 def _plain(subject: str) -> str:
