@@ -208,6 +208,8 @@ def _look_up(claims: Sequence[Claim], work: Work) -> Known:
     for found in (known.by_identifier, known.by_reference, known.by_leg, known.by_review):
         named |= set(found.values())
     known.last_sequence = store.last_sequences(connection, named)
+    if any(identifier not in known.by_identifier for claim in claims for identifier in claim.identifiers):
+        known.kinds = store.kinds_of_identifier(connection, named)
     return known
 
 

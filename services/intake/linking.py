@@ -17,7 +17,7 @@ from schemas.refusal import Unacceptable
 from schemas.risk import RiskReported
 
 Identifier = tuple[str, str]  # kind, value
-Question = Literal["identifiers_disagree", "perhaps_known"]
+Question = Literal["identifiers_disagree", "perhaps_known", "second_identifier"]
 Data = ReferralSubmitted | RiskReported | ProgressReported | HumanDecision
 
 
@@ -45,6 +45,7 @@ class Known:
     by_review: Mapping[str, str] = field(default_factory=dict)
     by_name_key: dict[str, list[str]] = field(default_factory=dict)
     last_sequence: dict[str, int] = field(default_factory=dict)  # of every person named here
+    kinds: dict[str, set[str]] = field(default_factory=dict)  # of the identifiers that each of these persons has
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,11 @@ def link(claim: Claim, known: Known) -> Link:
     if named is not None or len(everyone) == 1:
         person = named or everyone[0]
         others = tuple(p for p in everyone if p != person)
-        return Link(person, () if others else unowned, "identifiers_disagree" if others else None, others)
+        if others:
+            return Link(person, (), "identifiers_disagree", others)
+        # Somebody has one PNC id: a second one is a slip, or another man's record. A human says which.
+        new = tuple(i for i in unowned if i[0] not in known.kinds.get(person, ()))
+        return Link(person, new, "second_identifier" if new != unowned else None)
     if len(everyone) > 1:
         # Two persons of ours share this message's identifiers: it goes its own way until a human has decided.
         return Link(None, unowned, "identifiers_disagree", tuple(everyone))
@@ -111,6 +116,7 @@ def learn(known: Known, claim: Claim, linked: Link, person_id: str) -> None:
     """Let later messages of the same batch find what this one brought."""
     for identifier in linked.add:
         known.by_identifier[identifier] = person_id
+        known.kinds.setdefault(person_id, set()).add(identifier[0])
     if claim.may_be_new and claim.reference:
         known.by_reference.setdefault(claim.reference, person_id)
     if linked.person_id is None and claim.name_key:

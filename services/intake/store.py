@@ -88,6 +88,7 @@ _reviews = table("reviews", column("id"), column("person_id"))
 _ACCEPTED = select(accepted_events)
 _IDENTIFIERS = select(identifiers)
 _REFERENCES = select(references)
+_KINDS_OF = select(identifiers.c.person_id, identifiers.c.kind)
 _PERSONS_OF = {records: select(records.c.id, records.c.person_id) for records in (_legs, _reviews)}
 _BY_NAME_KEY = select(persons.c.id, persons.c.name_key).order_by(persons.c.id)
 _LAST_SEQUENCES = select(persons.c.id, persons.c.last_sequence).order_by(persons.c.id).with_for_update()
@@ -143,6 +144,15 @@ def persons_by_name_key(connection: Connection, wanted: Collection[str]) -> dict
     found: dict[str, list[str]] = {}
     for r in rows:
         found.setdefault(str(r["name_key"]), []).append(str(r["id"]))
+    return found
+
+
+def kinds_of_identifier(connection: Connection, person_ids: Collection[str]) -> dict[str, set[str]]:
+    """Of which kinds each of these persons has an identifier."""
+    rows = select_in(connection, _KINDS_OF, (identifiers.c.person_id,), [(person,) for person in sorted(person_ids)])
+    found: dict[str, set[str]] = {}
+    for r in rows:
+        found.setdefault(str(r["person_id"]), set()).add(str(r["kind"]))
     return found
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import orjson
 
@@ -38,6 +39,12 @@ from services.router.rules.facts import facts_of, remember
 from services.router.rules.ruleset import RuleSet
 
 RECORDS_MOST = 100  # of one audit entry
+
+WHO_IS_IT: Final[Mapping[str, str]] = {  # what a human is asked when intake was not sure whom an event is about
+    "perhaps_known": "Is this somebody that we know already?",
+    "identifiers_disagree": "The identifiers belong to several persons that we know. Who is this?",
+    "second_identifier": "We know this person by another identifier of the same kind. Is this really the same person?",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +174,7 @@ def _decide(
         steps += ask(
             acting,
             ReviewKind.LINK,
-            "Is this somebody that we know already?",
+            WHO_IS_IT.get(event.linkquestion, WHO_IS_IT["perhaps_known"]),
             role=rules.otherwise.review.role,
             due=rules.otherwise.review.due,
         )

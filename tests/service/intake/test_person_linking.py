@@ -74,6 +74,16 @@ async def test_identifiers_of_two_persons_make_a_third_and_a_question_and_move_n
     assert routed == {first, second, third}, "the question delays no route"
 
 
+async def test_a_second_identifier_of_one_kind_is_a_question_and_is_not_added(onward: System) -> None:
+    await onward.publish(known_by("met-police", pnc_id=PNC, nhs_number=NHS))
+    await onward.publish(known_by("probation", pnc_id=OTHER_PNC, nhs_number=NHS, crn="X123456"))
+    await onward.settle()
+    [person] = await onward.rows("SELECT id FROM persons")
+    assert await _questions(onward) == [(person["id"], [])]
+    kept = {row["value"] for row in await onward.rows("SELECT value FROM identifiers")}
+    assert kept == {PNC, NHS, "X123456"}, "what is of another kind is added all the same"
+
+
 async def test_the_same_name_and_birthday_is_a_question_and_never_a_merge(onward: System) -> None:
     await onward.publish(known_by("met-police", pnc_id=PNC))
     await onward.publish(known_by("probation", name="DAVE example", crn="X123456"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -161,3 +162,14 @@ def test_names_are_alike_however_they_are_written(one: tuple[str, str], two: tup
 def test_half_a_likeness_is_none(missing: str) -> None:
     known = {"given": "A", "family": "B", "born": date(1990, 1, 1)} | {missing: None}
     assert name_key(**known) is None  # type: ignore[arg-type]
+
+
+@given(st.lists(claims, max_size=12))
+def test_nobody_is_ever_given_two_identifiers_of_one_kind(several: list[Claim]) -> None:
+    known, _ = take([replace(claim, identifiers=_one_a_kind(claim)) for claim in several])
+    owned = [(person, kind) for (kind, _), person in known.by_identifier.items()]
+    assert len(owned) == len(set(owned))
+
+
+def _one_a_kind(claim: Claim) -> tuple[tuple[str, str], ...]:
+    return tuple(dict(claim.identifiers).items())
