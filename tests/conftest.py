@@ -22,6 +22,7 @@ hypothesis_settings.load_profile("onward")
 
 # So that what is published counts as sent at once; the constant is kind to a store that serves a live system.
 consumer.IDLE_FLUSH_SECONDS = 0.05
+consumer.GATHER_SECONDS = 0.05
 
 # Compiled once for all the processes that tests start, also where the machine's own wish is to keep no bytecode.
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):

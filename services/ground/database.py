@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar, cast
 
 import orjson
 from sqlalchemy import Connection, MetaData, create_engine, event, text
@@ -59,17 +60,35 @@ class SqliteDatabase:
 
     def __init__(self, *, writing: Engine, reading: Engine) -> None:
         self._writing, self._reading = writing, reading
+        self._waiting: deque[tuple[Callable[[Connection], Any], Future[Any]]] = deque()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-reader")
 
     async def write(self, body: Callable[[Connection], T]) -> T:
-        """One transaction in the writer thread."""
+        """One transaction in the writer thread, shared with whatever else waits for that thread."""
+        outcome: Future[T] = Future()
+        self._waiting.append((body, outcome))
+        self._writer.submit(self._write_waiting)
+        return await asyncio.wrap_future(outcome)
 
-        def transaction() -> T:
+    def _write_waiting(self) -> None:
+        """All that wait go into one transaction, each in a savepoint of its own, because each commit is a disk sync."""
+        group = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        group = [(body, outcome) for body, outcome in group if outcome.set_running_or_notify_cancel()]
+        if not group:
+            return  # an earlier call took them along
+        results: list[tuple[Any, BaseException | None]] = []
+        try:
             with self._writing.begin() as connection:
-                return body(connection)
-
-        return await asyncio.get_running_loop().run_in_executor(self._writer, transaction)
+                for body, _ in group:
+                    results.append(_attempt(connection, body) if len(group) > 1 else (body(connection), None))
+        except BaseException as error:  # noqa: BLE001 - nothing was committed, and every caller is told why
+            results = [(None, error)] * len(group)
+        for (_, outcome), (result, failed) in zip(group, results, strict=True):
+            if failed is None:
+                outcome.set_result(result)
+            else:
+                outcome.set_exception(failed)
 
     async def read(self, body: Callable[[Connection], T]) -> T:
         """A read transaction in a reader thread, beside the writer."""
@@ -86,6 +105,18 @@ class SqliteDatabase:
         await asyncio.to_thread(self._readers.shutdown)
         self._writing.dispose()
         self._reading.dispose()
+
+
+def _attempt(connection: Connection, body: Callable[[Connection], T]) -> tuple[T | None, Exception | None]:
+    """The body's result, or what it raised, in a savepoint: its neighbours in the transaction stay unharmed."""
+    try:
+        with connection.begin_nested():
+            return body(connection), None
+    except Exception as error:
+        driver = cast(sqlite3.Connection, connection.connection.dbapi_connection)
+        if not driver.in_transaction:
+            raise  # a full disk, for one, ends the whole transaction
+        return None, error
 
 
 class PostgresDatabase:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+import pytest
 from nats.errors import Error as NatsError
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
+from services.ground import consumer as consumer_module
+from services.ground import outbox
 from services.ground.errors import LeaseLost
+from services.ground.publisher import ATOMIC_FROM, Confirmed
 from services.ground.settings import Settings
+from services.ground.streams import feeds_of
 from tests.support.events import referral_of
-from tests.support.system import system
+from tests.support.system import System, system
 
 
 async def test_a_lease_lost_while_the_store_is_away_does_not_end_the_loop(settings: Settings) -> None:
@@ -68,3 +76,49 @@ async def test_a_service_whose_loop_has_ended_does_not_say_that_it_is_ready(sett
         await asyncio.sleep(0.1)
         reply = await onward.connection.request("ops.audit.ready", b"", timeout=5)
         assert json.loads(reply.data)["ready"] is False
+
+
+async def test_what_is_confirmed_is_marked_once_however_batches_overlap(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked: list[str] = []
+    mark_sent = outbox.mark_sent
+
+    def counting(connection: Connection, confirmed: Sequence[Confirmed], now: datetime) -> None:
+        marked.extend(one.id for one in confirmed)
+        mark_sent(connection, confirmed, now)
+
+    monkeypatch.setattr(outbox, "mark_sent", counting)
+    small = settings.model_copy(update={"batch_size": 3, "sweep_seconds": 60})
+    async with system(small) as onward:
+        for number in range(1, 41):
+            await onward.publish(referral_of(number))
+        await onward.settle()
+        assert sorted(marked) == sorted(row["id"] for row in await onward.rows("SELECT id FROM outbox"))
+
+
+async def test_audit_entries_wait_for_each_other_and_what_they_came_from_is_acknowledged_after_them(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer_module, "GATHER_SECONDS", 3600)
+    async with system(settings) as onward:
+        await onward.publish(referral_of(1))
+        await _until(onward, "SELECT count(*) FROM deliveries", at_least=1)
+        assert await onward.messages("AUDIT") == [], "too few to be sent by themselves"
+        js = onward.connection.jetstream()
+        [intake] = feeds_of("intake", settings)
+        assert (await js.consumer_info(intake.stream, intake.durable)).num_ack_pending == 1
+        for number in range(2, 2 + ATOMIC_FROM):
+            await onward.publish(referral_of(number))
+        await _until(onward, "SELECT count(*) FROM log_entries WHERE operation = 'collect'", at_least=1)
+    async with system(settings) as onward:  # what was gathered when it stopped was sent then, or is sent now
+        await onward.settle()
+        assert len(await onward.messages("AUDIT", "audit.collect")) == 1 + ATOMIC_FROM
+
+
+async def _until(onward: System, query: str, *, at_least: int) -> None:
+    for _ in range(300):
+        if next(iter((await onward.rows(query))[0].values())) >= at_least:
+            return
+        await asyncio.sleep(0.1)
+    raise TimeoutError(query)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, event, insert, select, text
 from sqlalchemy.exc import StatementError
 
 from services.ground import tables
@@ -50,6 +52,70 @@ async def test_a_body_that_raises_leaves_nothing_behind(database: Database) -> N
     with pytest.raises(RuntimeError):
         await database.write(half)
     assert await database.read(lambda c: c.execute(select(tables.inbox)).all()) == []
+
+
+async def test_what_waits_together_is_kept_together_except_what_fails(database: Database) -> None:
+    await database.write(upgrade_schema)
+    outcomes = await asyncio.gather(
+        database.write(_slow), *(database.write(_entering(number)) for number in range(6)), return_exceptions=True
+    )
+    failed = [number for number, outcome in enumerate(outcomes[1:]) if isinstance(outcome, ValueError)]
+    assert failed == [1, 3, 5]
+    assert outcomes[1::2] == [0, 2, 4], "each caller gets what its own body returned"
+    assert await _entered(database) == ["0", "2", "4"]
+
+
+async def test_all_that_share_a_commit_hear_that_it_failed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    if database.dialect != "sqlite":
+        pytest.skip("on PostgreSQL each has a connection and a commit of its own")
+    await database.write(upgrade_schema)
+
+    def fail(connection: Connection) -> None:
+        raise OSError("disk full")
+
+    writing = database._writing  # type: ignore[attr-defined]
+    slow = asyncio.create_task(database.write(_slow))
+    await asyncio.sleep(0.1)
+    event.listen(writing, "commit", fail)
+    waiting = [database.write(_entering(number)) for number in (0, 2)]
+    outcomes = await asyncio.gather(slow, *waiting, return_exceptions=True)
+    event.remove(writing, "commit", fail)
+    assert [type(outcome) for outcome in outcomes[1:]] == [OSError, OSError]
+    assert await _entered(database) == []
+    assert await database.write(_entering(4)) == 4, "the next transaction is not harmed"
+
+
+async def test_a_caller_that_gave_up_harms_nobody(database: Database) -> None:
+    await database.write(upgrade_schema)
+    slow = asyncio.create_task(database.write(_slow))
+    await asyncio.sleep(0.1)
+    gone = asyncio.create_task(database.write(_entering(0)))
+    stays = asyncio.create_task(database.write(_entering(2)))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait([slow, gone, stays])
+    assert stays.result() == 2
+    assert "2" in await _entered(database)
+
+
+def _slow(connection: Connection) -> None:
+    """Long enough for the others to gather behind it."""
+    time.sleep(0.4)
+
+
+def _entering(number: int) -> Callable[[Connection], int]:
+    def enter(connection: Connection) -> int:
+        row = {"consumer": "x", "source": "s", "id": str(number), "taken_at": datetime(2026, 1, 1, tzinfo=UTC)}
+        connection.execute(insert(tables.inbox), row)
+        if number % 2:
+            raise ValueError(number)
+        return number
+
+    return enter
+
+
+async def _entered(database: Database) -> list[str]:
+    return await database.read(lambda c: list(c.execute(select(tables.inbox.c.id).order_by(text("id"))).scalars()))
 
 
 async def test_moments_come_back_aware_and_naive_ones_never_go_in(database: Database) -> None:
