@@ -43,8 +43,8 @@ async def running(world: World, names: Sequence[str]) -> AsyncIterator[dict[str,
             started[name] = SERVICES[name](world)
         calm_collector()
         for service in reversed(started.values()):
+            stack.push_async_callback(service.stop)  # also one that could not start lets go of its connection
             await service.start()
-            stack.push_async_callback(service.stop)
         yield started
 
 

@@ -95,7 +95,7 @@ class Service:
     async def _stop_consumer(self) -> None:
         if self.consumer:
             await self.consumer.stop()
-        self._log.info("service_stopped")
+            self._log.info("service_stopped")
 
     def _require_room(self, max_payload: int) -> None:
         """A command holds a referral and an event; one that the broker refuses would hold up all behind it."""

@@ -16,7 +16,7 @@ from nats.errors import NoServersError
 
 from services.ground.clock import Clock
 from services.ground.database import Database, open_database
-from services.ground.errors import BrokerUnreachable
+from services.ground.errors import BrokerUnreachable, StoreUnusable
 from services.ground.log import logger
 from services.ground.nats_server import ChildNatsServer, Stay, running_server
 from services.ground.settings import Settings
@@ -45,7 +45,12 @@ class World:
 
 @asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Database]:
-    """Open the store alone, for those who only look; close it at the end. Raises StoreUnusable."""
+    """Open the store alone, for those who only look; close it at the end. Raises StoreUnusable, also where none is."""
+    if settings.database_url is None and not settings.sqlite_file.exists():
+        raise StoreUnusable(
+            f"nothing has run in {settings.data_dir.resolve()}: start it with `onward up`, or set ONWARD_DATA_DIR to "
+            "where it runs"
+        )
     database = await open_database(settings)
     try:
         yield database
