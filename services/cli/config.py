@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from services.cli import terminal
+from services.ground.errors import without_password
 from services.ground.settings import Settings
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="For machines.")]
@@ -20,7 +21,7 @@ def config(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the c
     rows = [
         {
             "variable": f"ONWARD_{name.upper()}",
-            "value": str(getattr(settings, name)),
+            "value": _shown(name, settings),
             "from": _origin(name, settings),
             "for": field.description or "",
         }
@@ -33,6 +34,11 @@ def config(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the c
     for row in rows:
         table.add_row(*row.values())
     terminal.out.print(table)
+
+
+def _shown(name: str, settings: Settings) -> str:
+    value = getattr(settings, name)
+    return without_password(value) if name == "nats_url" and value else str(value)
 
 
 def _origin(name: str, settings: Settings) -> str:

@@ -12,6 +12,7 @@ import typer
 from services.cli import terminal
 from services.cli.wiring import SERVICES, migrate, running
 from services.ground.clock import WallClock
+from services.ground.errors import without_password
 from services.ground.settings import Settings
 from services.ground.world import open_world
 
@@ -51,9 +52,8 @@ async def _serve(names: Sequence[str], *, prepare: bool) -> None:
         if prepare:
             await migrate(world)
         async with running(world, names):
-            terminal.err.print(
-                f"[bold]{', '.join(names)}[/bold] running at {_place(settings)}, broker {world.nats_url}"
-            )
+            broker = without_password(world.nats_url)
+            terminal.err.print(f"[bold]{', '.join(names)}[/bold] running at {_place(settings)}, broker {broker}")
             if prepare:
                 terminal.err.print(
                     f"Send something: onward send {EXAMPLE} --source northshire-police\n"

@@ -21,7 +21,7 @@ class BrokerUnreachable(OnwardError):
 
     def __init__(self, url: str, *, seconds: float, detail: str = "") -> None:
         super().__init__(
-            f"no NATS server answered at {_without_password(url)} within {seconds:g} s"
+            f"no NATS server answered at {without_password(url)} within {seconds:g} s"
             f"{': ' + detail if detail else ''}; start it, or unset ONWARD_NATS_URL to run one as a child process"
         )
 
@@ -41,5 +41,6 @@ class LeaseLost(Exception):
     """Another process owns the partition now: what was begun is rolled back and left to it."""
 
 
-def _without_password(urls: str) -> str:
+def without_password(urls: str) -> str:
+    """Addresses as they may be shown."""
     return ",".join(url.rpartition("@")[2] for url in urls.split(","))

@@ -28,9 +28,9 @@ class Terminal:
 
     @property
     def environment(self) -> dict[str, str]:
-        """No setting but the data directory; wide enough for whole ids."""
+        """Quick to send what is owed; wide enough for whole ids."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("ONWARD_")}
-        return {**clean, "ONWARD_DATA_DIR": str(self.data_dir), "COLUMNS": "200"}
+        return {**clean, "ONWARD_DATA_DIR": str(self.data_dir), "ONWARD_SWEEP_SECONDS": "1", "COLUMNS": "200"}
 
     def onward(self, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run a command to its end."""
@@ -143,6 +143,8 @@ def test_a_stopped_system_keeps_what_is_sent_for_later(tmp_path: Path) -> None:
         (("run", "rooter"), {}, "rooter"),
         (("run", "router"), {}, "onward migrate"),
         (("up",), {"ONWARD_RULES_DIR": "nowhere"}, "nowhere"),
+        (("status",), {}, "nothing has run in"),
+        (("run", "router"), {"ONWARD_NATS_URL": "nats://a:hunter2@127.0.0.1:9", "ONWARD_CONNECT_SECONDS": "1"}, ":9"),
     ],
 )
 def test_what_is_wrong_is_one_clear_error_and_changes_nothing(
@@ -157,3 +159,15 @@ def test_what_is_wrong_is_one_clear_error_and_changes_nothing(
     assert says in said
     assert "Traceback" not in said
     assert "hunter2" not in said
+    assert words != ("status",) or list(tmp_path.iterdir()) == [], "a look makes no store"
+
+
+def test_settings_are_shown_without_their_secrets(tmp_path: Path) -> None:
+    secret = {
+        "ONWARD_NATS_URL": "nats://a:hunter2@h:1,nats://b:hunter3@i:2",
+        "ONWARD_DATABASE_URL": "postgresql://hunter4@h/d",
+    }
+    there = Terminal(tmp_path).environment | secret
+    shown = subprocess.run([ONWARD, "config", "--json"], capture_output=True, env=there, timeout=60, check=True)
+    assert b"h:1,i:2" in shown.stdout
+    assert b"hunter" not in shown.stdout
