@@ -30,7 +30,7 @@ MARKS = "123456789abcdefghijklmnopqrstuvxyz"  # of events; w is a welfare check
 
 def case(
     person: Annotated[
-        str, typer.Argument(help="A person id, an identifier (PNC, CRO, CRN, NHS, NOMS), a leg or a reference.")
+        str, typer.Argument(help="A person, an identifier (PNC, CRO, CRN, NHS, NOMS), an event, a leg or a reference.")
     ],
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:

@@ -11,14 +11,17 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, Table, func, or_, select
 
 from schemas.audit import Actor
 from schemas.identifiers import crn, cro_number, nhs_number, noms_number, pnc_id
+from schemas.problems import problems_of
 from schemas.vocabulary import AuditOperation
 from services.audit.store import log_entries
 from services.dispatch.store import deliveries
 from services.ground import tables
+from services.ground.errors import OnwardError
 from services.ground.settings import Settings
 from services.ground.work import Work
 from services.intake import store as intake
@@ -114,10 +117,12 @@ def audit_of(connection: Connection, where: ColumnElement[bool]) -> list[Row]:
 
 
 def find_persons(connection: Connection, text: str) -> list[str]:
-    """The persons whom a person id, a leg id, a referral reference or an identifier in any usual writing names."""
-    person, identifier, leg = intake.persons.c, intake.identifiers.c, router.legs.c
+    """The persons whom a person, leg or event id, a referral reference or an identifier in any usual writing names."""
+    person, identifier, leg, event = intake.persons.c, intake.identifiers.c, router.legs.c, intake.accepted_events.c
     found: list[str] = list(connection.execute(select(person.id).where(person.id == text)).scalars())
     found += connection.execute(select(leg.person_id).where(leg.id == text)).scalars()
+    of_event = or_(event.event_id == text, event.origin_id == text)
+    found += connection.execute(select(event.person_id).where(of_event)).scalars()
     reference = intake.references.c
     found += connection.execute(select(reference.person_id).where(reference.reference == text)).scalars()
     for kind, normal_form in NORMAL_FORMS.items():
@@ -187,8 +192,13 @@ def consulted(
 
 
 def operator(name: str, settings: Settings) -> dict[str, str]:
-    """Somebody at a terminal, for an audit entry. Raises ValidationError for a name that no entry takes."""
-    return Actor(id=name, organisation=settings.organisation, role="operator").model_dump()
+    """Somebody at a terminal, for an audit entry. Raises OnwardError for a name that no entry takes."""
+    try:
+        return Actor(id=name, organisation=settings.organisation, role="operator").model_dump()
+    except ValidationError as error:
+        wrong = {"id": "your name (--by or USER)", "organisation": "ONWARD_ORGANISATION"}
+        told = "; ".join(f"{wrong.get(p.place[1:], p.place)} {p.message}" for p in problems_of(error, Actor))
+        raise OnwardError(f"the audit log cannot say who you are: {told}") from None
 
 
 def _without_raw(row: Row) -> Row:

@@ -79,12 +79,14 @@ def resend(
         raw = mended.read_bytes() if mended else None
     except OSError as error:
         terminal.fail(f"{mended}: {error.strerror}")
+    if raw == b"":
+        terminal.fail(f"{mended}: is empty; nothing was sent")
     row = _one(terminal.run(_look(id_)), id_)
     if row["resent_at"] is not None and not again:
         terminal.fail(
             f"sent again already, by {row['resent_by']}; add --again to repeat", code=terminal.NEEDS_ATTENTION
         )
-    message = terminal.run(_resend(row, raw or row["raw"], by))
+    message = terminal.run(_resend(row, row["raw"] if raw is None else raw, by))
     terminal.out.print(f"[green]sent again[/] on {row['subject']} as {message}", highlight=False)
 
 

@@ -75,6 +75,8 @@ def test_an_agency_sends_a_referral_and_ops_see_its_whole_way(terminal: Terminal
         assert words in tree
     by_their_id = json.loads(terminal.onward("trace", receipt["id"], "--json").stdout)
     assert by_their_id["event_id"] == receipt["event_id"]
+    [by_event] = json.loads(terminal.onward("case", receipt["id"], "--json").stdout)
+    assert by_event["person_id"] == by_their_id["accepted"]["person_id"]
     [case] = json.loads(terminal.onward("case", by_their_id["accepted"]["person_id"], "--json").stdout)
     assert {leg["destination"] for leg in case["legs"]} >= {"dapp", "victim_safety"}
     assert "welfare" in terminal.onward("case", case["person_id"]).stdout.decode()
@@ -110,6 +112,12 @@ def test_a_conflict_is_quarantined_shown_mended_and_sent_again_once(terminal: Te
     assert '"ANOTHER"' in terminal.onward("quarantine", "show", aside).stdout.decode()
     assert terminal.onward("status").returncode == 1, "somebody should look"
     mended = tmp_path / "mended.json"
+    mended.write_text("")
+    for words, says in ((("--with", str(mended)), "is empty"), (("--by", "J Smith"), "your name (--by or USER)")):
+        refused = terminal.onward("quarantine", "resend", aside, "--by", "j.smith", *words)
+        assert refused.returncode == 2
+        assert says in refused.stderr.decode()
+        assert "Traceback" not in refused.stderr.decode()
     mended.write_text(json.dumps({**other, "id": "twice-mended"}))
     resend = ("quarantine", "resend", aside, "--with", str(mended), "--by", "j.smith")
     assert terminal.onward(*resend).returncode == 0
