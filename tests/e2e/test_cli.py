@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from services.ground.settings import REPOSITORY
 from tests.support.events import EXAMPLES, referral
 
 ONWARD = Path(sys.executable).parent / "onward"
@@ -168,6 +170,27 @@ def test_what_is_wrong_is_one_clear_error_and_changes_nothing(
     assert "Traceback" not in said
     assert "hunter2" not in said
     assert words != ("status",) or list(tmp_path.iterdir()) == [], "a look makes no store"
+
+
+def test_a_rule_set_is_checked_before_it_runs(tmp_path: Path) -> None:
+    mine, there = tmp_path / "mine", Terminal(tmp_path / "data")
+    shutil.copytree(REPOSITORY / "rulesets" / "default", mine)
+    assert there.onward("rules", "check", str(mine)).returncode == 0
+    relapse = mine / "rules" / "relapse.yaml"
+    shipped = relapse.read_text()
+    relapse.write_text(shipped.replace("priority: 2", "priority: 1", 1))
+    changed = there.onward("rules", "check", str(mine), "--json")
+    assert changed.returncode == 1
+    differences = [d for failed in json.loads(changed.stdout)["failed"] for d in failed["differences"]]
+    assert any(d.startswith("routes: expected addiction_service 2") for d in differences), differences
+    relapse.write_text(shipped.replace("event: relapse", "event: relapsed", 1))
+    refused = there.onward("rules", "check", str(mine))
+    assert refused.returncode == 2
+    assert (
+        "rules/relapse.yaml:6:17: 'relapsed' is not a value of event; did you mean 'relapse'?"
+        in refused.stderr.decode()
+    )
+    assert not there.data_dir.exists(), "nothing was changed"
 
 
 def test_settings_are_shown_without_their_secrets(tmp_path: Path) -> None:
