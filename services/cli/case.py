@@ -42,7 +42,7 @@ def case(
         terminal.print_json(cases)
         return
     for found in cases:
-        terminal.out.print(picture_of(found))
+        terminal.out.print(picture_of(terminal.literal(found)))
 
 
 async def _cases(text: str) -> list[Row]:

@@ -43,7 +43,7 @@ def list_waiting(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of
         box=None,
         header_style="bold",
     )
-    for row in found:
+    for row in terminal.literal(found):
         first = row["problems"][0] if row["problems"] else {"place": "", "message": ""}
         told = f"{first['place']} {first['message']}".strip()
         table.add_row(row["id"], for_people(row["quarantined_at"]), row["service"], row["subject"], row["reason"], told)
@@ -57,13 +57,14 @@ def show(id_: Id, as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag o
     if as_json:
         terminal.print_json({**_plain(row), "raw": row["raw"].decode(errors="backslashreplace")})
         return
+    text = row["raw"].decode(errors="backslashreplace")
+    row = terminal.literal(_plain(row))
     for name in ("id", "service", "subject", "source", "reason", "digest", "resent_at", "resent_by"):
         if row[name] is not None:
             terminal.out.print(f"[bold]{name:>10}[/] {row[name]}", highlight=False)
     for problem in row["problems"]:
         terminal.out.print(f"[red]{problem['place'] or '(the message)'}[/]: {problem['message']}", highlight=False)
     # Shown as it is, control characters made visible, so that no message can steer this terminal.
-    text = row["raw"].decode(errors="backslashreplace")
     terminal.out.print("".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text), markup=False)
 
 
@@ -87,7 +88,7 @@ def resend(
             f"sent again already, by {row['resent_by']}; add --again to repeat", code=terminal.NEEDS_ATTENTION
         )
     message = terminal.run(_resend(row, row["raw"] if raw is None else raw, by))
-    terminal.out.print(f"[green]sent again[/] on {row['subject']} as {message}", highlight=False)
+    terminal.out.print(f"[green]sent again[/] on {terminal.literal(row['subject'])} as {message}", highlight=False)
 
 
 async def _look(id_: str | None, *, consult: bool = False) -> list[Row]:

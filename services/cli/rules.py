@@ -30,7 +30,7 @@ def check(
     if as_json:
         terminal.print_json(found)
     else:
-        _show(found)
+        _show(terminal.literal(found))
     if found["failed"] or found["never_hit"]:
         raise SystemExit(terminal.NEEDS_ATTENTION)
 

@@ -53,7 +53,7 @@ def send(
     if as_json:
         terminal.print_json(receipts)
     elif len(receipts) == 1:
-        _show(receipts[0])
+        _show(terminal.literal(receipts[0]))
     else:
         outcomes = [str(receipt["outcome"]) for receipt in receipts]
         terminal.out.print(", ".join(f"{outcomes.count(o)} {o}" for o in sorted(set(outcomes))))

@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import orjson
 from rich.console import Console
+from rich.markup import escape
 
 from services.ground.clock import Clock, WallClock
 from services.ground.errors import OnwardError, SettingsRefused
@@ -50,8 +51,20 @@ def settings() -> Settings:
 
 def fail(message: str, *, code: int = UNUSABLE) -> NoReturn:
     """Say what is wrong on standard error, and end."""
-    err.print(f"[red]onward:[/red] {message}", highlight=False, markup=True, soft_wrap=True)
+    err.print(f"[red]onward:[/red] {escape(message)}", highlight=False, soft_wrap=True)
     raise SystemExit(code)
+
+
+def literal(value: Any) -> Any:
+    """The same value, all text in it shown as it is: what somebody wrote in brackets is no markup of ours."""
+    match value:
+        case str():
+            return escape(value)
+        case dict():
+            return {name: literal(member) for name, member in value.items()}
+        case list() | tuple():
+            return [literal(member) for member in value]
+    return value
 
 
 def print_json(value: object) -> None:

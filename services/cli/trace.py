@@ -28,7 +28,7 @@ def trace(
     if as_json:
         terminal.print_json(found)
     else:
-        terminal.out.print(tree_of(found))
+        terminal.out.print(tree_of(terminal.literal(found)))
 
 
 async def _trace(id_: str) -> Row | None:

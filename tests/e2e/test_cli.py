@@ -127,6 +127,15 @@ def test_a_conflict_is_quarantined_shown_mended_and_sent_again_once(terminal: Te
     assert terminal.onward(*resend).returncode == 1, "not twice without being told"
 
 
+def test_what_somebody_wrote_in_brackets_is_shown_as_it_is(terminal: Terminal) -> None:
+    odd = referral(id="[/odd]", reference="[red]")
+    assert b"[/odd]" in terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(odd).encode()).stdout
+    assert "their id [/odd]" in terminal.until("trace", "[/odd]", has="dispatch")
+    unknown = terminal.onward("trace", "[/nobody]")
+    assert unknown.returncode == 1
+    assert unknown.stderr.decode() == "onward: nothing is known under '[/nobody]'\n"
+
+
 def test_many_events_are_sent_in_one_go(terminal: Terminal) -> None:
     lines = [json.dumps(referral(id=f"many-{number}", reference=f"MANY-{number}")) for number in range(20)]
     sent = terminal.onward("send", "-", "--source", SOURCE, given="\n".join(lines).encode())
