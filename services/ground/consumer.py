@@ -7,6 +7,7 @@ sent by the next owner of the partition before it takes anything new.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ class Consumer(Generic[Body]):
         self._confirmed: list[Confirmed] = []  # published, to be marked in the next transaction
         self._gathered: list[Outgoing] = []  # committed, to be published with more of their kind
         self._gathered_of: list[Delivery] = []  # what they came from
+        self._owing: Counter[int] = Counter()  # failures after which a partition's commits may not all have been sent
         self._overlap = asyncio.Semaphore(settings.overlap)
         self._in_hand: set[asyncio.Task[None]] = set()
         self._chores: list[asyncio.Task[None]] = []
@@ -206,6 +208,7 @@ class Consumer(Generic[Body]):
             return await self._database.write(body)
         except BaseException:
             self._confirmed = marks + self._confirmed
+            self._owing.update(partitions)  # the store may have committed before it failed to say so
             raise
 
     def _note(self, messages: Sequence[Incoming[Body] | Bad]) -> None:
@@ -223,21 +226,36 @@ class Consumer(Generic[Body]):
         if len(urgent) == len(outgoing) or len(self._gathered) >= ATOMIC_FROM:
             await self._send_gathered(first=urgent)
         else:
-            self._note_confirmed(await self._publisher.publish(urgent))
+            await self._publish(urgent, done)
 
     async def _send_gathered(self, *, first: Sequence[Outgoing] = ()) -> None:
         """Publish what was gathered, and acknowledge last what it came from: the rest of that was published before."""
         messages, self._gathered = [*first, *self._gathered], []
         done, self._gathered_of = self._gathered_of, []
         try:
-            self._note_confirmed(await self._publisher.publish(messages))
+            await self._publish(messages, done)
             await self._subscription.ack(done)
         finally:
             self._subscription.leave(done)  # unless acknowledged: no longer kept alive, so it comes again
 
-    def _note_confirmed(self, confirmed: Sequence[Confirmed]) -> None:
-        # Not `self._confirmed += await ...`: that reads the list before it waits, and puts back one already marked.
+    async def _publish(self, messages: Sequence[Outgoing], of: Sequence[Delivery]) -> None:
+        try:
+            await self._send_owed()
+            confirmed = await self._publisher.publish(messages)
+        except BaseException:
+            self._owing.update({delivery.partition for delivery in of})
+            raise
+        # Not in one line with the wait: that would read the list before it, and put back what was marked meanwhile.
         self._confirmed += confirmed
+
+    async def _send_owed(self) -> None:
+        """What is committed and perhaps not sent goes before anything newer, which would overtake it otherwise."""
+        if self._owing:
+            owing = dict(self._owing)
+            await self._relay.send_unsent(sorted(owing.keys() & self._epochs), older_than_seconds=0)
+            for partition, failures in owing.items():
+                if self._owing[partition] == failures:  # none more meanwhile
+                    del self._owing[partition]
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._in_hand.discard(task)

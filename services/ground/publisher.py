@@ -7,16 +7,17 @@ so above a handful of messages the batch is several times quicker, and below it 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from services.ground.log import logger
+from services.ground.streams import ROUTE
 
 ATOMIC_FROM = 16  # messages for one stream
 ATOMIC_MOST = 1000  # the server's limit for one batch
@@ -71,14 +72,15 @@ class Publisher:
             left = list(messages)
             pause = RETRY_SECONDS[0]
             while left:
+                turn = _in_turn(left)
                 try:
-                    confirmed += await self._attempt(left)
+                    confirmed += await self._attempt(turn)
                 except NatsError as error:
                     log.warning("publish_failed", error=type(error).__name__)
                 done = {message.id for message in confirmed}
                 left = [message for message in left if message.id not in done]
-                if left:
-                    log.warning("publish_again", messages=len(left))
+                if missing := sum(message.id not in done for message in turn):
+                    log.warning("publish_again", messages=missing)
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, RETRY_SECONDS[1])
             return confirmed
@@ -97,7 +99,7 @@ class Publisher:
         answers = [(rows, await self._answer(reply)) for rows, reply in waits]
         # One message that is stored already refuses its whole batch: then one by one, in order.
         again = [row for rows, answer in answers if len(rows) > 1 and "error" in answer for row in rows]
-        singly = [([row], await self._send(row)) for row in again]
+        singly = [([row], await self._send(row)) for row in _in_turn(again, atomic_from=ATOMIC_MOST + 1)]
         answers += [(rows, await self._answer(reply)) for rows, reply in singly]
         return [done for rows, answer in answers for done in _confirmed(rows, answer)]
 
@@ -139,7 +141,7 @@ class Publisher:
         if not message.data:  # no responders: no stream takes the subject
             future.set_result({"error": {"description": "no stream takes this subject"}})
             return
-        future.set_result(json.loads(message.data))
+        future.set_result(orjson.loads(message.data))
 
     async def _answer(self, reply: asyncio.Future[Answer]) -> Answer:
         try:
@@ -154,6 +156,25 @@ class Publisher:
 
 def _by_stream(message: Outgoing) -> str:
     return message.stream
+
+
+def _in_turn(messages: Sequence[Outgoing], atomic_from: int | None = None) -> list[Outgoing]:
+    """Those that may be sent now: of what leaves Onward one by one, the first about each leg.
+
+    Were a second one on its way as well, it would stand before the first where the broker refuses the first. Readers
+    of ours put that right by the numbers; a destination may not.
+    """
+    leaving = [message for message in messages if message.stream == ROUTE]
+    if len(leaving) >= (atomic_from or ATOMIC_FROM) or len({m.subject for m in leaving}) == len(leaving):
+        return list(messages)
+    behind: set[str] = set()
+    seen: set[tuple[str, object]] = set()
+    for message in leaving:
+        key = (message.subject, orjson.loads(message.payload).get("subject"))
+        if key in seen:
+            behind.add(message.id)
+        seen.add(key)
+    return [message for message in messages if message.id not in behind]
 
 
 def _confirmed(rows: Sequence[Outgoing], answer: Answer) -> list[Confirmed]:
