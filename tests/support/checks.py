@@ -19,24 +19,39 @@ from tests.support.system import messages_of
 Row = dict[str, Any]
 
 
-async def problems_of(database: Database, connection: Client, *, acknowledged: Collection[str]) -> list[str]:
-    """Everything that is lost, doubled, out of order, unaudited or left over.
+async def problems_of(
+    database: Database,
+    connection: Client,
+    *,
+    acknowledged: Collection[str],
+    poison: Collection[bytes] = (),
+    perhaps: Collection[bytes] = (),
+) -> list[str]:
+    """Everything that is lost, doubled, out of order, unaudited, set aside without need or left over.
 
-    `acknowledged` are the ids of the messages that the broker confirmed to their source.
+    `acknowledged` are the ids of the good messages that the broker confirmed to their source, `poison` the bad ones,
+    and `perhaps` bad ones whose confirmation never came: the broker may have kept them or not.
     """
     routed = await messages_of(connection, "ROUTE")
-    return await database.read(lambda c: _problems(c, routed, acknowledged))
+    return await database.read(lambda c: _problems(c, routed, acknowledged, Counter(poison), Counter(perhaps)))
 
 
-def _problems(connection: Connection, routed: list[Row], acknowledged: Collection[str]) -> list[str]:
+def _problems(
+    connection: Connection,
+    routed: list[Row],
+    acknowledged: Collection[str],
+    poison: Counter[bytes],
+    perhaps: Counter[bytes],
+) -> list[str]:
     def rows(query: str) -> list[Row]:
         return [dict(row) for row in connection.execute(text(query)).mappings()]
 
     accepted = rows("SELECT origin_id, event_id, person_id, sequence FROM accepted_events")
-    aside = rows("SELECT message_id FROM quarantine")
+    aside = rows("SELECT service, message_id, raw, reason FROM quarantine")
     deliveries = rows("SELECT leg_id, number, message_id, event_id FROM deliveries")
     return [
-        *_lost(acknowledged, accepted, aside),
+        *_lost(acknowledged, accepted),
+        *_set_aside(aside, poison, perhaps),
         *_decided(accepted, rows("SELECT event_id FROM decisions")),
         *_in_sequence(accepted),
         *_delivered(rows("SELECT id, commands FROM legs"), deliveries),
@@ -47,9 +62,19 @@ def _problems(connection: Connection, routed: list[Row], acknowledged: Collectio
     ]
 
 
-def _lost(acknowledged: Collection[str], accepted: list[Row], aside: list[Row]) -> list[str]:
-    kept = {row["origin_id"] for row in accepted} | {row["message_id"] for row in aside}
+def _lost(acknowledged: Collection[str], accepted: list[Row]) -> list[str]:
+    kept = {row["origin_id"] for row in accepted}
     return [f"acknowledged and lost: {id_}" for id_ in acknowledged if id_ not in kept]
+
+
+def _set_aside(aside: list[Row], poison: Counter[bytes], perhaps: Counter[bytes]) -> list[str]:
+    """Each bad message is set aside once with its raw bytes, and nothing else is."""
+    found = Counter(bytes(row["raw"]) for row in aside)
+    why = {bytes(row["raw"]): f"{row['reason']} at {row['service']}, {row['message_id']}" for row in aside}
+    return [
+        *(f"bad and not set aside: {raw[:60]!r}" for raw in poison - found),
+        *(f"set aside without need or twice: {why[raw]}" for raw in found - poison - perhaps),
+    ]
 
 
 def _decided(accepted: list[Row], decisions: list[Row]) -> list[str]:
