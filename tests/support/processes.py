@@ -34,6 +34,8 @@ PASSED_ON = (
     "sweep_seconds",
     "redelivery_seconds",
     "batch_size",
+    "partitions",
+    "max_attempts",
 )
 
 
@@ -109,6 +111,12 @@ class Processes:
         self.running[name].kill()
         self.running[name].wait()
         self.start(name)
+
+    def replace(self, service: str, *, module: str, words: tuple[str, ...]) -> None:
+        """SIGKILL a service and start another one in its place."""
+        self.running[service].kill()
+        self.running[service].wait()
+        self.start(service, module=module, words=words)
 
     def stop(self) -> None:
         """End every process."""
