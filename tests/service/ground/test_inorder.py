@@ -18,7 +18,7 @@ from tests.support.toy import Toy, says, toy
 
 _examples = itertools.count(1)
 
-FATES = ("taken", "refused", "boom", "null")
+FATES = ("taken", "taken", "taken", "refused", "boom", "null")
 LAST = 5  # of each person's messages
 
 
@@ -48,6 +48,7 @@ async def consumer(settings: Settings) -> AsyncIterator[Toy]:
 
 
 @given(courses())
+@example(Course((("taken",) * 4,), (((0, 3), (0, 1), (0, 4), (0, 2)),)))
 @example(Course((("taken",) * 4,), (((0, 4), (0, 2)), ((0, 3),), ((0, 1),))))
 @example(Course((("boom", "taken", "refused", "taken"),), (((0, 4),), ((0, 2), (0, 1), (0, 3)))))
 @effort(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
