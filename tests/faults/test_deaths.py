@@ -9,11 +9,11 @@ import pytest
 
 from services.cli.wiring import SERVICES
 from services.ground.settings import Settings
+from services.ground.settle import settle
 from tests.support.checks import problems_of
 from tests.support.events import Event, referral_of, risk
 from tests.support.planted import DEATHS
 from tests.support.processes import Processes, processes
-from tests.support.system import settle
 
 STARTS_WITHIN = 1200  # tenths of a second, on a busy machine
 SETTLE_SECONDS = 60.0
