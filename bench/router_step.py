@@ -19,7 +19,7 @@ ONE_AT_A_TIME = {"batch_size": 1, "overlap": 1}
 
 async def run(*, quick: bool) -> Report:
     """Measure every side, interleaved, three times."""
-    count, repeats = (1000, 1) if quick else (3000, 3)
+    count, repeats = (1000, 1) if quick else (10_000, 3)
     report = Report("router_step")
     for sync, said in SYNCS:
         rates: dict[str, list[float]] = defaultdict(list)

@@ -11,6 +11,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar, cast
 
 import orjson
@@ -61,6 +62,7 @@ class SqliteDatabase:
     def __init__(self, *, writing: Engine, reading: Engine) -> None:
         self._writing, self._reading = writing, reading
         self._waiting: deque[tuple[Callable[[Connection], Any], Future[Any]]] = deque()
+        self._connection: Connection | None = None  # kept: a new one a transaction cost an eighth of a small one
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-reader")
 
@@ -79,16 +81,28 @@ class SqliteDatabase:
             return  # an earlier call took them along
         results: list[tuple[Any, BaseException | None]] = []
         try:
-            with self._writing.begin() as connection:
+            if self._connection is None:
+                self._connection = self._writing.connect()
+            with self._connection.begin():
                 for body, _ in group:
-                    results.append(_attempt(connection, body) if len(group) > 1 else (body(connection), None))
+                    results.append(
+                        _attempt(self._connection, body) if len(group) > 1 else (body(self._connection), None)
+                    )
         except BaseException as error:  # noqa: BLE001 - nothing was committed, and every caller is told why
             results = [(None, error)] * len(group)
+            self._hang_up()
         for (_, outcome), (result, failed) in zip(group, results, strict=True):
             if failed is None:
                 outcome.set_result(result)
             else:
                 outcome.set_exception(failed)
+
+    def _hang_up(self) -> None:
+        """Let the connection go: the next transaction starts with another one, whatever has happened to this one."""
+        if self._connection is not None:
+            with suppress(SQLAlchemyError):
+                self._connection.close()
+        self._connection = None
 
     async def read(self, body: Callable[[Connection], T]) -> T:
         """A read transaction in a reader thread, beside the writer."""
@@ -103,6 +117,7 @@ class SqliteDatabase:
         """Finish what runs, then close."""
         await asyncio.to_thread(self._writer.shutdown)
         await asyncio.to_thread(self._readers.shutdown)
+        self._hang_up()
         self._writing.dispose()
         self._reading.dispose()
 

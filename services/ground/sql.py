@@ -25,6 +25,20 @@ def insert_all(connection: Connection, table: Table, rows: Sequence[Row]) -> Non
     insert_many(connection, ("insert", table.name), table.insert, rows)
 
 
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert the rows whose primary key is not there yet, for rows that mostly are there.
+
+    `insert_new` would find that out by an error, whose traceback keeps the whole batch alive until the next collection.
+    """
+    if not rows:
+        return
+
+    def build() -> UpdateBase:
+        return _insert(connection, table).on_conflict_do_nothing()
+
+    insert_many(connection, ("missing", table.name), build, _in_order(connection, table, rows))
+
+
 def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> set[tuple[object, ...]]:
     """Insert the rows whose primary key is not there yet. Returns the keys that were inserted."""
     new: set[tuple[object, ...]] = set()

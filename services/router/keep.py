@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Table, func, select, update
 
 from services.ground.bulk import Row
-from services.ground.sql import insert_all, insert_new, upsert
+from services.ground.sql import insert_all, insert_missing, upsert
 from services.ground.work import Work
 from services.router import store
 from services.router.casework.case import Case, Leg
@@ -103,7 +103,7 @@ class Keeping:
     def write(self) -> None:
         """Write it all: new rows first, then what they change."""
         connection, now = self.work.connection, self.work.now
-        insert_new(connection, store.rule_sets, [{"digest": d, "first_used_at": now} for d in self._rule_sets])
+        insert_missing(connection, store.rule_sets, [{"digest": d, "first_used_at": now} for d in self._rule_sets])
         upsert(
             connection,
             store.cases,
