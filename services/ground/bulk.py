@@ -17,6 +17,8 @@ from sqlalchemy import Connection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
+from services.ground import driver
+
 SQLITE_MOST_VALUES = 30_000  # bound in one statement; SQLite's own limit is 32,766
 
 Row = Mapping[str, object]
@@ -44,7 +46,7 @@ def insert_many(connection: Connection, key: Hashable, build: Callable[[], Updat
     for part in parts_of(rows):
         ready, flat = _prepared(connection, key, build, part)
         if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql(ready.statement(len(part)), tuple(flat))
+            driver.run(connection, ready.statement(len(part)), flat)
         else:
             connection.exec_driver_sql(ready.statement(1), list(zip(*[iter(flat)] * ready.width, strict=True)))
 

@@ -16,6 +16,7 @@ from math import ceil
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from services.ground import tables
+from services.ground.driver import rows_of
 from services.ground.errors import LeaseLost
 from services.ground.sql import insert_new, upsert
 
@@ -89,8 +90,8 @@ def sign_off(connection: Connection, holder: Holder) -> None:
 
 def fence(connection: Connection, holder: Holder, epochs: Mapping[int, int]) -> None:
     """Raise LeaseLost unless every partition is still ours under the same epoch, and hold that to the commit."""
-    rows = connection.execute(_OURS, {"service": holder.service, "owner": holder.owner}).all()
-    ours = {row.partition: row.epoch for row in rows}
+    rows = rows_of(connection, _OURS, {"service": holder.service, "owner": holder.owner})
+    ours = {row["partition"]: row["epoch"] for row in rows}
     if any(ours.get(partition) != epoch for partition, epoch in epochs.items()):
         raise LeaseLost(holder.service)
 

@@ -9,6 +9,7 @@ import orjson
 from sqlalchemy import Connection, and_, bindparam, exists, func, select, text, update
 
 from services.ground import streams, tables
+from services.ground.driver import rows_of
 from services.ground.publisher import Confirmed, Outgoing
 from services.ground.sql import upsert
 
@@ -54,7 +55,7 @@ def mark_sent(connection: Connection, confirmed: Sequence[Confirmed], now: datet
     """Note what the broker confirmed."""
     for start in range(0, len(confirmed), PAGE):
         part = confirmed[start : start + PAGE]
-        connection.execute(_MARK_SENT[connection.dialect.name], _sent(connection.dialect.name, part, now))
+        rows_of(connection, _MARK_SENT[connection.dialect.name], _sent(connection.dialect.name, part, now))
 
 
 def _sent(dialect: str, confirmed: Sequence[Confirmed], now: datetime) -> dict[str, object]:

@@ -14,6 +14,7 @@ from sqlalchemy.sql.dml import ReturningInsert, UpdateBase
 from sqlalchemy.sql.selectable import Select
 
 from services.ground.bulk import Row, insert_many, parts_of
+from services.ground.driver import rows_of
 
 
 def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -103,11 +104,8 @@ def select_in(
     """
     if not keys:
         return []
-    rows = connection.execute(
-        _within(connection.dialect.name, query, columns), {**_among(connection.dialect.name, keys), **values}
-    )
-    names = tuple(rows.keys())
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    dialect = connection.dialect.name
+    return rows_of(connection, _within(dialect, query, columns), {**_among(dialect, keys), **values})
 
 
 @lru_cache(maxsize=256)

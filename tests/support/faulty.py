@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from nats.aio.client import Client
-from sqlalchemy import Connection, event
-from sqlalchemy.engine import Engine
+from sqlalchemy import Connection
 
 from services.cli.wiring import SERVICES, migrate
 from services.ground.clock import WallClock
@@ -26,6 +25,7 @@ from services.ground.settings import Settings
 from services.ground.streams import SUBJECTS
 from services.ground.world import connect, open_world
 from tests.support.gate import Gate, Kind
+from tests.support.statements import watched_statements
 from tests.support.system import System
 
 T = TypeVar("T")
@@ -95,7 +95,12 @@ async def faulty_system(settings: Settings) -> AsyncIterator[FaultySystem]:
         await migrate(world)
         connection = await connect(world, name="test")
         stack.push_async_callback(connection.close)
-        stack.enter_context(_watched_statements(gates))
+
+        def before_statement(connection: Connection, _sql: str) -> None:
+            for gate in gates.values():
+                gate.statement(connection)
+
+        stack.enter_context(watched_statements(before_statement))
         stack.enter_context(_watched_connections({f"onward-{name}": gate for name, gate in gates.items()}))
         services: dict[str, Service] = {}
         for name in reversed(list(SERVICES)):
@@ -108,19 +113,6 @@ async def faulty_system(settings: Settings) -> AsyncIterator[FaultySystem]:
         finally:
             for gate in gates.values():
                 gate.arm(None)
-
-
-@contextmanager
-def _watched_statements(gates: Mapping[str, Gate]) -> Iterator[None]:
-    def before_statement(connection: Connection, *_: object) -> None:
-        for gate in gates.values():
-            gate.statement(connection)
-
-    event.listen(Engine, "before_cursor_execute", before_statement)
-    try:
-        yield
-    finally:
-        event.remove(Engine, "before_cursor_execute", before_statement)
 
 
 @contextmanager

@@ -11,11 +11,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from nats.aio.client import Client
-from sqlalchemy import Connection, event
-from sqlalchemy.engine import Engine
+from sqlalchemy import Connection
 
 from services.cli.main import app
 from services.ground.database import PostgresDatabase, SqliteDatabase
@@ -23,6 +23,9 @@ from services.ground.microbatch import Delivery, Microbatch
 from services.ground.publisher import Confirmed, Outgoing, Publisher
 from services.ground.work import Key, Work
 from services.intake import store as intake_store
+from tests.support.statements import watched_statements
+
+_WATCHING = ExitStack()  # for as long as the process lives
 
 AFTER_BATCHES = 2
 FLUSH_SECONDS = 0.2  # until what was said to the broker has reached it
@@ -127,7 +130,7 @@ def _around_batches(
     """Do something in every transaction that takes messages."""
     taking: set[int] = set()
 
-    def note(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+    def note(connection: Connection, statement: str) -> None:
         if statement.startswith(TAKEN):
             taking.add(id(connection))
 
@@ -151,7 +154,7 @@ def _around_batches(
 
         return writing
 
-    event.listen(Engine, "before_cursor_execute", note)
+    _WATCHING.enter_context(watched_statements(note))
     SqliteDatabase.write = wrapped(SqliteDatabase.write)  # type: ignore[method-assign]
     PostgresDatabase.write = wrapped(PostgresDatabase.write)  # type: ignore[method-assign]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from services.ground import tables
 from services.ground.settings import Settings
+from tests.support.statements import watched_statements
 from tests.support.toy import Toy, says, toy
 
 
@@ -55,16 +54,10 @@ async def test_a_message_that_is_taken_at_last_is_failing_no_more(consumer: Toy)
 async def test_a_batch_that_comes_for_the_first_time_asks_nothing_about_failures(consumer: Toy) -> None:
     statements: list[str] = []
 
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with watched_statements(lambda _, statement: statements.append(statement)):
         await consumer.take(says("a", at=1), says("b", at=2, person="p", number=1))
         about = [statement for statement in statements if "attempts" in statement]
         assert about == []
         await consumer.take(says("c", at=3, tries=2), says("d", at=4, tries=2))
         about = [statement for statement in statements if "attempts" in statement]
         assert len(about) == 1
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
