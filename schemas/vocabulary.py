@@ -297,6 +297,22 @@ class LegStatus(StrEnum):
     NOT_SUITABLE = "not_suitable"
     DESELECTED = "deselected"
     WITHDRAWN = "withdrawn"
+    RECALL = "recall"  # court-ordered programmes only, as are the next two: off unless pathway.yaml has them on
+    BREACH_NON_ATTENDANCE = "breach_non_attendance"
+    RETURN_TO_COURT = "return_to_court"
+
+
+class LegOutcome(StrEnum):
+    """What the source of a referral hears of its leg: coarser than its status, which can tell of somebody's health."""
+
+    ACCEPTED = "accepted"
+    WAITLISTED = "waitlisted"
+    DECLINED = "declined"
+    NO_CAPACITY = "no_capacity"
+    STARTED = "started"
+    COMPLETED = "completed"
+    CLOSED = "closed"
+    REOPENED = "reopened"
 
 
 class PauseReason(StrEnum):
@@ -324,6 +340,7 @@ class DecisionKind(StrEnum):
     KEEP_PERSONS_APART = "keep_persons_apart"
     CORRECT_STATUS = "correct_status"
     REOPEN_LEG = "reopen_leg"
+    CLOSE_LEG = "close_leg"
 
 
 class AuditOperation(StrEnum):
@@ -388,3 +405,4 @@ class RouteAction(StrEnum):
     REFER = "refer"  # a new leg
     STEP_UP = "step_up"  # do more on a leg that is open
     NOTIFY = "notify"  # know of this; nothing is asked
+    REOPEN = "reopen"  # go on with a leg that was closed
