@@ -38,7 +38,7 @@ class Receipt(EventData):
 
 
 class OutcomeReported(EventData):
-    """What became of a leg, as told to the source whose referral opened it. No reasons, notes or dates of the person."""
+    """What became of a leg, as told to the source whose referral opened it: no reasons and no notes."""
 
     event_type: ClassVar[EventType] = EventType.OUTCOME_REPORTED
 

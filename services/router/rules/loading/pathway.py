@@ -34,7 +34,7 @@ def read_pathway(desk: Desk, node: Node | None) -> Pathway:
     if len(desk.mistakes) == before:  # a misspelt status would show as many that cannot be reached
         reading.nothing_is_trapped(court_ordered=False)
         reading.nothing_is_trapped(court_ordered=True)
-    return reading.pathway(on, _reasons(desk, top.get("reasons")))
+    return reading.pathway(_reasons(desk, top.get("reasons")), court_ordered=on)
 
 
 class _Reading:
@@ -142,7 +142,7 @@ class _Reading:
         if all(mistake.at != at for mistake in self._desk.mistakes):
             self._desk.note(at, what + off)
 
-    def pathway(self, court_ordered: bool, reasons: dict[str, ClosingReason]) -> Pathway:
+    def pathway(self, reasons: dict[str, ClosingReason], *, court_ordered: bool) -> Pathway:
         """What was read, without the transitions of statuses that are off."""
         moves: dict[LegStatus, dict[LegStatus, Transition]] = {}
         for (start, to), how in sorted(self._moves.items()):
