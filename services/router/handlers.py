@@ -87,9 +87,10 @@ class RouterHandler:
 
     service = "router"
 
-    def __init__(self, rules: Callable[[], RuleSet]) -> None:
+    def __init__(self, rules: Callable[[], RuleSet], *, organisation: str = "onward") -> None:
         """`rules` gives the rule set in force, asked once a batch so that a batch is decided by one version."""
         self._rules = rules
+        self._organisation = organisation
 
     def read(self, delivery: Delivery) -> Incoming[Taken]:
         """Read an event of intake's. Raises Unacceptable for what no intake of ours can have made."""
@@ -124,7 +125,7 @@ class RouterHandler:
             _audit(message, decision, decision_id, steps, work)
         keeping.write()
         _send(orders, rules, work)
-        tell(told, _referrers(messages), rules, work)
+        tell(told, _referrers(messages), rules, work, teller=self._organisation)
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine an event, where people see it, and tell its source, who was told that it was accepted."""

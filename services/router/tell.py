@@ -41,20 +41,20 @@ def tellings(steps: Sequence[Step], rules: RuleSet, *, person_id: str, event_id:
     return found
 
 
-def tell(told: Sequence[Telling], here: Mapping[str, Referrer], rules: RuleSet, work: Work) -> None:
+def tell(told: Sequence[Telling], here: Mapping[str, Referrer], rules: RuleSet, work: Work, *, teller: str) -> None:
     """Publish each outcome to the source of its referral, with no more than it may know.
 
-    `here` are the referrals of this batch, which the store need not have yet.
+    `here` are the referrals of this batch, which the store need not have yet; `teller` is the organisation that tells.
     """
     known = {**referrers([t.referral for t in told if t.referral not in here], work), **here} if told else {}
     for telling in told:
         referrer = known.get(telling.referral)
         destination = rules.destinations.get(telling.leg.destination)
         if referrer is not None and may_hear(referrer.source, destination):
-            _tell(telling, referrer, rules, work)
+            _tell(telling, referrer, rules, work, teller)
 
 
-def _tell(telling: Telling, referrer: Referrer, rules: RuleSet, work: Work) -> None:
+def _tell(telling: Telling, referrer: Referrer, rules: RuleSet, work: Work, teller: str) -> None:
     outcome = OutcomeReported(
         origin=referrer.origin,
         reference=orjson.loads(referrer.content).get("reference"),
@@ -66,7 +66,7 @@ def _tell(telling: Telling, referrer: Referrer, rules: RuleSet, work: Work) -> N
     message = work.publish(streams.RECEIPT, subject, EventType.OUTCOME_REPORTED, outcome, partition=telling.partition)
     work.audit(
         AuditOperation.DISCLOSE,
-        actor=acting("router", organisation="onward", role="service"),
+        actor=acting("router", organisation=teller, role="service"),
         person_id=telling.person_id,
         records=[("leg", telling.leg.id), ("message", message)],
         fields=("outcome",),

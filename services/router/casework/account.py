@@ -65,6 +65,7 @@ class Told(NamedTuple):
     kind: ProgressKind
     place: int | None = None  # on the waiting list
     expected_on: date | None = None
+    reason: str | None = None  # of an end: a code of pathway.yaml
 
 
 class Stand(NamedTuple):
@@ -74,6 +75,7 @@ class Stand(NamedTuple):
     held_from: LegStatus | None = None  # where it stood before its pause
     place: int | None = None  # on the waiting list
     expected_on: date | None = None  # when a start or an answer may be expected
+    reason: str | None = None  # why it ended: a code of pathway.yaml
 
 
 class Verdict(StrEnum):
@@ -112,7 +114,7 @@ class Account:
     def to_json(self) -> dict[str, object]:
         """As it is kept with the leg."""
         return {
-            "base": [self.base.status.value, self.base.held_from, self.base.place, _day(self.base.expected_on)],
+            "base": [*self.base[:3], _day(self.base.expected_on), self.base.reason],
             "at": None if self.at is None else self.at.isoformat(),
             "told": [_plain(told) for told in self.told],
             "heard": [_plain(told) for told in self.heard],
@@ -122,12 +124,13 @@ class Account:
     def from_json(cls, kept: object) -> Account:
         """As it was kept."""
         said = cast("dict[str, list[list[object]]]", kept)
-        status, held_from, place, expected_on = cast("list[object]", said["base"])
+        status, held_from, place, expected_on, reason = cast("list[object]", said["base"])
         base = Stand(
             LegStatus(str(status)),
             LegStatus(str(held_from)) if held_from else None,
             cast("int | None", place),
             date.fromisoformat(str(expected_on)) if expected_on else None,
+            cast("str | None", reason),
         )
         at = datetime.fromisoformat(str(said["at"])) if said["at"] else None
         return cls(base, at, *(tuple(_of_plain(told) for told in said[part]) for part in ("told", "heard")))
@@ -153,7 +156,7 @@ def judge(pathway: Pathway, stand: Stand, told: Told) -> tuple[Verdict, Stand]:
     if told.kind in PRESENCE:
         return (Verdict.REFUSED if closed else Verdict.ALREADY), stand
     if closed and told.kind is ProgressKind.CLOSED:
-        return Verdict.ALREADY, stand
+        return Verdict.ALREADY, stand._replace(reason=told.reason or stand.reason)
     target = _target(pathway, stand, told.kind)
     goes_on = told.kind is ProgressKind.RESUMED and not closed
     if target is None or (not goes_on and says_already(pathway, stand, target)):
@@ -163,7 +166,8 @@ def judge(pathway: Pathway, stand: Stand, told: Told) -> tuple[Verdict, Stand]:
         return Verdict.REFUSED, stand  # a pause ends by a word that says so, never by the way
     if not pathway.may("destination", stand.status, target):
         return Verdict.REFUSED, stand
-    return Verdict.MOVES, placed_at(stand, target, told)
+    after = placed_at(stand, target, told)
+    return Verdict.MOVES, after._replace(reason=told.reason if pathway.statuses[target].closed else None)
 
 
 def placed_at(stand: Stand, target: LegStatus, told: Told | None = None) -> Stand:
@@ -201,18 +205,23 @@ def _restated(stand: Stand, told: Told, target: LegStatus | None) -> Stand:
     return stand._replace(place=place, expected_on=told.expected_on or stand.expected_on)
 
 
-def _order(told: Told) -> tuple[datetime, int, int, date]:
-    return told.at, _ORDER[told.kind], told.place or 0, told.expected_on or date.min
+def _order(told: Told) -> tuple[datetime, int, int, date, str]:
+    return told.at, _ORDER[told.kind], told.place or 0, told.expected_on or date.min, told.reason or ""
 
 
 def _plain(told: Told) -> list[object]:
-    return [told.at.isoformat(), told.kind.value, told.place, _day(told.expected_on)]
+    return [told.at.isoformat(), told.kind.value, told.place, _day(told.expected_on), told.reason]
 
 
 def _of_plain(kept: list[object]) -> Told:
-    at, kind, place, expected_on = kept
-    day = date.fromisoformat(str(expected_on)) if expected_on else None
-    return Told(datetime.fromisoformat(str(at)), ProgressKind(str(kind)), cast("int | None", place), day)
+    at, kind, place, expected_on, reason = kept
+    return Told(
+        datetime.fromisoformat(str(at)),
+        ProgressKind(str(kind)),
+        cast("int | None", place),
+        date.fromisoformat(str(expected_on)) if expected_on else None,
+        cast("str | None", reason),
+    )
 
 
 def _day(day: date | None) -> str | None:

@@ -47,7 +47,7 @@ class Leg:
     @property
     def stand(self) -> Stand:
         """Where it stands."""
-        return Stand(self.status, self.held_from, self.waitlist_place, self.expected_on)
+        return Stand(self.status, self.held_from, self.waitlist_place, self.expected_on, self.reason)
 
     @property
     def told(self) -> Account:

@@ -13,7 +13,7 @@ from schemas.refusal import Unacceptable
 from schemas.vocabulary import DecisionKind, LegStatus, RouteAction
 from services.router.casework.act import Acting, ask
 from services.router.casework.case import Case, Leg
-from services.router.casework.pathway import check_code, move, put
+from services.router.casework.pathway import check_code, move, placed, put
 from services.router.casework.steps import (
     Command,
     Effect,
@@ -123,7 +123,8 @@ def _conclude(case: Case, leg: Leg, decision: HumanDecision, acting: Acting) -> 
         raise Unacceptable("not_allowed", [_problem("status", f"the leg ended as {leg.status}: correct that first")])
     if not pathway.concludes(leg.status, code):
         raise Unacceptable("already_so", [_problem("reason_code", "the leg has ended, and this reason leaves it open")])
-    case.legs[leg.id] = after = replace(leg, concluded_at=acting.now, reason=code)
+    after = placed(pathway, leg, leg.stand._replace(reason=code), now=acting.now)
+    case.legs[leg.id] = after
     return [LegNoted(after, decision.reason, Effect.CONCLUDED, _word(decision))]
 
 

@@ -1,4 +1,4 @@
-"""The state machine of a leg: what `pathway.yaml` allows happens; all else is refused, and told what would be allowed."""
+"""The state machine of a leg: what `pathway.yaml` allows happens; all else is refused, with what would be allowed."""
 
 from __future__ import annotations
 
@@ -75,31 +75,31 @@ def check_code(pathway: Pathway, code: str | None) -> None:
 
 def put(pathway: Pathway, leg: Leg, to: LegStatus, *, now: datetime, code: str | None = None) -> Leg:
     """The leg placed here, whatever the table says: for corrections. What was told before counts no more."""
-    stand = placed_at(leg.stand, to)
+    stand = placed_at(leg.stand, to)._replace(reason=code if pathway.statuses[to].closed else None)
     if stand.held_from is not None and not _goes_on(pathway, stand.held_from):
         stand = stand._replace(held_from=None)  # nothing resumes into an end or into another rest
-    return stands(pathway, leg, stand, leg.told.placed(stand, now), now=now, code=code)
+    return placed(pathway, leg, stand, now=now)
 
 
-def stands(
-    pathway: Pathway, leg: Leg, stand: Stand, account: Account | None, *, now: datetime, code: str | None = None
-) -> Leg:
+def placed(pathway: Pathway, leg: Leg, stand: Stand, *, now: datetime) -> Leg:
+    """The leg where a human or casework placed it: a new beginning of its account."""
+    return stands(pathway, leg, stand, leg.told.placed(stand, now), now=now)
+
+
+def stands(pathway: Pathway, leg: Leg, stand: Stand, account: Account | None, *, now: datetime) -> Leg:
     """The leg standing there. Ended and concluded follow from the status and the reason."""
-    status, moved = stand.status, stand.status is not leg.status
-    closed = pathway.statuses[status].closed
-    concluded = leg.concluded_at if closed else None
-    if closed and concluded is None and (moved or code is not None) and pathway.concludes(status, code):
-        concluded = now
+    closed = pathway.statuses[stand.status].closed
+    concluded = closed and pathway.concludes(stand.status, stand.reason)
     return replace(
         leg,
-        status=status,
-        since=now if moved else leg.since,
+        status=stand.status,
+        since=leg.since if stand.status is leg.status else now,
         held_from=stand.held_from,
         waitlist_place=stand.place,
         expected_on=stand.expected_on,
         closed_at=(leg.closed_at or now) if closed else None,
-        concluded_at=concluded,
-        reason=(code or leg.reason) if closed else None,
+        concluded_at=(leg.concluded_at or now) if concluded else None,
+        reason=stand.reason,
         account=account,
     )
 

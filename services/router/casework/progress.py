@@ -90,8 +90,7 @@ def _take(case: Case, leg: Leg, said: ProgressReported, result: tuple[Account, S
         raise Unacceptable("already_paused", [Problem(place=PLACE, message="the leg is paused already")])
     if stand.status is not leg.status:
         _check_what_is_needed(pathway, leg, stand, said)
-    ends = stand.status is not leg.status or said.kind is ProgressKind.CLOSED
-    after = stands(pathway, leg, stand, account, now=acting.now, code=said.reason_code if ends else None)
+    after = stands(pathway, leg, stand, account, now=acting.now)
     case.legs[leg.id] = after
     if after.status is leg.status:
         return [_noted(after, said, _because(said), concluded=after.concluded_at is not None and not leg.concluded_at)]
@@ -171,7 +170,7 @@ def _would_become(leg: Leg, kind: ProgressKind) -> LegStatus:
 
 def _told(said: ProgressReported) -> Told:
     place = said.waitlist_place if said.kind is ProgressKind.WAITLISTED else None
-    return Told(said.occurred_at.astimezone(UTC), said.kind, place, said.expected_on)
+    return Told(said.occurred_at.astimezone(UTC), said.kind, place, said.expected_on, said.reason_code)
 
 
 def _word(said: ProgressReported) -> Word:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -189,7 +190,7 @@ def test_the_place_on_a_waiting_list_and_the_expected_day_are_kept_until_it_move
         ({"reason": "He is ill.", "reason_code": "health"}, "ended"),
     ],
 )
-def test_a_leg_ends_and_is_concluded_only_where_nothing_remains(more: dict[str, str], stage: str) -> None:
+def test_a_leg_ends_and_is_concluded_only_where_nothing_remains(more: dict[str, Any], stage: str) -> None:
     case = _case()
     [moved] = _take(case, _said(ProgressKind.CLOSED, **more))
     assert isinstance(moved, LegMoved)
