@@ -155,7 +155,8 @@ class _Reading:
 
 
 def _reached(moves: Iterable[tuple[LegStatus, LegStatus]]) -> set[LegStatus]:
-    pairs, reached = list(moves), {START}
+    """Where a leg can come to. The end of a pause brings it nowhere new: it goes back to where it stood."""
+    pairs, reached = [(start, to) for start, to in moves if start is not LegStatus.ON_HOLD], {START}
     while more := {to for start, to in pairs if start in reached} - reached:
         reached |= more
     return reached
