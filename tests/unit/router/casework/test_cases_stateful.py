@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -102,10 +103,10 @@ class Cases(RuleBasedStateMachine):
         self.now += MINUTE
         self._attempt(lambda: decide(self.case, said, now=self.now), by_human=True)
 
-    def _attempt(self, do: type[list[Step]] | object, *, by_human: bool) -> None:
+    def _attempt(self, do: Callable[[], list[Step]], *, by_human: bool) -> None:
         before = dict(self.case.legs)
         try:
-            steps: list[Step] = do()
+            steps = do()
         except Unacceptable:
             assert self.case.legs == before, "what is refused changes nothing"
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def _asked(steps: list[Step]) -> list[ReviewKind]:
     return [step.kind for step in steps if isinstance(step, ReviewAsked)]
 
 
-def _refused(case: Case, kind: DecisionKind, reason: str, **more: object) -> None:
+def _refused(case: Case, kind: DecisionKind, reason: str, **more: Any) -> None:
     before = dict(case.legs)
     with pytest.raises(Unacceptable, match=reason):
         decide(case, decision(kind, **more))
@@ -98,7 +99,7 @@ def test_what_is_no_correction_is_refused(status: LegStatus, reason: str) -> Non
 
 @pytest.mark.parametrize("kind", [CORRECT, REOPEN, CLOSE])
 def test_a_leg_of_somebody_else_is_refused(kind: DecisionKind) -> None:
-    more = {"leg": OTHER, "status": LegStatus.WITHDRAWN, "reason_code": "other"}
+    more: dict[str, Any] = {"leg": OTHER, "status": LegStatus.WITHDRAWN, "reason_code": "other"}
     _refused(case_at(), kind, "unknown_leg", **more)
 
 
@@ -162,7 +163,7 @@ def test_closing_what_has_ended_concludes_it_once() -> None:
         ({"reason_code": "other", "status": LegStatus.DECLINED}, "not_allowed"),
     ],
 )
-def test_a_leg_is_closed_as_the_table_says_or_not_at_all(more: dict[str, object], reason: str) -> None:
+def test_a_leg_is_closed_as_the_table_says_or_not_at_all(more: dict[str, Any], reason: str) -> None:
     _refused(case_at(LegStatus.ON_PROGRAMME), CLOSE, reason, **more)
 
 

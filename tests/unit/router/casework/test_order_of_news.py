@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from datetime import date
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from schemas.progress import ProgressReported
@@ -18,7 +18,6 @@ from services.router.casework.case import Case, Leg
 from services.router.casework.steps import Effect, LegMoved, LegNoted, ReviewAsked, ReviewKind, Step
 from tests.unit.router.casework.news import LEG, case_at, pathway, progress, take
 
-K: TypeAlias = type[ProgressKind]
 STANDING = (
     ProgressKind.ACKNOWLEDGED,
     ProgressKind.FIRST_CONTACT,
@@ -77,7 +76,7 @@ def _news(draw: st.DrawFn) -> list[ProgressReported]:
     found = []
     for hours in sorted(draw(st.lists(st.integers(0, 6), min_size=2, max_size=6))):
         kind = draw(st.sampled_from(STANDING))
-        more: dict[str, object] = {}
+        more: dict[str, Any] = {}
         if kind is ProgressKind.WAITLISTED:
             more = {"waitlist_place": draw(st.integers(1, 3)), "expected_on": date(2026, 5, draw(st.integers(1, 3)))}
         if kind is ProgressKind.CLOSED:
@@ -96,6 +95,7 @@ def _tale(*kinds: ProgressKind) -> list[ProgressReported]:
     return [progress(kind, hours=place) for place, kind in enumerate(kinds)]
 
 
+@settings(max_examples=300)
 @given(_news(), st.data())
 @example(_tale(ProgressKind.STARTED, ProgressKind.ADDITIONAL_ASSESSMENT, ProgressKind.ACCEPTED), None)
 @example(_tale(ProgressKind.ACCEPTED, ProgressKind.STARTED, ProgressKind.ACKNOWLEDGED), None)

@@ -54,7 +54,7 @@ def _with_courts(folder: Path) -> Pathway:
 
 def _moved(table: Pathway, start: LegStatus, to: LegStatus, who: Who, *said: str) -> Leg:
     words = dict.fromkeys(said, "He said so.")
-    return move(table, leg_at(start), to, by=who, now=NOW, **words)  # type: ignore[arg-type]
+    return move(table, leg_at(start), to, by=who, now=NOW, **words)
 
 
 @pytest.mark.parametrize(("start", "to", "who"), PAIRS)
