@@ -12,7 +12,7 @@ from schemas.human import HumanDecision
 from schemas.progress import ProgressReported
 from schemas.quarantine import QuarantinedMessage
 from schemas.reading import Unreadable, decode, fit
-from schemas.receipt import Problem, Receipt
+from schemas.receipt import OutcomeReported, Problem, Receipt
 from schemas.referral import ReferralSubmitted
 from schemas.risk import RiskReported
 from schemas.route import RouteCommand, RoutedReferral
@@ -59,6 +59,7 @@ DATA: Final[Mapping[EventType, type[EventData]]] = MappingProxyType(
             Receipt,
             AuditEntry,
             QuarantinedMessage,
+            OutcomeReported,
         )
     }
 )

@@ -19,7 +19,7 @@ from schemas.referral import ReferralSubmitted
 from schemas.refusal import Unacceptable
 from schemas.registry import Accepted, read_accepted
 from schemas.risk import RiskReported
-from schemas.vocabulary import AuditOperation, ReceiptOutcome
+from schemas.vocabulary import AuditOperation, DecisionKind, ReceiptOutcome
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
@@ -27,18 +27,33 @@ from services.ground.microbatch import Delivery
 from services.ground.work import Key, Work, acting
 from services.router.casework.act import Acting, act, ask
 from services.router.casework.case import Case
+from services.router.casework.corrections import DECIDED as CORRECTIONS
+from services.router.casework.corrections import Decided
 from services.router.casework.progress import leg_of, take_progress
-from services.router.casework.steps import Command, LegMoved, LegOpened, ReviewAnswered, ReviewAsked, ReviewKind, Step
+from services.router.casework.steps import (
+    Command,
+    LegMoved,
+    LegNoted,
+    LegOpened,
+    ReviewAnswered,
+    ReviewAsked,
+    ReviewKind,
+    Step,
+)
 from services.router.keep import Cause, Keeping
-from services.router.load import load_cases, referral_contents
+from services.router.load import Referrer, load_cases, referral_contents
 from services.router.rules.decide import decide
 from services.router.rules.decision import Decision, Matched, Reason
 from services.router.rules.due import Due
 from services.router.rules.events import CaseEvent, PastEvent, kind_of
 from services.router.rules.facts import facts_of, remember
 from services.router.rules.ruleset import RuleSet
+from services.router.tell import Telling, tell, tellings
 
 RECORDS_MOST = 100  # of one audit entry
+
+# What carries out each kind of decision.
+CARRIED_OUT: Final[Mapping[DecisionKind, Decided]] = {**CORRECTIONS}
 
 WHO_IS_IT: Final[Mapping[str, str]] = {  # what a human is asked when intake was not sure whom an event is about
     "perhaps_known": "Is this somebody that we know already?",
@@ -72,9 +87,10 @@ class RouterHandler:
 
     service = "router"
 
-    def __init__(self, rules: Callable[[], RuleSet]) -> None:
+    def __init__(self, rules: Callable[[], RuleSet], *, organisation: str = "onward") -> None:
         """`rules` gives the rule set in force, asked once a batch so that a batch is decided by one version."""
         self._rules = rules
+        self._organisation = organisation
 
     def read(self, delivery: Delivery) -> Incoming[Taken]:
         """Read an event of intake's. Raises Unacceptable for what no intake of ours can have made."""
@@ -93,6 +109,7 @@ class RouterHandler:
         keeping = Keeping(work)
         moments: dict[Due, datetime] = {}
         orders: list[_Order] = []
+        told: list[Telling] = []
         for message in messages:
             case = cases[message.body.event.subject]
             try:
@@ -104,9 +121,11 @@ class RouterHandler:
             orders += [
                 _Order(message, step, case.referral_event, decision_id) for step in steps if isinstance(step, Command)
             ]
+            told += _tellings(message, steps, rules)
             _audit(message, decision, decision_id, steps, work)
         keeping.write()
         _send(orders, rules, work)
+        tell(told, _referrers(messages), rules, work, teller=self._organisation)
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine an event, where people see it, and tell its source, who was told that it was accepted."""
@@ -157,18 +176,21 @@ def _decide(
     if isinstance(data, ProgressReported):
         may_report = {name: destination.source for name, destination in rules.destinations.items()}
         about = leg_of(case, data.leg_id, reported_by=event.originsource, may_report=may_report)
+    elif isinstance(data, HumanDecision) and data.leg_id is not None:
+        about = case.legs.get(data.leg_id)
     case_event = CaseEvent(
         kind_of(data), data, taken.occurred_at, event.receivedat, about.destination if about else None
     )
     view = case.view()
     facts = facts_of(rules, case_event, view, work.now)
+    referral = event.id if isinstance(data, ReferralSubmitted) else None
+    acting = Acting(case, rules, work.now, work.id, about.id if about else None, moments, referral)
     if isinstance(data, ProgressReported) and about is not None:
-        steps += take_progress(case, about, data, work.now, work.id)
-    if isinstance(data, HumanDecision) and data.review_id is not None:
-        steps.append(ReviewAnswered(data.review_id, data.decided_by.user, data.answer or data.reason))
+        steps += take_progress(case, about, data, acting)
+    if isinstance(data, HumanDecision):
+        steps += _carry_out(case, data, acting)
     decision = decide(rules, facts)
     case.remembered = remember(rules, case_event, view)
-    acting = Acting(case, rules, work.now, work.id, about.id if about else None, moments)
     steps += act(decision, acting)
     if event.linkquestion is not None:
         steps += ask(
@@ -179,6 +201,15 @@ def _decide(
             due=rules.otherwise.review.due,
         )
     return work.id(), decision, steps
+
+
+def _carry_out(case: Case, decision: HumanDecision, acting: Acting) -> list[Step]:
+    """What a human's decision does to the case, beside what the rules say of it."""
+    carried_out = CARRIED_OUT.get(decision.kind)
+    steps = carried_out(case, decision, acting) if carried_out is not None else []
+    if decision.review_id is not None:
+        steps.append(ReviewAnswered(decision.review_id, decision.decided_by.user, decision.answer or decision.reason))
+    return steps
 
 
 def _note(
@@ -245,6 +276,17 @@ def _content(referral: str | None, event: str, contents: Mapping[str, bytes]) ->
     return orjson.Fragment(orjson.dumps(orjson.loads(contents[referral]) | orjson.loads(contents[event])))
 
 
+def _tellings(message: Incoming[Taken], steps: Sequence[Step], rules: RuleSet) -> list[Telling]:
+    event = message.body.event
+    return tellings(steps, rules, person_id=event.subject, event_id=event.id, partition=message.delivery.partition)
+
+
+def _referrers(messages: Sequence[Incoming[Taken]]) -> dict[str, Referrer]:
+    """Who made the referrals of this batch."""
+    taken = [message.body for message in messages if isinstance(message.body.event.data, ReferralSubmitted)]
+    return {t.event.id: Referrer(t.event.originsource, t.event.originid, t.content) for t in taken}
+
+
 def _command(id_: str, order: _Order, rules: RuleSet, content: orjson.Fragment) -> dict[str, object]:
     """A `schemas.route.RouteCommand`, past the model: what goes in was checked, and the tests read every command."""
     leg, event = order.command.leg, order.message.body.event
@@ -280,7 +322,7 @@ def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps
     for step in steps:
         if isinstance(step, ReviewAsked):
             reviews.add(step.id)
-        elif isinstance(step, LegOpened | LegMoved | Command):
+        elif isinstance(step, LegOpened | LegMoved | LegNoted | Command):
             legs.add(step.leg.id)
     records = [
         ("event", event.id),

@@ -16,7 +16,9 @@ from services.router import store
 from services.router.casework.case import Case, Leg
 from services.router.casework.steps import (
     Command,
+    Effect,
     LegMoved,
+    LegNoted,
     LegOpened,
     OfferAnswered,
     PauseAgreed,
@@ -26,11 +28,13 @@ from services.router.casework.steps import (
     ReviewAsked,
     Step,
     TimerSet,
+    Word,
 )
 from services.router.rules.decision import OUTCOME, Decision, Matched, plain
 
 _Ending = OfferAnswered | PauseEnded | ReviewAnswered
-_LEG_CHANGES = ["status", "since", "priority", "due_at", "closed_at", "commands", "held_from"]
+_LEG_NEVER_CHANGES = ("id", "person_id", "destination", "opened_at", "referral_event")
+_LEG_CHANGES = [column.name for column in store.legs.columns if column.name not in _LEG_NEVER_CHANGES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +82,8 @@ class Keeping:
         match step:
             case Command():
                 pass
-            case LegOpened(leg, reasons):
-                because = "; ".join(reason.because for reason in reasons)
-                self._rows[store.leg_history].append(self._history(leg, None, because, cause))
-            case LegMoved(before, leg, because):
-                self._rows[store.leg_history].append(self._history(leg, before, because, cause))
+            case LegOpened() | LegMoved() | LegNoted():
+                self._rows[store.leg_history].append(self._of_leg(step, cause))
             case TimerSet():
                 self._rows[store.timers].append(self._timer(step, case))
             case ReviewAsked():
@@ -93,7 +94,7 @@ class Keeping:
                 self._rows[store.pauses].append(self._pause(step, cause))
             case OfferAnswered() | PauseEnded() | ReviewAnswered():
                 self._endings.append(step)
-        if isinstance(step, LegOpened | LegMoved | Command):
+        if isinstance(step, LegOpened | LegMoved | LegNoted | Command):
             self._changed[case.person_id].add(step.leg.id)
 
     def question_of_identity(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str]) -> None:
@@ -110,8 +111,11 @@ class Keeping:
             [_case(case, self.work) for case in self._cases.values()],
             update=["changed_at", "referral_event", "remembered"],
         )
-        legs = [_leg(self._cases[p].legs[leg], p) for p, ids in self._changed.items() for leg in ids]
-        upsert(connection, store.legs, legs, update=_LEG_CHANGES)
+        legs = [(p, self._cases[p].legs[leg]) for p, ids in self._changed.items() for leg in ids]
+        # Those that ended come first: where one ends and another to its destination opens, never are two of them open.
+        for ended in (True, False):
+            rows = [_leg(leg, p) for p, leg in legs if leg.closed is ended]
+            upsert(connection, store.legs, rows, update=_LEG_CHANGES)
         for table, rows in self._rows.items():
             insert_all(connection, table, rows)
         for ending in self._endings:
@@ -133,7 +137,19 @@ class Keeping:
                 change = update(store.reviews).where(unanswered).values(answered_at=now, answered_by=by, answer=answer)
         self.work.connection.execute(change)
 
-    def _history(self, leg: Leg, before: Leg | None, because: str, cause: Cause) -> Row:
+    def _of_leg(self, step: LegOpened | LegMoved | LegNoted, cause: Cause) -> Row:
+        match step:
+            case LegOpened(leg, reasons):
+                because = "; ".join(reason.because for reason in reasons)
+                return self._history(leg, None, because, cause, Effect.OPENED, None)
+            case LegMoved(before, leg, because, effect, word):
+                return self._history(leg, before, because, cause, effect, word)
+            case LegNoted(leg, because, effect, word):
+                return self._history(leg, leg, because, cause, effect, word)
+
+    def _history(
+        self, leg: Leg, before: Leg | None, because: str, cause: Cause, effect: Effect, word: Word | None
+    ) -> Row:
         return {
             "id": self.work.id(),
             "leg_id": leg.id,
@@ -145,6 +161,12 @@ class Keeping:
             "by_source": cause.source,
             "event_id": cause.event_id,
             "decision_id": cause.decision_id,
+            "effect": effect.value,
+            "stage": leg.stage,
+            "said": word.said if word else None,
+            "occurred_at": word.occurred_at if word else None,
+            "by_user": word.by if word else None,
+            "reason": word.reason if word else None,
         }
 
     def _review(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str] | None) -> Row:
@@ -238,7 +260,13 @@ def _leg(leg: Leg, person_id: str) -> Row:
         "priority": leg.priority,
         "due_at": leg.due_at,
         "opened_at": leg.opened_at,
-        "closed_at": leg.since if leg.closed else None,
+        "closed_at": leg.closed_at,
         "commands": leg.commands,
         "held_from": leg.held_from.value if leg.held_from else None,
+        "concluded_at": leg.concluded_at,
+        "reason": leg.reason,
+        "waitlist_place": leg.waitlist_place,
+        "expected_on": leg.expected_on,
+        "referral_event": leg.referral,
+        "account": leg.account.to_json() if leg.account else None,
     }

@@ -69,6 +69,12 @@ legs = Table(
     Column("closed_at", Moment),
     Column("commands", Integer, nullable=False),  # sent to the destination so far
     Column("held_from", Text),
+    Column("concluded_at", Moment),  # closed_at: ended; concluded_at: nothing more is to be done
+    Column("reason", Text),  # a code of pathway.yaml
+    Column("waitlist_place", Integer),
+    Column("expected_on", Date),
+    Column("referral_event", Text),  # that it stems from
+    Column("account", JSON(none_as_null=True)),  # what was told of it, in the order of occurrence
 )
 Index("legs_of_person", legs.c.person_id)
 Index("legs_one_open", legs.c.person_id, legs.c.destination, unique=True,
@@ -87,6 +93,12 @@ leg_history = Table(  # append-only
     Column("by_source", Text, nullable=False),  # whose event caused it
     Column("event_id", Text, nullable=False),
     Column("decision_id", Text),
+    Column("effect", Text, nullable=False),  # opened, moved, noted, conflict, corrected, ...
+    Column("stage", Text, nullable=False),  # of the leg then: open, ended, concluded
+    Column("said", Text),  # what was said of it
+    Column("occurred_at", Moment),  # and when that happened
+    Column("by_user", Text),
+    Column("reason", Text),  # a code of pathway.yaml
 )
 Index("leg_history_of_leg", leg_history.c.leg_id, leg_history.c.id)
 

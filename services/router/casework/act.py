@@ -36,6 +36,7 @@ class Acting:
     new_id: Callable[[], str]
     about_leg: str | None = None  # the leg that the event came from
     moments: dict[Due, datetime] = field(default_factory=dict)  # worked out already, for the same `now`
+    referral: str | None = None  # the event that legs opened now stem from, where it is a referral
 
     def due(self, due: Due) -> datetime:
         """The moment by which something is due."""
@@ -106,6 +107,7 @@ def _open(route: RouteDecided, destination: Destination, acting: Acting) -> list
         due_at=acting.due(route.due),
         opened_at=acting.now,
         commands=1,
+        referral=acting.referral,
     )
     return _begin(leg, RouteAction.REFER, route.reasons, destination, acting)
 

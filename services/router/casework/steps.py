@@ -21,6 +21,9 @@ class ReviewKind(StrEnum):
     FACT = "fact"  # a fact that could change the outcome is not known
     CONFIRM_ROUTE = "confirm_route"  # a route that waits for a human's word
     LINK = "link"  # is this somebody that we know?
+    CONFLICT = "conflict"  # what was told of a leg cannot all be so
+    CLOSED = "closed"  # a human closed a leg: is that right?
+    UNTIMED_HOLD = "untimed_hold"  # a human put a leg to rest without an end: until when?
 
 
 class TimerKind(StrEnum):
@@ -30,6 +33,27 @@ class TimerKind(StrEnum):
     REVIEW = "review"  # has a human answered?
     WELFARE_CHECK = "welfare_check"
     PAUSE_REVIEW = "pause_review"  # resume, extend or close?
+
+
+class Effect(StrEnum):
+    """What became of a leg by what was said of it."""
+
+    OPENED = "opened"
+    MOVED = "moved"
+    NOTED = "noted"  # it says what is so already, or nothing of where the leg stands
+    CONFLICT = "conflict"  # it cannot be so beside what is known: a human is asked
+    CORRECTED = "corrected"  # a human says that it stood wrongly
+    REOPENED = "reopened"
+    CONCLUDED = "concluded"  # it had ended; now nothing more is to be done
+
+
+class Word(NamedTuple):
+    """What was said of a leg, when it happened and who answers for it."""
+
+    said: str  # a ProgressKind or a DecisionKind
+    occurred_at: datetime
+    by: str | None = None  # the user, where a human decided
+    reason: str | None = None  # a code of pathway.yaml
 
 
 class LegOpened(NamedTuple):
@@ -45,6 +69,17 @@ class LegMoved(NamedTuple):
     before: Leg
     leg: Leg
     because: str
+    effect: Effect = Effect.MOVED
+    word: Word | None = None
+
+
+class LegNoted(NamedTuple):
+    """Something was said of a leg that left it where it stands."""
+
+    leg: Leg
+    because: str
+    effect: Effect
+    word: Word
 
 
 class Command(NamedTuple):
@@ -123,6 +158,7 @@ class TimerSet(NamedTuple):
 Step: TypeAlias = (
     LegOpened
     | LegMoved
+    | LegNoted
     | Command
     | ReviewAsked
     | ReviewAnswered

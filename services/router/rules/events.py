@@ -61,6 +61,7 @@ class EventKind(StrEnum):
     DECISION_KEEP_PERSONS_APART = "decision_keep_persons_apart"
     DECISION_CORRECT_STATUS = "decision_correct_status"
     DECISION_REOPEN_LEG = "decision_reopen_leg"
+    DECISION_CLOSE_LEG = "decision_close_leg"
 
 
 def kind_of(payload: Reported) -> EventKind:

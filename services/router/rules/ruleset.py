@@ -16,6 +16,7 @@ from services.router.rules.due import Due
 from services.router.rules.events import EventKind
 from services.router.rules.extract import Plan, plan_for
 from services.router.rules.language import Otherwise, Rule
+from services.router.rules.pathway import Pathway
 
 # By their places among the rules: those that certainly hold, and those that are acted on all the same.
 Places: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
@@ -49,6 +50,7 @@ class RuleSet:
     calendar: Calendar
     rules: tuple[Rule, ...]  # by id
     otherwise: Otherwise
+    pathway: Pathway  # where legs stand, and how they may move
     matchers: Mapping[str, Matcher] = field(init=False, repr=False, compare=False)
     why_they_hold: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)
     why_they_act: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)  # floors, on the unknown
