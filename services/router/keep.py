@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import orjson
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import ColumnElement, Table, func, select, update
 
 from services.ground.bulk import Row
 from services.ground.sql import insert_all, insert_missing, upsert
@@ -24,12 +24,14 @@ from services.router.casework.steps import (
     PauseOffered,
     ReviewAnswered,
     ReviewAsked,
+    ReviewMoved,
     Step,
+    TimerCancelled,
     TimerSet,
 )
 from services.router.rules.decision import OUTCOME, Decision, Matched, plain
 
-_Ending = OfferAnswered | PauseEnded | ReviewAnswered
+_Ending = OfferAnswered | PauseEnded | ReviewAnswered | ReviewMoved
 _LEG_CHANGES = ["status", "since", "priority", "due_at", "closed_at", "commands", "held_from"]
 
 
@@ -51,6 +53,8 @@ class Keeping:
     _cases: dict[str, Case] = field(default_factory=dict)
     _changed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # leg ids by person
     _endings: list[_Ending] = field(default_factory=list)
+    _timers: list[tuple[TimerSet, dict[str, object]]] = field(default_factory=list)
+    _cancelled: list[tuple[str, TimerCancelled]] = field(default_factory=list)  # by person
     _rule_sets: set[str] = field(default_factory=set)
 
     def event(self, row: Row, case: Case) -> None:
@@ -83,15 +87,15 @@ class Keeping:
                 self._rows[store.leg_history].append(self._history(leg, None, because, cause))
             case LegMoved(before, leg, because):
                 self._rows[store.leg_history].append(self._history(leg, before, because, cause))
-            case TimerSet():
-                self._rows[store.timers].append(self._timer(step, case))
+            case TimerSet() | TimerCancelled():
+                self._timer_step(step, case)
             case ReviewAsked():
                 self._rows[store.reviews].append(self._review(step, case, cause, perhaps=None))
             case PauseOffered():
                 self._rows[store.offers].append(self._offer(step, cause))
             case PauseAgreed():
                 self._rows[store.pauses].append(self._pause(step, cause))
-            case OfferAnswered() | PauseEnded() | ReviewAnswered():
+            case OfferAnswered() | PauseEnded() | ReviewAnswered() | ReviewMoved():
                 self._endings.append(step)
         if isinstance(step, LegOpened | LegMoved | Command):
             self._changed[case.person_id].add(step.leg.id)
@@ -112,10 +116,38 @@ class Keeping:
         )
         legs = [_leg(self._cases[p].legs[leg], p) for p, ids in self._changed.items() for leg in ids]
         upsert(connection, store.legs, legs, update=_LEG_CHANGES)
+        for person_id, step in self._cancelled:
+            self._cancel_kept(step, person_id)
+        insert_all(connection, store.timers, [row for _, row in self._timers])
         for table, rows in self._rows.items():
             insert_all(connection, table, rows)
         for ending in self._endings:
             self._end(ending)
+
+    def _timer_step(self, step: TimerSet | TimerCancelled, case: Case) -> None:
+        """Set a timer; or cancel those that this batch set before, and later those of earlier ones. Later ones stay."""
+        if isinstance(step, TimerSet):
+            self._timers.append((step, self._timer(step, case)))
+            return
+        self._cancelled.append((case.person_id, step))
+        for timer, row in self._timers:
+            means = step.means(timer.id, timer.kind, timer.leg_id, timer.review_id)
+            if means and row["person_id"] == case.person_id and row["cancelled_at"] is None:
+                row |= {"cancelled_at": self.work.now, "cancelled_because": step.why}
+
+    def _cancel_kept(self, step: TimerCancelled, person_id: str) -> None:
+        """Also one that has fired and is on its way: its event will find it cancelled."""
+        timer = store.timers.c
+        which: list[ColumnElement[bool]] = [timer.taken_at.is_(None), timer.cancelled_at.is_(None)]
+        if step.timer_id is not None:
+            which.append(timer.id == step.timer_id)
+        else:
+            which.append(timer.person_id == person_id)
+            which.append(timer.leg_id == step.leg_id if step.leg_id is not None else timer.review_id == step.review_id)
+            if step.kind is not None:
+                which.append(timer.kind == step.kind.value)
+        why = {"cancelled_at": self.work.now, "cancelled_because": step.why}
+        self.work.connection.execute(update(store.timers).where(*which).values(why))
 
     def _end(self, ending: _Ending) -> None:
         """Close what was open. Runs last, since a batch can hold both the question and its answer."""
@@ -131,6 +163,9 @@ class Keeping:
             case ReviewAnswered(review_id, by, answer):
                 unanswered = (review.id == review_id) & review.answered_at.is_(None)
                 change = update(store.reviews).where(unanswered).values(answered_at=now, answered_by=by, answer=answer)
+            case ReviewMoved(review_id, role, due_at):
+                unanswered = (review.id == review_id) & review.answered_at.is_(None)
+                change = update(store.reviews).where(unanswered).values(role=role, due_at=due_at, moved_at=now)
         self.work.connection.execute(change)
 
     def _history(self, leg: Leg, before: Leg | None, because: str, cause: Cause) -> Row:
@@ -186,7 +221,7 @@ class Keeping:
             "event_id": cause.event_id,
         }
 
-    def _timer(self, step: TimerSet, case: Case) -> Row:
+    def _timer(self, step: TimerSet, case: Case) -> dict[str, object]:
         return {
             "id": step.id,
             "kind": step.kind.value,
@@ -195,6 +230,8 @@ class Keeping:
             "set_at": self.work.now,
             "leg_id": step.leg_id,
             "review_id": step.review_id,
+            "cancelled_at": None,
+            "cancelled_because": None,
         }
 
 

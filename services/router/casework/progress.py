@@ -10,9 +10,9 @@ from typing import Final
 from schemas.progress import Pause, ProgressReported
 from schemas.receipt import Problem
 from schemas.refusal import Unacceptable
-from schemas.vocabulary import LegStatus, ProgressKind
+from schemas.vocabulary import LegStatus, ProgressKind, TimerKind
 from services.router.casework.case import Case, Leg
-from services.router.casework.steps import LegMoved, OfferAnswered, PauseAgreed, PauseEnded, Step, TimerKind, TimerSet
+from services.router.casework.steps import LegMoved, OfferAnswered, PauseAgreed, PauseEnded, Step, TimerSet
 from services.router.rules.calendar import LONDON
 
 START_OF_WORK: Final = time(9)  # timers of a day fall due when people begin it

@@ -10,10 +10,10 @@ import pytest
 from schemas.base import LegId
 from schemas.progress import Pause, ProgressReported
 from schemas.refusal import Unacceptable
-from schemas.vocabulary import LegStatus, PauseParty, PauseReason, ProgressKind
+from schemas.vocabulary import LegStatus, PauseParty, PauseReason, ProgressKind, TimerKind
 from services.router.casework.case import CLOSED, Case, Leg
 from services.router.casework.progress import leg_of, take_progress
-from services.router.casework.steps import PauseAgreed, TimerKind, TimerSet
+from services.router.casework.steps import PauseAgreed, TimerSet
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 LEG = "01938f00-0000-7000-8000-00000000da99"
