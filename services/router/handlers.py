@@ -28,7 +28,7 @@ from services.ground.microbatch import Delivery
 from services.ground.work import Key, Work, acting
 from services.router.casework.act import Acting, act, ask
 from services.router.casework.case import Case
-from services.router.casework.deadlines import deadlines
+from services.router.casework.deadlines import with_deadlines
 from services.router.casework.enter import enter
 from services.router.casework.fell_due import fell_due
 from services.router.casework.progress import leg_of, take_progress
@@ -214,7 +214,7 @@ def _decide(
             role=rules.otherwise.review.role,
             due=rules.otherwise.review.due,
         )
-    steps += deadlines(data, steps, acting)
+    steps = with_deadlines(data, steps, acting)
     enter(case, steps, event_id=event.id, now=work.now)
     return work.id(), decision, steps
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import orjson
-from sqlalchemy import ColumnElement, Table, func, select, update
+from sqlalchemy import ColumnElement, Table, false, func, or_, select, update
 
 from services.ground.bulk import Row
 from services.ground.sql import insert_all, insert_missing, upsert
@@ -142,8 +142,10 @@ class Keeping:
         if step.timer_id is not None:
             which.append(timer.id == step.timer_id)
         else:
-            which.append(timer.person_id == person_id)
-            which.append(timer.leg_id == step.leg_id if step.leg_id is not None else timer.review_id == step.review_id)
+            same = [
+                c == of for c, of in ((timer.leg_id, step.leg_id), (timer.review_id, step.review_id)) if of is not None
+            ]
+            which += [timer.person_id == person_id, or_(false(), *same)]
             if step.kind is not None:
                 which.append(timer.kind == step.kind.value)
         why = {"cancelled_at": self.work.now, "cancelled_because": step.why}

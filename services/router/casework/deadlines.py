@@ -31,10 +31,13 @@ _MET: Final = frozenset({ProgressKind.FIRST_CONTACT, ProgressKind.STARTED, Progr
 _OF_A_PAUSE: Final = (TimerKind.WELFARE_CHECK, TimerKind.CHECK_ESCALATION, TimerKind.PAUSE_REVIEW)
 
 
-def deadlines(data: Reported, steps: Sequence[Step], acting: Acting) -> list[Step]:
-    """Timers to set and to cancel, after all other steps of an event."""
+def with_deadlines(data: Reported, steps: Sequence[Step], acting: Acting) -> list[Step]:
+    """An event's steps, and beside each the timers that it sets and cancels: what later ones set is left alone."""
     found: list[Step] = []
+    if isinstance(data, ProgressReported) and data.kind in _MET:
+        found.append(TimerCancelled(data.kind.value, leg_id=data.leg_id, kind=TimerKind.FIRST_CONTACT))
     for step in steps:
+        found.append(step)
         match step:
             case LegMoved():
                 found += _of_a_move(step, acting)
@@ -44,8 +47,8 @@ def deadlines(data: Reported, steps: Sequence[Step], acting: Acting) -> list[Ste
                 found += [TimerCancelled("the pause ended", leg_id=leg_id, kind=kind) for kind in _OF_A_PAUSE]
             case OfferAnswered(leg_id):
                 found.append(TimerCancelled("answered", leg_id=leg_id, kind=TimerKind.OFFER))
-    if isinstance(data, ProgressReported) and data.kind in _MET:
-        found.append(TimerCancelled(data.kind.value, leg_id=data.leg_id, kind=TimerKind.FIRST_CONTACT))
+            case _:
+                pass
     return found
 
 

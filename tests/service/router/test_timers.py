@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, insert, text, update
 
 from schemas.envelope import TIMERS_SOURCE
+from schemas.vocabulary import TimerKind
 from services.cli.looking import case_of
 from services.ground import tables
 from services.ground.clock import SetClock
@@ -20,6 +21,9 @@ from services.ground.publisher import Outgoing
 from services.ground.settings import Settings
 from services.ground.work import Work
 from services.router import store
+from services.router.casework.case import Case
+from services.router.casework.steps import Step, TimerCancelled, TimerSet
+from services.router.keep import Cause, Keeping
 from services.router.timers import SUBJECT, fire_due
 from tests.support.events import example, referral
 from tests.support.system import System, system
@@ -293,3 +297,33 @@ def _moment(kept: object) -> datetime:
     """A moment as a plain query gives it: text on SQLite."""
     moment = kept if isinstance(kept, datetime) else datetime.fromisoformat(str(kept))
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+async def test_a_cancellation_means_what_was_set_before_it_and_nothing_else(settings: Settings) -> None:
+    clock = SetClock(MONDAY)
+    async with system(settings, clock=clock, names=()) as onward:
+        due = MONDAY + timedelta(days=1)
+
+        def kept(connection: Connection, person: str, steps: Sequence[Step]) -> None:
+            keeping = Keeping(Work(connection, service="router", now=clock.now()))
+            for step in steps:
+                keeping.step(step, Case(person, MONDAY), Cause("event", "source", "decision"))
+            keeping.write()
+
+        def check(id_: str, leg: str) -> TimerSet:
+            return TimerSet(id_, TimerKind.WELFARE_CHECK, due, leg_id=leg)
+
+        other = TimerSet("another kind", TimerKind.OFFER, due, leg_id="leg")
+        earlier = [check("earlier", "leg"), check("another leg", "leg-2"), other]
+        await onward.world.database.write(lambda c: kept(c, "person", earlier))
+        await onward.world.database.write(lambda c: kept(c, "somebody else", [check("another person", "leg")]))
+        ended = TimerCancelled("the pause ended", leg_id="leg", kind=TimerKind.WELFARE_CHECK)
+        together = [check("just before", "leg"), ended, check("just after", "leg"), TimerCancelled("means nothing")]
+        await onward.world.database.write(lambda c: kept(c, "person", together))
+        await onward.world.database.write(lambda c: kept(c, "person", [TimerCancelled("one", timer_id="another leg")]))
+        rows = await onward.rows("SELECT id, cancelled_because FROM timers WHERE cancelled_at IS NOT NULL ORDER BY id")
+        assert {row["id"]: row["cancelled_because"] for row in rows} == {
+            "another leg": "one",
+            "earlier": "the pause ended",
+            "just before": "the pause ended",
+        }
