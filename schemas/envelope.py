@@ -35,6 +35,7 @@ class EventType(StrEnum):
     AUDIT_ENTERED = "onward.audit.entered.v1"
     MESSAGE_QUARANTINED = "onward.message.quarantined.v1"
     OUTCOME_REPORTED = "onward.outcome.reported.v1"
+    TIMER_FELL_DUE = "onward.timer.fell_due.v1"
 
 
 class Channel(StrEnum):
@@ -44,6 +45,7 @@ class Channel(StrEnum):
     RISK = "risk"
     PROGRESS = "progress"
     DECISION = "decision"
+    TIMER = "timer"  # our own alone: what fell due comes back as an event
 
 
 class EventData(Payload):
@@ -57,6 +59,7 @@ DataT = TypeVar("DataT", bound=EventData)
 PersonIds = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[0-9a-f -]+$")]
 
 INTAKE_SOURCE: Final = "onward-intake"
+TIMERS_SOURCE: Final = "onward-timers"  # the only one that publishes timers
 
 
 class _CloudEvent(Payload, Generic[DataT]):

@@ -374,3 +374,16 @@ class RouteAction(StrEnum):
     STEP_UP = "step_up"  # do more on a leg that is open
     NOTIFY = "notify"  # know of this; nothing is asked
     REOPEN = "reopen"  # go on with a leg that was closed
+
+
+class TimerKind(StrEnum):
+    """What a timer asks to be looked at."""
+
+    ACKNOWLEDGEMENT = "acknowledgement"  # has the destination answered?
+    FIRST_CONTACT = "first_contact"  # has the destination spoken with the person?
+    REVIEW = "review"  # has a human answered?
+    OFFER = "offer"  # has the person answered?
+    WELFARE_CHECK = "welfare_check"  # how is he?
+    CHECK_ESCALATION = "check_escalation"  # has anybody done the check?
+    PAUSE_REVIEW = "pause_review"  # resume, extend or close?
+    SNOOZE = "snooze"  # a question that was put off comes back

@@ -10,7 +10,7 @@ from typing import Final
 
 import orjson
 
-from schemas.envelope import Channel, EventType
+from schemas.envelope import TIMERS_SOURCE, Channel, EventType
 from schemas.human import HumanDecision
 from schemas.progress import ProgressReported
 from schemas.reading import Unreadable
@@ -19,6 +19,7 @@ from schemas.referral import ReferralSubmitted
 from schemas.refusal import Unacceptable
 from schemas.registry import Accepted, read_accepted
 from schemas.risk import RiskReported
+from schemas.timer import TimerFellDue
 from schemas.vocabulary import AuditOperation, DecisionKind, ReceiptOutcome
 from services.ground import streams
 from services.ground.handler import Incoming
@@ -29,6 +30,9 @@ from services.router.casework.act import Acting, act, ask
 from services.router.casework.case import Case
 from services.router.casework.corrections import DECIDED as CORRECTIONS
 from services.router.casework.corrections import Decided
+from services.router.casework.deadlines import with_deadlines
+from services.router.casework.enter import enter
+from services.router.casework.fell_due import fell_due
 from services.router.casework.progress import leg_of, take_progress
 from services.router.casework.steps import (
     Command,
@@ -38,8 +42,10 @@ from services.router.casework.steps import (
     ReviewAnswered,
     ReviewAsked,
     ReviewKind,
+    ReviewMoved,
     Step,
 )
+from services.router.fallen import Fallen
 from services.router.keep import Cause, Keeping
 from services.router.load import Referrer, load_cases, referral_contents
 from services.router.rules.decide import decide
@@ -88,7 +94,10 @@ class RouterHandler:
     service = "router"
 
     def __init__(self, rules: Callable[[], RuleSet], *, organisation: str = "onward") -> None:
-        """`rules` gives the rule set in force, asked once a batch so that a batch is decided by one version."""
+        """`rules` gives the rule set in force, asked once a batch so that a batch is decided by one version.
+
+        `organisation` operates this system: audit entries name it where Onward itself acts.
+        """
         self._rules = rules
         self._organisation = organisation
 
@@ -110,10 +119,12 @@ class RouterHandler:
         moments: dict[Due, datetime] = {}
         orders: list[_Order] = []
         told: list[Telling] = []
+        data = [message.body.event.data for message in messages]
+        fallen = Fallen([each for each in data if isinstance(each, TimerFellDue)], cases, work)
         for message in messages:
             case = cases[message.body.event.subject]
             try:
-                decision_id, decision, steps = _decide(message.body, case, rules, moments, work)
+                decision_id, decision, steps = _decide(message.body, case, rules, moments, fallen, work)
             except Unacceptable as why:  # said before anything of the case was changed
                 self.refuse(message.delivery, why, work, key=message.key)
                 continue
@@ -122,8 +133,10 @@ class RouterHandler:
                 _Order(message, step, case.referral_event, decision_id) for step in steps if isinstance(step, Command)
             ]
             told += _tellings(message, steps, rules)
-            _audit(message, decision, decision_id, steps, work)
+            _audit(message, self._actor(message.body.event), decision, decision_id, steps, work)
+            fallen.follow(steps)
         keeping.write()
+        fallen.taken(work)
         _send(orders, rules, work)
         tell(told, _referrers(messages), rules, work, teller=self._organisation)
 
@@ -135,6 +148,8 @@ class RouterHandler:
             event = _accepted(delivery)
         except Unacceptable:
             return  # no source can be told: it is a fault between our own services
+        if event.originsource == TIMERS_SOURCE:
+            return  # that is ourselves
         receipt = Receipt(
             outcome=ReceiptOutcome.REFUSED,
             origin=event.originid,
@@ -152,6 +167,12 @@ class RouterHandler:
             partition=delivery.partition,
         )
 
+    def _actor(self, event: Accepted) -> dict[str, str]:
+        """Who acts by an event: its source, or Onward itself where a timer fell due."""
+        if isinstance(event.data, TimerFellDue):
+            return acting("onward", organisation=self._organisation, role="service")
+        return acting(event.originsource, organisation=event.originsource, role="source")
+
 
 def _accepted(delivery: Delivery) -> Accepted:
     try:
@@ -162,12 +183,14 @@ def _accepted(delivery: Delivery) -> Accepted:
         raise Unacceptable("unknown_channel") from None
 
 
-def _occurred_at(data: RiskReported | ProgressReported | HumanDecision) -> datetime:
+def _occurred_at(data: RiskReported | ProgressReported | HumanDecision | TimerFellDue) -> datetime:
+    if isinstance(data, TimerFellDue):
+        return data.due_at
     return data.decided_at if isinstance(data, HumanDecision) else data.occurred_at
 
 
 def _decide(
-    taken: Taken, case: Case, rules: RuleSet, moments: dict[Due, datetime], work: Work
+    taken: Taken, case: Case, rules: RuleSet, moments: dict[Due, datetime], fallen: Fallen, work: Work
 ) -> tuple[str, Decision, list[Step]]:
     """The decision on one event, and the steps of the event itself and of the decision."""
     event, data = taken.event, taken.event.data
@@ -176,7 +199,7 @@ def _decide(
     if isinstance(data, ProgressReported):
         may_report = {name: destination.source for name, destination in rules.destinations.items()}
         about = leg_of(case, data.leg_id, reported_by=event.originsource, may_report=may_report)
-    elif isinstance(data, HumanDecision) and data.leg_id is not None:
+    elif isinstance(data, HumanDecision | TimerFellDue) and data.leg_id is not None:
         about = case.legs.get(data.leg_id)
     case_event = CaseEvent(
         kind_of(data), data, taken.occurred_at, event.receivedat, about.destination if about else None
@@ -189,6 +212,8 @@ def _decide(
         steps += take_progress(case, about, data, acting)
     if isinstance(data, HumanDecision):
         steps += _carry_out(case, data, acting)
+    if isinstance(data, TimerFellDue) and not fallen.asks_nothing(data):
+        steps += fell_due(case, data, acting)
     decision = decide(rules, facts)
     case.remembered = remember(rules, case_event, view)
     steps += act(decision, acting)
@@ -200,6 +225,8 @@ def _decide(
             role=rules.otherwise.review.role,
             due=rules.otherwise.review.due,
         )
+    steps = with_deadlines(data, steps, acting)
+    enter(case, steps, event_id=event.id, now=work.now)
     return work.id(), decision, steps
 
 
@@ -252,7 +279,7 @@ def _event_row(taken: Taken, work: Work) -> dict[str, object]:
 
 def _send(orders: Sequence[_Order], rules: RuleSet, work: Work) -> None:
     """Publish the commands, each with the content of the newest referral then, and of the event."""
-    contents = {order.message.body.event.id: order.message.body.content for order in orders}
+    contents = {order.message.body.event.id: _told(order.message.body) for order in orders}
     older = [order.referral for order in orders if order.referral is not None and order.referral not in contents]
     contents |= referral_contents(older, work)
     for order in orders:
@@ -267,6 +294,11 @@ def _send(orders: Sequence[_Order], rules: RuleSet, work: Work) -> None:
             about=event.subject,
             id_=id_,
         )
+
+
+def _told(taken: Taken) -> bytes:
+    """What an event has to tell a destination. A timer tells nothing of the person."""
+    return b"{}" if isinstance(taken.event.data, TimerFellDue) else taken.content
 
 
 def _content(referral: str | None, event: str, contents: Mapping[str, bytes]) -> orjson.Fragment:
@@ -314,7 +346,14 @@ def _because(said: Iterable[Reason | Matched]) -> list[dict[str, str]]:
     return [{"rule": reason.rule, "because": reason.because} for reason in said]
 
 
-def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps: Sequence[Step], work: Work) -> None:
+def _audit(
+    message: Incoming[Taken],
+    actor: Mapping[str, str],
+    decision: Decision,
+    decision_id: str,
+    steps: Sequence[Step],
+    work: Work,
+) -> None:
     """One entry for what this event changed, and why."""
     event = message.body.event
     legs: set[str] = set()
@@ -322,6 +361,8 @@ def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps
     for step in steps:
         if isinstance(step, ReviewAsked):
             reviews.add(step.id)
+        elif isinstance(step, ReviewMoved):
+            reviews.add(step.review_id)
         elif isinstance(step, LegOpened | LegMoved | LegNoted | Command):
             legs.add(step.leg.id)
     records = [
@@ -332,7 +373,7 @@ def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps
     ]
     work.audit(
         AuditOperation.ALTER,
-        actor=acting(event.originsource, organisation=event.originsource, role="source"),
+        actor=actor,
         person_id=event.subject,
         records=records[:RECORDS_MOST],
         fields=("status",) if legs else (),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import orjson
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import ColumnElement, Table, false, func, or_, select, update
 
 from services.ground.bulk import Row
 from services.ground.sql import insert_all, insert_missing, upsert
@@ -26,13 +26,15 @@ from services.router.casework.steps import (
     PauseOffered,
     ReviewAnswered,
     ReviewAsked,
+    ReviewMoved,
     Step,
+    TimerCancelled,
     TimerSet,
     Word,
 )
 from services.router.rules.decision import OUTCOME, Decision, Matched, plain
 
-_Ending = OfferAnswered | PauseEnded | ReviewAnswered
+_Ending = OfferAnswered | PauseEnded | ReviewAnswered | ReviewMoved
 _LEG_NEVER_CHANGES = ("id", "person_id", "destination", "opened_at", "referral_event")
 _LEG_CHANGES = [column.name for column in store.legs.columns if column.name not in _LEG_NEVER_CHANGES]
 
@@ -55,6 +57,8 @@ class Keeping:
     _cases: dict[str, Case] = field(default_factory=dict)
     _changed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # leg ids by person
     _endings: list[_Ending] = field(default_factory=list)
+    _timers: list[tuple[TimerSet, dict[str, object]]] = field(default_factory=list)
+    _cancelled: list[tuple[str, TimerCancelled]] = field(default_factory=list)  # by person
     _rule_sets: set[str] = field(default_factory=set)
 
     def event(self, row: Row, case: Case) -> None:
@@ -84,15 +88,15 @@ class Keeping:
                 pass
             case LegOpened() | LegMoved() | LegNoted():
                 self._rows[store.leg_history].append(self._of_leg(step, cause))
-            case TimerSet():
-                self._rows[store.timers].append(self._timer(step, case))
+            case TimerSet() | TimerCancelled():
+                self._timer_step(step, case)
             case ReviewAsked():
                 self._rows[store.reviews].append(self._review(step, case, cause, perhaps=None))
             case PauseOffered():
                 self._rows[store.offers].append(self._offer(step, cause))
             case PauseAgreed():
                 self._rows[store.pauses].append(self._pause(step, cause))
-            case OfferAnswered() | PauseEnded() | ReviewAnswered():
+            case OfferAnswered() | PauseEnded() | ReviewAnswered() | ReviewMoved():
                 self._endings.append(step)
         if isinstance(step, LegOpened | LegMoved | LegNoted | Command):
             self._changed[case.person_id].add(step.leg.id)
@@ -116,10 +120,40 @@ class Keeping:
         for ended in (True, False):
             rows = [_leg(leg, p) for p, leg in legs if leg.closed is ended]
             upsert(connection, store.legs, rows, update=_LEG_CHANGES)
+        for person_id, step in self._cancelled:
+            self._cancel_kept(step, person_id)
+        insert_all(connection, store.timers, [row for _, row in self._timers])
         for table, rows in self._rows.items():
             insert_all(connection, table, rows)
         for ending in self._endings:
             self._end(ending)
+
+    def _timer_step(self, step: TimerSet | TimerCancelled, case: Case) -> None:
+        """Set a timer; or cancel those that this batch set before, and later those of earlier ones. Later ones stay."""
+        if isinstance(step, TimerSet):
+            self._timers.append((step, self._timer(step, case)))
+            return
+        self._cancelled.append((case.person_id, step))
+        for timer, row in self._timers:
+            means = step.means(timer.id, timer.kind, timer.leg_id, timer.review_id)
+            if means and row["person_id"] == case.person_id and row["cancelled_at"] is None:
+                row |= {"cancelled_at": self.work.now, "cancelled_because": step.why}
+
+    def _cancel_kept(self, step: TimerCancelled, person_id: str) -> None:
+        """Also one that has fired and is on its way: its event will find it cancelled."""
+        timer = store.timers.c
+        which: list[ColumnElement[bool]] = [timer.taken_at.is_(None), timer.cancelled_at.is_(None)]
+        if step.timer_id is not None:
+            which.append(timer.id == step.timer_id)
+        else:
+            same = [
+                c == of for c, of in ((timer.leg_id, step.leg_id), (timer.review_id, step.review_id)) if of is not None
+            ]
+            which += [timer.person_id == person_id, or_(false(), *same)]
+            if step.kind is not None:
+                which.append(timer.kind == step.kind.value)
+        why = {"cancelled_at": self.work.now, "cancelled_because": step.why}
+        self.work.connection.execute(update(store.timers).where(*which).values(why))
 
     def _end(self, ending: _Ending) -> None:
         """Close what was open. Runs last, since a batch can hold both the question and its answer."""
@@ -135,6 +169,9 @@ class Keeping:
             case ReviewAnswered(review_id, by, answer):
                 unanswered = (review.id == review_id) & review.answered_at.is_(None)
                 change = update(store.reviews).where(unanswered).values(answered_at=now, answered_by=by, answer=answer)
+            case ReviewMoved(review_id, role, due_at):
+                unanswered = (review.id == review_id) & review.answered_at.is_(None)
+                change = update(store.reviews).where(unanswered).values(role=role, due_at=due_at, moved_at=now)
         self.work.connection.execute(change)
 
     def _of_leg(self, step: LegOpened | LegMoved | LegNoted, cause: Cause) -> Row:
@@ -208,7 +245,7 @@ class Keeping:
             "event_id": cause.event_id,
         }
 
-    def _timer(self, step: TimerSet, case: Case) -> Row:
+    def _timer(self, step: TimerSet, case: Case) -> dict[str, object]:
         return {
             "id": step.id,
             "kind": step.kind.value,
@@ -217,6 +254,8 @@ class Keeping:
             "set_at": self.work.now,
             "leg_id": step.leg_id,
             "review_id": step.review_id,
+            "cancelled_at": None,
+            "cancelled_because": None,
         }
 
 

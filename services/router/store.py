@@ -118,6 +118,7 @@ reviews = Table(  # questions to humans
     Column("destination", Text),
     Column("fact", Text),
     Column("perhaps", JSON(none_as_null=True)),  # other persons, for a question of identity
+    Column("moved_at", Moment),  # when it last went to another role, or came back to its own
     Column("answered_at", Moment),
     Column("answered_by", Text),
     Column("answer", Text),
@@ -155,7 +156,7 @@ pauses = Table(
 )
 Index("pauses_of_leg", pauses.c.leg_id)
 
-timers = Table(  # promises to look again; nothing fires them yet
+timers = Table(  # promises to look again; none is ever taken away
     "timers",
     metadata,
     Column("id", Text, primary_key=True),
@@ -165,10 +166,13 @@ timers = Table(  # promises to look again; nothing fires them yet
     Column("set_at", Moment, nullable=False),
     Column("leg_id", Text),
     Column("review_id", Text),
-    Column("fired_at", Moment),
+    Column("fired_at", Moment),  # when it became a message, in the same transaction
+    Column("taken_at", Moment),  # when its event was decided
+    Column("cancelled_at", Moment),  # nobody waited for it any more; before it fired, or on its way
+    Column("cancelled_because", Text),
 )
-Index("timers_due", timers.c.due_at,
-      sqlite_where=timers.c.fired_at.is_(None), postgresql_where=timers.c.fired_at.is_(None))  # fmt: skip
+_waiting = timers.c.fired_at.is_(None) & timers.c.cancelled_at.is_(None)
+Index("timers_due", timers.c.due_at, timers.c.id, sqlite_where=_waiting, postgresql_where=_waiting)
 Index("timers_of_person", timers.c.person_id)
 
 rule_sets = Table(  # every version that ever decided

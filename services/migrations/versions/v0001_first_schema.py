@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from services.migrations.timer_tables import create_timers
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -361,6 +363,7 @@ def upgrade() -> None:
         sa.Column("destination", sa.Text(), nullable=True),
         sa.Column("fact", sa.Text(), nullable=True),
         sa.Column("perhaps", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("moved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_by", sa.Text(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
@@ -388,24 +391,4 @@ def upgrade() -> None:
         sa.Column("created", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("stream"),
     )
-    op.create_table(
-        "timers",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("person_id", sa.Text(), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("leg_id", sa.Text(), nullable=True),
-        sa.Column("review_id", sa.Text(), nullable=True),
-        sa.Column("fired_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    with op.batch_alter_table("timers", schema=None) as batch_op:
-        batch_op.create_index(
-            "timers_due",
-            ["due_at"],
-            unique=False,
-            sqlite_where=sa.text("fired_at IS NULL"),
-            postgresql_where=sa.text("fired_at IS NULL"),
-        )
-        batch_op.create_index("timers_of_person", ["person_id"], unique=False)
+    create_timers()

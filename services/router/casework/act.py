@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from schemas.vocabulary import LegStatus, RouteAction
+from schemas.vocabulary import LegStatus, RouteAction, TimerKind
 from services.router.casework.case import Case, Leg
 from services.router.casework.steps import (
     Command,
@@ -16,7 +16,6 @@ from services.router.casework.steps import (
     ReviewAsked,
     ReviewKind,
     Step,
-    TimerKind,
     TimerSet,
 )
 from services.router.rules.decision import Decision, Reasons, RouteDecided

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from schemas.vocabulary import LegStatus
 from services.router.casework.account import Account, Stand
+from services.router.casework.reviews import Review
 from services.router.rules.events import CaseView, Kept, LegView, PastEvent
 
 
@@ -65,6 +66,7 @@ class Case:
     events: list[PastEvent] = field(default_factory=list)
     remembered: Mapping[str, Kept] = field(default_factory=dict)
     referral_event: str | None = None  # the last referral, whose content goes with later routes
+    reviews: dict[str, Review] = field(default_factory=dict)  # the open ones, where they were read
 
     def view(self) -> CaseView:
         """The case as rules see it: of each destination the leg that is open, or else the newest."""

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from schemas.human import HumanDecision
 from schemas.receipt import Problem
 from schemas.refusal import Unacceptable
-from schemas.vocabulary import DecisionKind, LegStatus, RouteAction
+from schemas.vocabulary import DecisionKind, LegStatus, RouteAction, TimerKind
 from services.router.casework.act import Acting, ask
 from services.router.casework.case import Case, Leg
 from services.router.casework.pathway import check_code, move, placed, put
@@ -22,7 +22,6 @@ from services.router.casework.steps import (
     PauseEnded,
     ReviewKind,
     Step,
-    TimerKind,
     TimerSet,
     Word,
 )

@@ -10,7 +10,7 @@ from typing import Final
 from schemas.progress import Pause, ProgressReported
 from schemas.receipt import Problem
 from schemas.refusal import Unacceptable
-from schemas.vocabulary import LegStatus, ProgressKind
+from schemas.vocabulary import LegStatus, ProgressKind, TimerKind
 from services.router.casework.account import (
     BECOMES,
     PRESENCE,
@@ -34,7 +34,6 @@ from services.router.casework.steps import (
     PauseEnded,
     ReviewKind,
     Step,
-    TimerKind,
     TimerSet,
     Word,
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 
-from schemas.vocabulary import LegStatus, RouteAction
+from schemas.vocabulary import LegStatus, RouteAction, TimerKind
 from services.ground.settings import Settings
 from services.router.casework.act import Acting, act
 from services.router.casework.case import Case, Leg
@@ -19,7 +19,6 @@ from services.router.casework.steps import (
     ReviewAsked,
     ReviewKind,
     Step,
-    TimerKind,
     TimerSet,
 )
 from services.router.rules.decide import decide

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.refusal import Unacceptable
-from schemas.vocabulary import DecisionKind, LegStatus, ProgressKind, RouteAction
+from schemas.vocabulary import DecisionKind, LegStatus, ProgressKind, RouteAction, TimerKind
 from services.router.casework.case import Case
 from services.router.casework.steps import (
     Command,
@@ -19,7 +19,6 @@ from services.router.casework.steps import (
     ReviewAsked,
     ReviewKind,
     Step,
-    TimerKind,
     TimerSet,
 )
 from tests.unit.router.casework.news import LEG, NOW, case_at, decide, decision, leg_at, progress, take

@@ -12,7 +12,7 @@ import pytest
 from schemas.base import LegId
 from schemas.progress import Pause, ProgressReported
 from schemas.refusal import Unacceptable
-from schemas.vocabulary import LegStatus, PauseParty, PauseReason, ProgressKind
+from schemas.vocabulary import LegStatus, PauseParty, PauseReason, ProgressKind, TimerKind
 from services.ground.settings import Settings
 from services.router.casework.act import Acting
 from services.router.casework.case import Case, Leg
@@ -26,7 +26,6 @@ from services.router.casework.steps import (
     ReviewAsked,
     ReviewKind,
     Step,
-    TimerKind,
     TimerSet,
 )
 from services.router.rules.loader import load_rule_set
