@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -60,9 +59,13 @@ def _rules() -> RuleSet:
     return load_rule_set(Settings().rules_dir)
 
 
+def _leg(status: LegStatus) -> Leg:
+    closed_at = NOW if _rules().pathway.statuses[status].closed else None
+    return Leg(LEG, "dapp", status, NOW, 2, None, NOW, commands=1, closed_at=closed_at)
+
+
 def _case(status: LegStatus = LegStatus.REQUESTED, *reviews: Review) -> Case:
-    leg = Leg(LEG, "dapp", status, NOW, 2, None, NOW, commands=1)
-    return Case(PERSON, NOW, legs={LEG: leg}, reviews={review.id: review for review in reviews})
+    return Case(PERSON, NOW, legs={LEG: _leg(status)}, reviews={review.id: review for review in reviews})
 
 
 def _asked(role: Role, *, had: timedelta = timedelta(days=2), due_at: datetime = NOW, answered: bool = False) -> Review:
@@ -207,10 +210,10 @@ def test_a_question_that_was_put_off_comes_back_to_whom_it_was_asked_of() -> Non
 
 
 def _moved(before: LegStatus, after: LegStatus) -> list[Step]:
-    leg = Leg(LEG, "dapp", before, NOW, 2, None, NOW)
+    leg = _leg(before)
     case = Case(PERSON, NOW, legs={LEG: leg})
     said = ProgressReported(leg_id=LegId(LEG), kind=ProgressKind.ACCEPTED, occurred_at=NOW)
-    return with_deadlines(said, [LegMoved(leg, replace(leg, status=after), "so")], _acting(case))
+    return with_deadlines(said, [LegMoved(leg, _leg(after), "so")], _acting(case))
 
 
 def _cancels(steps: list[Step], kind: TimerKind) -> bool:
