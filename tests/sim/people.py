@@ -39,7 +39,7 @@ LOAD_SECONDS = 22.0
 ANSWERS = 0.3  # how often a destination answers a command
 ANSWERS_MOST = 4
 DECISIONS_MOST = 2
-NOT_MENDED = "failed_repeatedly"
+NOT_MENDED = ("failed_repeatedly", "failed_after_waiting")  # reasons of what the handler tripped over
 
 _EXAMPLES = {path.stem: path.read_bytes() for path in EXAMPLES.glob("*.json")}
 
@@ -223,7 +223,7 @@ class People:
         clock = SimClock(self.loop, self.process)
         world = World(self.settings, clock, self.database, "")
         columns = ("id", "stream", "subject", "raw", "resent_as")
-        query = f"SELECT {', '.join(columns)} FROM quarantine WHERE reason = '{NOT_MENDED}'"  # noqa: S608
+        query = f"SELECT {', '.join(columns)} FROM quarantine WHERE reason IN {NOT_MENDED} ORDER BY id"  # noqa: S608
         for values in self.store.rows(query):
             row = dict(zip(columns, values, strict=True))
             try:

@@ -24,7 +24,7 @@ from services.router.rules.loader import load_rule_set
 from services.router.rules.ruleset import RuleSet
 from tests.sim.broker import Broker
 from tests.sim.chaos import Chaos, Trace
-from tests.sim.check import Ended, problems_at_the_end
+from tests.sim.check import Ended, lost_for_good, problems_at_the_end
 from tests.sim.client import SimClient
 from tests.sim.clock import seeded_ids
 from tests.sim.hosts import Host, Surroundings
@@ -174,15 +174,8 @@ class _World:
         for what, query in _LEFT:
             if n := self.store.rows(query)[0][0]:
                 return f"{n} {what}"
-        return self._lost()
-
-    def _lost(self) -> str | None:
-        """What the outbox holds and the broker, having lost it, does not."""
-        if not self.broker.losses:
-            return None
-        there = {message.id for stream in self.broker.streams.values() for message in stream.messages}
-        gone = [id_ for (id_,) in self.store.rows("SELECT id FROM outbox") if id_ not in there]
-        return f"{len(gone)} lost by the broker" if gone else None
+        lost = lost_for_good(self.store, self.broker)
+        return f"{len(lost)} not sent again, as {lost[0]}" if lost else None
 
     def _trips(self, message: Incoming[Any]) -> bool:
         event = getattr(message.body, "event", None)

@@ -98,9 +98,9 @@ class Weather:
         self._later(client.reconnect)
 
     def _broker_away(self, fault: Fault) -> None:
+        self._chaos.note(fault, "broker")
         if not self._broker.up:
             return
-        self._chaos.note(fault, "broker")
         self._broker.up = False
         for client in list(self._broker.clients):
             client.disconnect()
