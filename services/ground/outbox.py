@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, exists, func, select, text, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, text, update
 
 from services.ground import streams, tables
 from services.ground.publisher import Confirmed, Outgoing
 from services.ground.sql import upsert
 
 PAGE = 1000
+NEWEST_PLACES = 1_000_000  # of a stream, that are looked through for two rows in one place: a tenth of a second
 
 # Whose inbox shows that a message of the stream arrived. Other streams are read outside of Onward.
 READERS = {streams.CASE: "router", streams.DISPATCH: "dispatch", streams.AUDIT: "audit"}
@@ -104,17 +105,42 @@ def not_taken(connection: Connection, service: str, stream: str, *, before_id: s
 def newest_confirmed(connection: Connection, stream: str) -> int:
     """The newest place in a stream that the broker confirmed to any of us; 0 where it confirmed none."""
     row = tables.outbox.c
-    confirmed = select(row.stream_sequence).where(row.stream == stream, row.stream_sequence.is_not(None))
-    recent = confirmed.order_by(row.id.desc()).limit(PAGE).subquery()
-    return int(connection.execute(select(func.max(recent.c.stream_sequence))).scalar() or 0)
+    newest = select(func.max(row.stream_sequence)).where(row.stream == stream, row.stream_sequence.is_not(None))
+    return int(connection.execute(newest).scalar() or 0)
 
 
-def owe_again(connection: Connection, stream: str, *, created: str, last_sequence: int, confirmed: int) -> int:
+def given_twice(connection: Connection, stream: str, *, newest: int) -> list[int]:
+    """Places of a stream that the broker gave to two messages: it lost the first one, and went on from before it.
+
+    That it lost something shows in its newest place only until as much was published again. A page of them.
+    """
+    row = tables.outbox.c
+    place = row.stream_sequence
+    twice = (
+        select(place)
+        .where(row.stream == stream, place > max(0, newest - NEWEST_PLACES))
+        .group_by(place)
+        .having(func.count() > 1)
+        .limit(PAGE)
+    )
+    return list(connection.execute(twice).scalars())
+
+
+def owe_again(
+    connection: Connection,
+    stream: str,
+    *,
+    created: str,
+    last_sequence: int,
+    confirmed: int,
+    twice: Sequence[int] = (),
+) -> int:
     """Notice a broker that lost messages, and owe them again. Returns how many rows that are.
 
     `created` is when the broker made the stream and `last_sequence` its newest message: a stream made anew, or one that
     ends before what it once confirmed, has lost something (one flipped bit in its file is enough). `confirmed` is
-    `newest_confirmed`, read before the broker was asked: what is confirmed meanwhile is no loss.
+    `newest_confirmed`, read before the broker was asked: what is confirmed meanwhile is no loss. Of two rows at one
+    place, `twice`, either may be the lost one: both are owed, and the broker knows the other by its id.
     """
     seen = connection.execute(
         select(tables.streams_seen.c.created).where(tables.streams_seen.c.stream == stream)
@@ -124,8 +150,9 @@ def owe_again(connection: Connection, stream: str, *, created: str, last_sequenc
     row = tables.outbox.c
     if seen is not None and seen != created:
         lost = row.sent_at.is_not(None)
-    elif confirmed > last_sequence:
-        lost = row.stream_sequence.between(last_sequence + 1, confirmed)
+    elif confirmed > last_sequence or twice:
+        after_its_end = row.stream_sequence.between(last_sequence + 1, confirmed)
+        lost = or_(after_its_end, row.stream_sequence.in_(list(twice)))
     else:
         return 0
     return connection.execute(
