@@ -33,8 +33,8 @@ from tests.sim.store import SimDatabase, Store
 from tests.support.events import EXAMPLES, Event
 
 CONFIRM_SECONDS = 3.0  # until a source publishes again what was not confirmed
-PERSONS = (1, 3)
-EVENTS = (3, 7)  # after the referrals
+PERSONS = (1, 2)
+EVENTS = (2, 6)  # after the referrals
 LOAD_SECONDS = 22.0
 ANSWERS = 0.3  # how often a destination answers a command
 ANSWERS_MOST = 4

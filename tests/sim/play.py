@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict
 
-from services.ground import consumer, publisher
+from services.ground import consumer, microbatch, publisher
 from services.ground.handler import Incoming
 from services.ground.settings import Settings
 from services.router.rules.loader import load_rule_set
@@ -40,8 +40,9 @@ SERVICES = ("intake", "router", "router", "dispatch", "audit")
 
 # Slower than in life in proportion to each other, so that a world has few of them.
 IDLE_FLUSH_SECONDS = 4.0
-GATHER_SECONDS = 1.0
-RECONCILE_SECONDS = 20.0
+GATHER_SECONDS = 2.0
+WAIT_SECONDS = 3.0
+RECONCILE_SECONDS = 40.0
 
 
 @dataclass
@@ -66,9 +67,8 @@ def _rules() -> RuleSet:
 @cache
 def _settings() -> Settings:
     return Settings(
-        lease_seconds=18,
-        sweep_seconds=6,
-        redelivery_seconds=(3, 6, 12),
+        sweep_seconds=8,
+        redelivery_seconds=(5, 10, 20),
         publish_seconds=2,
         reconcile_seconds=RECONCILE_SECONDS,
         max_attempts=3,
@@ -117,7 +117,11 @@ class _World:
     def build(self) -> None:
         chance, loop = self.chance, self.loop
         self.chaos = chaos = Chaos(chance, self.trace)
-        changes = {"partitions": chance.randint(1, 3), "batch_size": chance.choice((1, 4, 256))}
+        changes = {
+            "partitions": chance.randint(1, 3),
+            "batch_size": chance.choice((1, 4, 256, 256)),
+            "lease_seconds": chance.choice((12.0, 30.0, 60.0)),  # in the last, none ever runs out
+        }
         settings = _settings().model_copy(update=changes)
         self.window = chance.choice((3600.0, 3600.0, 2.0))  # in which the broker knows a message's id
         self.broker = Broker(loop, chaos, settings, window=self.window)
@@ -220,6 +224,7 @@ def _constants(chance: Random) -> Iterator[None]:
         (consumer, "IDLE_FLUSH_SECONDS", IDLE_FLUSH_SECONDS),
         (consumer, "GATHER_SECONDS", GATHER_SECONDS),
         (consumer, "ATOMIC_FROM", atomic_from),
+        (microbatch, "WAIT_SECONDS", WAIT_SECONDS),
         (publisher, "ATOMIC_FROM", atomic_from),
     )
     before = [(module, name, getattr(module, name)) for module, name, _ in changes]

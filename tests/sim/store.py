@@ -46,7 +46,7 @@ class Store:
     def __init__(self) -> None:
         self._engine = create_engine("sqlite://", poolclass=StaticPool, **_JSON)
         event.listen(self._engine, "connect", _prepare)
-        event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        event.listen(self._engine, "begin", lambda _: self.driver.execute("BEGIN"))
         event.listen(self._engine, "before_cursor_execute", self._before_statement)
         self._left: int | None = None  # statements until one fails
         self.connection = self._engine.connect()
