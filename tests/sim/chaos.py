@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import StrEnum
 from random import Random
-
-LINES_KEPT = 100_000
 
 
 class Fault(StrEnum):
@@ -21,6 +20,7 @@ class Fault(StrEnum):
     COMMIT_UNSEEN = "commit unseen"  # all is kept, and the caller is told of an error
     STORE_SLOW = "store slow"
     STORE_OUTAGE = "store away"
+    STORE_SICK = "store fails in the midst of most transactions"
 
     # Processes
     CRASH = "died between two steps"
@@ -82,6 +82,7 @@ OF_CALLS = {
 # Seconds from one to the next, on average.
 OF_TIME = {
     Fault.STORE_OUTAGE: 25.0,
+    Fault.STORE_SICK: 25.0,
     Fault.CRASH: 8.0,
     Fault.PAUSE: 20.0,
     Fault.STOP: 25.0,
@@ -95,7 +96,9 @@ OF_TIME = {
 
 PRESENT = 0.45  # how likely a seed has a fault at all
 RARE = {Fault.BROKER_CUT: 0.15, Fault.BROKER_WIPED: 0.15, Fault.TRIPPED: 0.3}
-STRENGTH = (0.4, 2.5)  # of its usual rate
+STRENGTH = (0.4, 4.0)  # of its usual rate
+STRESSED = 5.0  # strength of what a world is to have much of
+MOST = 0.5  # of any call: with more nothing would ever be done
 
 
 class Trace:
@@ -121,7 +124,7 @@ class Trace:
 class Chaos:
     """Decides, by the seed, what goes wrong. Nothing does any more once it is calmed."""
 
-    def __init__(self, chance: Random, trace: Trace) -> None:
+    def __init__(self, chance: Random, trace: Trace, *, stressing: Collection[Fault] = ()) -> None:
         self.chance = chance
         self.trace = trace
         self.on = True
@@ -130,9 +133,11 @@ class Chaos:
         self.every: dict[Fault, float] = {}
         for fault in Fault:
             present = chance.random() < RARE.get(fault, PRESENT)
-            strength = chance.uniform(*STRENGTH)
+            strength = math.exp(chance.uniform(*map(math.log, STRENGTH)))
+            if fault in stressing:
+                present, strength = True, STRESSED
             if present and fault in OF_CALLS:
-                self.rates[fault] = OF_CALLS[fault] * strength
+                self.rates[fault] = min(MOST, OF_CALLS[fault] * strength)
             elif present:
                 self.every[fault] = OF_TIME[fault] / strength
 

@@ -49,6 +49,7 @@ def problems_at_the_end(ended: Ended) -> list[str]:
         *_every_message_taken(ended),
         *_order_of_decisions(rows),
         *_legs(rows),
+        *_decisions_followed(rows),
         *_inboxes(rows),
         *_positions(rows),
         *_receipts(rows),
@@ -139,6 +140,19 @@ def _legs(rows: Rows) -> list[str]:
     ]  # fmt: skip
 
 
+def _decisions_followed(rows: Rows) -> list[str]:
+    """Where the rules say that somebody is to be told, there is a leg, or a question to a human."""
+    told = set(rows("SELECT person_id, destination FROM legs"))
+    told |= set(rows("SELECT person_id, destination FROM reviews WHERE destination IS NOT NULL"))
+    return [
+        f"decided and not done: {event} to {wanted['destination']}"
+        for event, person, said in rows("SELECT event_id, person_id, said FROM decisions")
+        for part in ("routes", "notifies")
+        for wanted in orjson.loads(said).get(part, [])
+        if (person, wanted["destination"]) not in told
+    ]
+
+
 def _inboxes(rows: Rows) -> list[str]:
     """What was published to one of us was taken by its reader or set aside, and has its effect if it was taken."""
     found = []
@@ -186,6 +200,7 @@ def _receipts(rows: Rows) -> list[str]:
     return [
         *(f"never told: {what}" for what in due - told),
         *(f"told without need: {what}" for what in told - due if what[0] != "router"),
+        *(f"told {n} times: {what}" for what, n in told.items() if what[0] == "router" and n > max(1, due[what])),
     ]
 
 
@@ -194,13 +209,13 @@ def _outbox_and_broker(ended: Ended) -> list[str]:
     rows = ended.store.rows
     outbox = {id_: (stream, payload) for id_, stream, payload in rows("SELECT id, stream, payload FROM outbox")}
     left = [appended for appended in ended.broker.appended if appended.stream != INTAKE]
-    known = {_id(appended) for appended in left}
+    known = {id_ for appended in left for id_ in _ids(appended)}
     times = Counter((appended.stream, hashlib.sha256(appended.message.payload).hexdigest()) for appended in left)
     again = {row for (row,) in rows("SELECT resent_as FROM quarantine WHERE resent_as IS NOT NULL")}
     resent = {hashlib.sha256(outbox[id_][1]).hexdigest() for id_ in again if id_ in outbox}
     return [
-        *(f"published and not in the outbox: {appended.stream} {id_}" for appended in left
-          if (id_ := appended.message.id) not in outbox),
+        *(f"published and not in the outbox: {appended.stream} {appended.message.id}" for appended in left
+          if not any(id_ in outbox for id_ in _ids(appended))),
         *(f"in the outbox and never published: {stream} {id_}" for id_, (stream, _) in outbox.items()
           if id_ not in known),
         *lost_for_good(ended.store, ended.broker),
@@ -223,8 +238,9 @@ def lost_for_good(store: Store, broker: Broker) -> list[str]:
     ]
 
 
-def _id(appended: Appended) -> str:
-    return appended.message.id or ""
+def _ids(appended: Appended) -> tuple[str, str]:
+    """The broker's id of it, and its own: one that is sent again from quarantine has another one to the broker."""
+    return appended.message.id or "", orjson.loads(appended.message.payload)["id"]
 
 
 def _moments(ended: Ended) -> list[str]:

@@ -52,7 +52,7 @@ class Host:
         self.client: SimClient | None = None
         self.process = Process(self.name)
         self._outside = outside
-        self._away = False  # of the store
+        self._away = self._sick = False  # the store, as seen from here
         self._lives = 0
 
     def start(self) -> None:
@@ -64,7 +64,7 @@ class Host:
         process.on_death = self._on_death
         self.client = SimClient(self.name, process, around.broker)
         self.database = SimDatabase(around.store, process, around.loop, around.chaos)
-        self.database.away = self._away
+        self.database.away, self.database.sick = self._away, self._sick
         self.client.on_reconnected = self._reconnected
         # In a container the next life often has the last one's name; elsewhere its number differs.
         same_name = around.chaos.chance.random() < 0.5
@@ -121,17 +121,17 @@ class Host:
         await asyncio.sleep(0)
         self.around.loop.kill(process)
 
-    def store_away(self, *, away: bool) -> None:
-        """Whether the store can be reached from here."""
-        self._away = away
+    def store(self, *, away: bool = False, sick: bool = False) -> None:
+        """How the store is from now on, as seen from here."""
+        self._away, self._sick = away, sick
         if self.database is not None:
-            self.database.away = away
+            self.database.away, self.database.sick = away, sick
 
     def mend(self) -> None:
         """All is well with it from now on."""
         self.process.dies_at = None
         self.process.skew = 0.0
-        self.store_away(away=False)
+        self.store()
         self.around.loop.thaw(self.process)
         if self.client is not None:
             self.client.reconnect()

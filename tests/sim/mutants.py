@@ -15,20 +15,23 @@ import pytest
 from sqlalchemy import Connection
 
 from schemas.refusal import Unacceptable
-from services.ground import batch, consumer, inorder, leases, relay
+from services.ground import batch, consumer, inorder, leases, relay, tables
 from services.ground.batch import Bad
 from services.ground.clock import WallClock
 from services.ground.consumer import Consumer
 from services.ground.errors import LeaseLost
 from services.ground.handler import Incoming
+from services.ground.inorder import Place
 from services.ground.microbatch import Delivery, Microbatch
 from services.ground.publisher import Answer, Confirmed, Outgoing, Publisher
 from services.ground.relay import Relay
+from services.ground.sql import upsert
 from services.ground.work import Key, Work
 from services.intake import store as intake_store
 from services.intake.handlers import IntakeHandler
 from services.router import handlers as router_handlers
 from services.router.casework.case import Case
+from tests.sim.chaos import Fault
 from tests.sim.loop import current
 
 Patch = pytest.MonkeyPatch
@@ -65,7 +68,7 @@ def ack_of_what_failed(patch: Patch) -> None:
 
 def publish_before_commit(patch: Patch) -> None:
     """8: publish from inside the transaction, which may yet be undone."""
-    finish, transact = Work.finish, Consumer._transact
+    transact = Consumer._transact
 
     async def eager(self: Consumer[Any], messages: Sequence[Delivery], act: Callable[[Work], Any]) -> Any:
         def acting(work: Work) -> Any:
@@ -76,7 +79,6 @@ def publish_before_commit(patch: Patch) -> None:
         return await transact(self, messages, acting)
 
     patch.setattr(Consumer, "_transact", eager)
-    assert finish
 
 
 def no_outbox(patch: Patch) -> None:
@@ -117,24 +119,36 @@ def timeout_is_failure(patch: Patch) -> None:
 
 
 def no_inbox(patch: Patch) -> None:
-    """11: the broker's own window is enough against repeats."""
-    patch.setattr(Work, "first_time", lambda self, keys: set(keys))
+    """11: keys are noted and never asked for; the broker's own window is enough against repeats."""
+    first_time = Work.first_time
+
+    def all_are_new(self: Work, keys: Sequence[Key]) -> set[Key]:
+        first_time(self, keys)
+        return set(keys)
+
+    patch.setattr(Work, "first_time", all_are_new)
 
 
 def inbox_by_delivery(patch: Patch) -> None:
-    """13: the key is the message's place in the stream, and not the event's (source, id)."""
-    read_all = batch.read_all
+    """13: what counts is the message's place in the stream, and not the event's (source, id)."""
+    first_time, read_all = Work.first_time, batch.read_all
+    places: dict[Key, Key] = {}
 
-    def keyed(handler: Any, deliveries: Sequence[Delivery]) -> list[Incoming[Any] | Bad]:
-        def key(message: Incoming[Any] | Bad) -> Incoming[Any] | Bad:
-            if isinstance(message, Bad) or message.key is None:
-                return message
-            return replace(message, key=Key(message.delivery.stream, str(message.delivery.stream_sequence)))
+    def noting(handler: Any, deliveries: Sequence[Delivery]) -> list[Incoming[Any] | Bad]:
+        read = read_all(handler, deliveries)
+        for message in read:
+            if isinstance(message, Incoming) and message.key:
+                places[message.key] = Key(message.delivery.stream, str(message.delivery.stream_sequence))
+        return read
 
-        return [key(message) for message in read_all(handler, deliveries)]
+    def by_place(self: Work, keys: Sequence[Key]) -> set[Key]:
+        first_time(self, keys)
+        beside = Work(self.connection, service=f"places of {self.service}", now=self.now)
+        new = first_time(beside, [places[key] for key in keys])
+        return {key for key in keys if places[key] in new}
 
-    patch.setattr(consumer, "read_all", keyed)
-    patch.setattr(batch, "read_all", keyed)
+    patch.setattr(consumer, "read_all", noting)
+    patch.setattr(Work, "first_time", by_place)
 
 
 def inbox_in_its_own_transaction(patch: Patch) -> None:
@@ -187,25 +201,27 @@ def conflict_is_a_repeat(patch: Patch) -> None:
 def audit_after_commit(patch: Patch) -> None:
     """14: the entry is written in a transaction of its own, when all is done."""
     audit, transact = Work.audit, Consumer._transact
-    later: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    later: dict[int, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {}
 
     async def afterwards(self: Consumer[Any], messages: Sequence[Delivery], act: Callable[[Work], Any]) -> Any:
-        later.clear()
         work, result = await transact(self, messages, act)
-        entries, kept = list(later), self._clock.now()
+        entries = later.pop(id(work), [])
 
-        def write(connection: Connection) -> None:
-            second = Work(connection, service=self._handler.service, now=kept)
+        def write(connection: Connection) -> Work:
+            second = Work(connection, service=work.service, now=work.now)
             for words, named in entries:
                 audit(second, *words, **named)
             second.finish()
-            work.outgoing += second.outgoing
+            return second
 
         if entries:
-            await self._database.write(write)
+            work.outgoing += (await self._database.write(write)).outgoing
         return work, result
 
-    patch.setattr(Work, "audit", lambda self, *words, **named: later.append((words, named)))
+    def put_off(self: Work, *words: Any, **named: Any) -> None:
+        later.setdefault(id(self), []).append((words, named))
+
+    patch.setattr(Work, "audit", put_off)
     patch.setattr(Consumer, "_transact", afterwards)
 
 
@@ -283,7 +299,14 @@ def no_fence(patch: Patch) -> None:
 def order_not_checked(patch: Patch) -> None:
     """Events are taken as the broker delivers them."""
 
-    def as_they_come(messages: Sequence[Any], work: Work, *, pass_over: bool = False, **_: Any) -> list[Any]:
+    def as_they_come(
+        messages: Sequence[Any], work: Work, *, place: Callable[[Any], Place], pass_over: bool = False, **_: Any
+    ) -> list[Any]:
+        last = inorder._positions([place(message).key for message in messages], work)
+        for at in map(place, messages):
+            last[at.key] = max(last.get(at.key, 0), at.sequence)
+        rows = [{"consumer": work.service, "key": key, "last": n} for key, n in last.items()]
+        upsert(work.connection, tables.positions, rows, update=["last"])
         return [] if pass_over else list(messages)
 
     patch.setattr(batch, "ready_in_order", as_they_come)
@@ -434,6 +457,22 @@ MUTANTS: Final[dict[str, Callable[[Patch], None]]] = {
         never_asks_again,
         wall_time,
     )
+}
+
+# Of mistakes that show only where several things go wrong within a second: what goes wrong often in their worlds.
+NEEDS: Final[dict[str, tuple[Fault, ...]]] = {
+    "timeout_is_failure": (Fault.LOST, Fault.REJECTED, Fault.COMMIT_UNSEEN),
+    "newer_before_owed": (Fault.COMMIT_UNSEEN, Fault.REFUSED),
+    "all_commands_at_once": (Fault.REJECTED, Fault.LOST),
+    "owed_is_forgotten_by_the_second": (Fault.COMMIT_UNSEEN, Fault.LOST, Fault.REFUSED),
+    "no_fence": (Fault.PAUSE, Fault.CLOCK, Fault.STORE_SLOW),
+    "number_kept_in_memory": (Fault.COMMIT_REFUSED, Fault.CRASH_BEFORE_COMMIT),
+    "an_outage_is_an_attempt": (Fault.STORE_SICK, Fault.STATEMENT),
+    "case_kept_in_memory": (Fault.COMMIT_REFUSED, Fault.STATEMENT),
+    "refused_passes_for_repeat": (Fault.TRIPPED,),
+    "refused_holds_up_the_rest": (Fault.TRIPPED,),
+    "no_reconciling": (Fault.BROKER_WIPED, Fault.BROKER_CUT),
+    "only_the_end_of_a_stream": (Fault.BROKER_CUT,),
 }
 
 

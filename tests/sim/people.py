@@ -36,6 +36,7 @@ CONFIRM_SECONDS = 3.0  # until a source publishes again what was not confirmed
 PERSONS = (1, 2)
 EVENTS = (2, 6)  # after the referrals
 LOAD_SECONDS = 22.0
+BURSTS, BURST_SECONDS = (1, 4), 0.02  # events come together, or batches would be of one message each
 ANSWERS = 0.3  # how often a destination answers a command
 ANSWERS_MOST = 4
 DECISIONS_MOST = 2
@@ -95,9 +96,10 @@ class People:
         persons = self.chance.randint(*PERSONS)
         for person in range(1, persons + 1):
             self._later(self.chance.uniform(0, LOAD_SECONDS / 3), lambda p=person: self._publish(_referral(p)))  # type: ignore[misc]
+        bursts = [self.chance.uniform(0, LOAD_SECONDS) for _ in range(self.chance.randint(*BURSTS))]
         for _ in range(self.chance.randint(*EVENTS)):
             say, person = self.chance.choice(_SAYS), self.chance.randint(1, persons)
-            at = self.chance.uniform(0, LOAD_SECONDS)
+            at = self.chance.choice(bursts) + self.chance.uniform(0, BURST_SECONDS)
             self._later(at, lambda s=say, p=person: self._publish(s(self._number(), p, self.chance)))  # type: ignore[misc]
         for _ in range(self.chance.randint(0, DECISIONS_MOST)):
             self._later(self.chance.uniform(LOAD_SECONDS / 3, LOAD_SECONDS), self._decide)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,7 +23,7 @@ from services.ground.settings import Settings
 from services.router.rules.loader import load_rule_set
 from services.router.rules.ruleset import RuleSet
 from tests.sim.broker import Broker
-from tests.sim.chaos import Chaos, Trace
+from tests.sim.chaos import Chaos, Fault, Trace
 from tests.sim.check import Ended, lost_for_good, problems_at_the_end
 from tests.sim.client import SimClient
 from tests.sim.clock import seeded_ids
@@ -71,14 +71,14 @@ def _settings() -> Settings:
         redelivery_seconds=(5, 10, 20),
         publish_seconds=2,
         reconcile_seconds=RECONCILE_SECONDS,
-        max_attempts=3,
+        max_attempts=2,
         drain_seconds=4,
         window=64,
     )
 
 
-def play(seed: int, *, keep_lines: bool = False) -> Outcome:
-    """Run one seed."""
+def play(seed: int, *, stressing: Collection[Fault] = (), keep_lines: bool = False) -> Outcome:
+    """Run one seed; with `stressing`, in a world that has much of these faults."""
     chance = Random(seed)
     loop = VirtualLoop(chance)
     trace = Trace(loop.time)
@@ -86,7 +86,7 @@ def play(seed: int, *, keep_lines: bool = False) -> Outcome:
         stack.enter_context(seeded_ids(chance))
         stack.enter_context(_constants(chance))
         stack.enter_context(_logged(trace))
-        world = _World(loop, chance, trace)
+        world = _World(loop, chance, trace, stressing)
         world.build()
         task = loop.spawn(world.outside, world.live())
         try:
@@ -109,14 +109,14 @@ def play(seed: int, *, keep_lines: bool = False) -> Outcome:
 
 
 class _World:
-    def __init__(self, loop: VirtualLoop, chance: Random, trace: Trace) -> None:
-        self.loop, self.chance, self.trace = loop, chance, trace
+    def __init__(self, loop: VirtualLoop, chance: Random, trace: Trace, stressing: Collection[Fault]) -> None:
+        self.loop, self.chance, self.trace, self.stressing = loop, chance, trace, stressing
         self.problems: list[str] = []
         self.unfinished = False
 
     def build(self) -> None:
         chance, loop = self.chance, self.loop
-        self.chaos = chaos = Chaos(chance, self.trace)
+        self.chaos = chaos = Chaos(chance, self.trace, stressing=self.stressing)
         changes = {
             "partitions": chance.randint(1, 3),
             "batch_size": chance.choice((1, 4, 256, 256)),

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 LATENCY_SECONDS = 0.003
 SLOW_SECONDS = (1.0, 8.0)
-MOST_STATEMENTS = 24  # the one that fails is among so many, if there are so many
+MOST_STATEMENTS = 14  # the one that fails is among so many, if there are so many
 AWAY_SECONDS = 0.05  # until a store that is away refuses
 
 _JSON = {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads}
@@ -113,7 +113,7 @@ class SimDatabase:
     def __init__(self, store: Store, process: Process, loop: VirtualLoop, chaos: Chaos) -> None:
         self._store, self._process, self._loop, self._chaos = store, process, loop, chaos
         self.away = False
-        self.after_write: list[Callable[[Connection], None]] = []
+        self.sick = False  # every transaction has a statement that fails, or nearly every one
 
     async def write(self, body: Callable[[Connection], T]) -> T:
         """As the real one, or an error, or never: before, during or after it."""
@@ -121,7 +121,8 @@ class SimDatabase:
         await self._way_in(who)
         strikes = self._chaos.strikes
         connection = self._store.connection
-        fails_after = int(self._chaos.chance.random() * MOST_STATEMENTS) if strikes(Fault.STATEMENT, who) else None
+        fails = self.sick or strikes(Fault.STATEMENT, who)
+        fails_after = int(self._chaos.chance.random() * MOST_STATEMENTS) if fails else None
         with self._store.failing_after(fails_after):
             transaction = connection.begin()
             try:

@@ -11,6 +11,7 @@ from tests.sim.hosts import Host
 from tests.sim.loop import VirtualLoop
 
 AWAY_SECONDS = (0.5, 10.0)
+SICK_SECONDS = (2.0, 25.0)
 PAUSES_IN_LEASES = (0.2, 2.5)
 SKEW_SECONDS = 40.0  # either way: more than a lease
 STEPS_TO_DEATH = 150
@@ -27,6 +28,7 @@ class Weather:
         self._lease = lease_seconds
         self._acts: dict[Fault, Callable[[Fault], None]] = {
             Fault.STORE_OUTAGE: self._store_outage,
+            Fault.STORE_SICK: self._store_sick,
             Fault.CRASH: self._crash,
             Fault.PAUSE: self._pause,
             Fault.STOP: self._stop,
@@ -61,12 +63,21 @@ class Weather:
         self._loop.call_later(self._chaos.chance.uniform(*AWAY_SECONDS), act)
 
     def _store_outage(self, fault: Fault) -> None:
-        one = [self._one()]
-        away = self._chaos.chance.choice((list(self._hosts), one))
-        self._chaos.note(fault, ",".join(host.name for host in away))
-        for host in away:
-            host.store_away(away=True)
-        self._later(lambda: _back(away))
+        hosts = self._some(fault)
+        for host in hosts:
+            host.store(away=True)
+        self._later(lambda: _well(hosts))
+
+    def _store_sick(self, fault: Fault) -> None:
+        hosts = self._some(fault)
+        for host in hosts:
+            host.store(sick=True)
+        self._loop.call_later(self._chaos.chance.uniform(*SICK_SECONDS), _well, hosts)
+
+    def _some(self, fault: Fault) -> list[Host]:
+        hosts = self._chaos.chance.choice((list(self._hosts), [self._one()]))
+        self._chaos.note(fault, ",".join(host.name for host in hosts))
+        return hosts
 
     def _crash(self, fault: Fault) -> None:
         host = self._one()
@@ -130,6 +141,6 @@ class Weather:
         self._broker.wipe()
 
 
-def _back(hosts: Sequence[Host]) -> None:
+def _well(hosts: Sequence[Host]) -> None:
     for host in hosts:
-        host.store_away(away=False)
+        host.store()
