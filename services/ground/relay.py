@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from nats.js import JetStreamContext
+from sqlalchemy import Connection
 
 from services.ground import outbox
 from services.ground.clock import Clock
@@ -42,11 +43,11 @@ class Relay:
     async def reconcile(self, js: JetStreamContext, *, after_seconds: float) -> None:
         """Find what the broker lost, and what no reader took in this time, and send it again."""
         for stream in SUBJECTS:
-            confirmed = await self._database.read(lambda c, s=stream: outbox.newest_confirmed(c, s))  # type: ignore[misc]
+            confirmed, twice = await self._database.read(lambda c, s=stream: _confirmed(c, s))  # type: ignore[misc]
             info = await js.stream_info(stream)
             owed = await self._database.write(
-                lambda c, s=stream, i=info, n=confirmed: outbox.owe_again(  # type: ignore[misc]
-                    c, s, created=str(i.created), last_sequence=i.state.last_seq, confirmed=n
+                lambda c, s=stream, i=info, n=confirmed, t=twice: outbox.owe_again(  # type: ignore[misc]
+                    c, s, created=str(i.created), last_sequence=i.state.last_seq, confirmed=n, twice=t
                 )
             )
             if owed:
@@ -63,3 +64,9 @@ class Relay:
     async def _send(self, page: Sequence[Outgoing]) -> None:
         confirmed = await self._publisher.publish(page)
         await self._database.write(lambda c: outbox.mark_sent(c, confirmed, self._clock.now()))
+
+
+def _confirmed(connection: Connection, stream: str) -> tuple[int, list[int]]:
+    """The newest place that the broker confirmed, and those that it confirmed to two messages."""
+    newest = outbox.newest_confirmed(connection, stream)
+    return newest, outbox.given_twice(connection, stream, newest=newest)

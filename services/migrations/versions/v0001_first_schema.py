@@ -249,6 +249,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.create_index(
+            "outbox_by_place",
+            ["stream", "stream_sequence"],
+            unique=False,
+            sqlite_where=sa.text("stream_sequence IS NOT NULL"),
+            postgresql_where=sa.text("stream_sequence IS NOT NULL"),
+        )
         batch_op.create_index("outbox_by_stream", ["stream", "id"], unique=False)
         batch_op.create_index(
             "outbox_unsent",
