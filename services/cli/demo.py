@@ -137,7 +137,8 @@ async def _end(world: World, told: Row) -> None:
         "Welfare checks and the review are set and shown; acting on them when they fall due is the next part.\n"
     )
     terminal.out.print("What next: [bold]make up[/], then README.md: publish, tune a rule, read the audit log.")
-    told |= {"case": case, "audited": dict(audited)}
+    outcomes = sum(entry["purpose"] == "outcome" for entry in entries)
+    told |= {"case": case, "audited": dict(audited), "outcomes": outcomes}
 
 
 async def _event_id(world: World, event: dict[str, Any]) -> str:
