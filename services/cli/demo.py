@@ -144,7 +144,8 @@ async def _end(world: World, told: Row) -> None:
     terminal.out.print(table)
     terminal.out.print(f"{len(entries)} entries in the log, each written in the transaction that did it.\n")
     terminal.out.print("What next: [bold]make up[/], then README.md: publish, tune a rule, read the audit log.")
-    told |= {"case": case, "audited": dict(audited)}
+    outcomes = sum(entry["purpose"] == "outcome" for entry in entries)
+    told |= {"case": case, "audited": dict(audited), "outcomes": outcomes}
 
 
 async def _event_id(world: World, event: dict[str, Any]) -> str:

@@ -94,6 +94,20 @@ class Cases(RuleBasedStateMachine):
             status = LegStatus.ON_PROGRAMME
         self._decide(decision(kind, leg=leg, now=self.now, status=status, reason_code=code))
 
+    @precondition(lambda self: any(leg.closed for leg in self.case.legs.values()))
+    @rule(data=st.data())
+    def human_reopens(self, data: st.DataObject) -> None:
+        closed = sorted(leg.id for leg in self.case.legs.values() if leg.closed)
+        leg = closed[data.draw(st.integers(0, len(closed) - 1))]
+        self._decide(decision(DecisionKind.REOPEN_LEG, leg=leg, now=self.now))
+
+    @precondition(lambda self: any(not leg.closed for leg in self.case.legs.values()))
+    @rule(data=st.data())
+    def human_closes(self, data: st.DataObject) -> None:
+        legs = sorted(leg.id for leg in self.case.legs.values() if not leg.closed)
+        leg = legs[data.draw(st.integers(0, len(legs) - 1))]
+        self._decide(decision(DecisionKind.CLOSE_LEG, leg=leg, now=self.now, reason_code="moved_away"))
+
     def _tell(self, said: ProgressReported) -> None:
         self.now += MINUTE
         self.said.append(said)
@@ -182,4 +196,4 @@ class Cases(RuleBasedStateMachine):
 
 
 TestCases = Cases.TestCase
-TestCases.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
+TestCases.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
