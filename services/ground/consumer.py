@@ -261,7 +261,7 @@ class Consumer(Generic[Body]):
             await self._send_owed()
             confirmed = await self._publisher.publish(messages)
         except BaseException:
-            self._owe({delivery.partition for delivery in of})
+            self._owe(of)
             raise
         # Not in one line with the wait: that would read the list before it, and put back what was marked meanwhile.
         self._confirmed += confirmed

@@ -138,8 +138,8 @@ def _legs(rows: Rows) -> list[str]:
         *(f"{n} open legs of {person} to {destination}" for person, destination, n in two),
         *(f"a leg was lost: {leg}" for leg in opened if leg not in legs),
         *(f"a leg was opened {opened.get(leg, 0)} times: {leg}" for leg in legs if opened.get(leg) != 1),
-        *(f"leg {leg} is {status} and its history says otherwise" for leg, status in legs.items() if newest.get(leg) != status),
-    ]  # fmt: skip
+        *(f"the history of leg {leg} does not say {at}" for leg, at in legs.items() if newest.get(leg) != at),
+    ]
 
 
 def _decisions_followed(rows: Rows) -> list[str]:
@@ -193,6 +193,8 @@ def _receipts(rows: Rows) -> list[str]:
     told: Counter[tuple[str, str]] = Counter()
     for service, payload in rows(f"SELECT service, payload FROM outbox WHERE stream = '{RECEIPT}'"):  # noqa: S608
         data = orjson.loads(payload)["data"]
+        if "digest" not in data:
+            continue  # what became of a leg, told to its referrer: no receipt of a message
         told[service, data["digest"], "refused" if data["outcome"] == "conflict" else data["outcome"]] += 1
     due: Counter[tuple[str, str]] = Counter()
     for body, outcome in rows("SELECT body, outcome FROM raw_messages"):
@@ -249,7 +251,7 @@ def _moments(ended: Ended) -> list[str]:
     """Every moment that we wrote down is one that a clock of this world showed."""
     slack = timedelta(seconds=ended.skew + 1)
     first, last = BEGIN - slack, BEGIN + timedelta(seconds=ended.seconds) + slack
-    wrong = []
+    wrong: list[str] = []
     for table, column in (
         ("raw_messages", "received_at"),
         ("inbox", "taken_at"),
@@ -259,9 +261,11 @@ def _moments(ended: Ended) -> list[str]:
         ("deliveries", "handed_over_at"),
     ):
         query = f"SELECT min({column}), max({column}) FROM {table}"  # noqa: S608
-        for value in ended.store.rows(query)[0]:
-            if value is not None and not first <= datetime.fromisoformat(value).replace(tzinfo=first.tzinfo) <= last:
-                wrong.append(f"{table}.{column} is of another time: {value}")
+        wrong += [
+            f"{table}.{column} is of another time: {value}"
+            for value in ended.store.rows(query)[0]
+            if value is not None and not first <= datetime.fromisoformat(value).replace(tzinfo=first.tzinfo) <= last
+        ]
     return wrong
 
 
