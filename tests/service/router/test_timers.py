@@ -314,11 +314,16 @@ async def test_a_cancellation_means_what_was_set_before_it_and_nothing_else(sett
             return TimerSet(id_, TimerKind.WELFARE_CHECK, due, leg_id=leg)
 
         other = TimerSet("another kind", TimerKind.OFFER, due, leg_id="leg")
-        earlier = [check("earlier", "leg"), check("another leg", "leg-2"), other]
+        earlier: list[Step] = [check("earlier", "leg"), check("another leg", "leg-2"), other]
         await onward.world.database.write(lambda c: kept(c, "person", earlier))
         await onward.world.database.write(lambda c: kept(c, "somebody else", [check("another person", "leg")]))
         ended = TimerCancelled("the pause ended", leg_id="leg", kind=TimerKind.WELFARE_CHECK)
-        together = [check("just before", "leg"), ended, check("just after", "leg"), TimerCancelled("means nothing")]
+        together: list[Step] = [
+            check("just before", "leg"),
+            ended,
+            check("just after", "leg"),
+            TimerCancelled("means nothing"),
+        ]
         await onward.world.database.write(lambda c: kept(c, "person", together))
         await onward.world.database.write(lambda c: kept(c, "person", [TimerCancelled("one", timer_id="another leg")]))
         rows = await onward.rows("SELECT id, cancelled_because FROM timers WHERE cancelled_at IS NOT NULL ORDER BY id")

@@ -76,7 +76,7 @@ def _acting(case: Case) -> Acting:
 
 def _timer(kind: TimerKind, *, due_at: datetime = NOW) -> TimerFellDue:
     about = {"leg_id": LegId(LEG)} if kind in OF_A_LEG else {"review_id": REVIEW}
-    return TimerFellDue(timer_id=TIMER, person_id=PersonId(PERSON), kind=kind, due_at=due_at, **about)  # type: ignore[arg-type]
+    return TimerFellDue(timer_id=TIMER, person_id=PersonId(PERSON), kind=kind, due_at=due_at, **about)
 
 
 def _fall_due(case: Case, kind: TimerKind, *, due_at: datetime = NOW) -> list[Step]:
