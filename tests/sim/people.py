@@ -105,12 +105,16 @@ class People:
             self._later(self.chance.uniform(LOAD_SECONDS / 3, LOAD_SECONDS), self._decide)
 
     async def after_all_is_mended(self) -> None:
-        """What was lost before anybody took it is published again, and what was set aside is sent again."""
+        """What was lost before anybody took it is published again, and what was set aside is sent again.
+
+        Under another message id: a broker that lost a message's predecessors can have given its place to it before an
+        acknowledgement of theirs came, which it took for one of this message. It has it, and will never deliver it.
+        """
         self.tripped.clear()
         if self.broker.losses:
             for message in self.sent:
                 if message.confirmed and hashlib.sha256(message.raw).hexdigest() not in self._told:
-                    self._start(self._until_confirmed(message))
+                    self._start(self._until_confirmed(message, again="-again"))
         await self._resend()
 
     # Publishing
@@ -159,9 +163,9 @@ class People:
             pause = 0.0 if message is first else self.chance.choice((0.0, 0.01, 4.0))
             self._later(pause, lambda m=message: self._start(self._until_confirmed(m)))  # type: ignore[misc]
 
-    async def _until_confirmed(self, message: Sent) -> None:
+    async def _until_confirmed(self, message: Sent, *, again: str = "") -> None:
         subject = f"intake.{message.source}.{message.channel}"
-        id_ = hashlib.sha256(message.raw).hexdigest()[:16]
+        id_ = hashlib.sha256(message.raw).hexdigest()[:16] + again
         while True:
             reply = f"_CONFIRM.{self._number()}"
             confirmation = self._waiting[reply] = self.loop.create_future()
