@@ -33,7 +33,7 @@ from tests.sim.people import LOAD_SECONDS, People
 from tests.sim.store import SimDatabase, the_store
 from tests.sim.weather import SKEW_SECONDS, Weather
 
-HEAL_SECONDS = LOAD_SECONDS + 6.0
+HEAL_SECONDS = LOAD_SECONDS + 5.0
 FINISH_SECONDS = 600.0  # simulated, from when all is mended
 LOOK_SECONDS = 2.0
 SERVICES = ("intake", "router", "router", "dispatch", "audit")
@@ -42,7 +42,7 @@ SERVICES = ("intake", "router", "router", "dispatch", "audit")
 IDLE_FLUSH_SECONDS = 4.0
 GATHER_SECONDS = 2.0
 WAIT_SECONDS = 3.0
-RECONCILE_SECONDS = 40.0
+RECONCILE_SECONDS = 30.0
 
 
 @dataclass
@@ -68,7 +68,7 @@ def _rules() -> RuleSet:
 def _settings() -> Settings:
     return Settings(
         sweep_seconds=8,
-        redelivery_seconds=(5, 10, 20),
+        redelivery_seconds=(5, 8, 12),
         publish_seconds=2,
         reconcile_seconds=RECONCILE_SECONDS,
         max_attempts=2,
