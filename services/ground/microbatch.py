@@ -83,12 +83,13 @@ class Microbatch:
         pull = self._pulls.pop(partition, None)
         if pull is None or pull.subscription is None:
             return
+        handed_back = [delivery for of, delivery in self._ready if of is pull]
+        self._ready = deque(item for item in self._ready if item[0] is not pull)
+        self.leave(handed_back)  # first: what the broker is not told of it must not be kept alive for ever
         with suppress(NatsError):
             await pull.subscription.unsubscribe()
-            for _, delivery in [item for item in self._ready if item[0] is pull]:
-                self._held.pop(delivery.ack_subject, None)
+            for delivery in handed_back:
                 await self._connection.publish(delivery.ack_subject, b"-NAK")
-        self._ready = deque(item for item in self._ready if item[0] is not pull)
 
     async def next(self, most: int) -> list[Delivery]:
         """Wait a moment for a message, then return all that is there, `most` at the most; perhaps nothing."""
