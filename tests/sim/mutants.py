@@ -399,6 +399,18 @@ def kept_alive_for_ever(patch: Patch) -> None:
     patch.setattr(Microbatch, "leave", lambda self, deliveries: None)
 
 
+def held_after_it_was_let_go(patch: Patch) -> None:
+    """A feed is handed back message by message; where one fails, those behind it are kept alive for ever."""
+    close = Microbatch.close
+
+    async def by_halves(self: Microbatch, partition: int) -> None:
+        held = dict(self._held)
+        await close(self, partition)
+        self._held.update(held)
+
+    patch.setattr(Microbatch, "close", by_halves)
+
+
 def never_asks_again(patch: Patch) -> None:
     """A pull that was lost with its connection is waited for, for ever."""
     patch.setattr(Microbatch, "reconnected", lambda self: None)
@@ -454,6 +466,7 @@ MUTANTS: Final[dict[str, Callable[[Patch], None]]] = {
         an_outage_is_an_attempt,
         set_aside_in_silence,
         kept_alive_for_ever,
+        held_after_it_was_let_go,
         never_asks_again,
         wall_time,
     )

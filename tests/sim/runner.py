@@ -52,10 +52,10 @@ class Played:
 
 
 @contextmanager
-def processes(number: int = CORES) -> Iterator[ProcessPoolExecutor]:
+def processes(number: int = CORES, *, hash_seed: str = "0") -> Iterator[ProcessPoolExecutor]:
     """Fresh interpreters: nothing that a test run loaded or patched is in them."""
     before = os.environ.get("PYTHONHASHSEED")
-    os.environ["PYTHONHASHSEED"] = "0"
+    os.environ["PYTHONHASHSEED"] = hash_seed
     try:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(number, mp_context=context, initializer=_prepare) as pool:
@@ -70,6 +70,9 @@ def processes(number: int = CORES) -> Iterator[ProcessPoolExecutor]:
 def _prepare() -> None:
     gc.disable()
     warnings.simplefilter("ignore", RuntimeWarning)  # coroutines of processes that died before they began
+    play(0)
+    gc.collect()
+    gc.freeze()  # what is loaded and compiled by now is not looked through again
 
 
 def play_all(pool: ProcessPoolExecutor, seeds: Sequence[int], *, stressing: Collection[Fault] = ()) -> Played:
@@ -81,6 +84,11 @@ def play_all(pool: ProcessPoolExecutor, seeds: Sequence[int], *, stressing: Coll
         played.processor_seconds += seconds
     played.wall_seconds = time.monotonic() - began
     return played
+
+
+def play_once(seed: int) -> Outcome:
+    """Play one seed, and keep every line of it."""
+    return play(seed, keep_lines=True)
 
 
 def _play_part(seeds: Sequence[int], stressing: Collection[Fault]) -> tuple[list[Outcome], float]:
