@@ -34,6 +34,7 @@ class EventType(StrEnum):
     RECEIPT_ISSUED = "onward.receipt.issued.v1"
     AUDIT_ENTERED = "onward.audit.entered.v1"
     MESSAGE_QUARANTINED = "onward.message.quarantined.v1"
+    TIMER_FELL_DUE = "onward.timer.fell_due.v1"
 
 
 class Channel(StrEnum):

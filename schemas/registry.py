@@ -16,6 +16,7 @@ from schemas.receipt import Problem, Receipt
 from schemas.referral import ReferralSubmitted
 from schemas.risk import RiskReported
 from schemas.route import RouteCommand, RoutedReferral
+from schemas.timer import TimerFellDue
 
 Submission: TypeAlias = (
     Envelope[ReferralSubmitted] | Envelope[RiskReported] | Envelope[ProgressReported] | Envelope[HumanDecision]
@@ -59,6 +60,7 @@ DATA: Final[Mapping[EventType, type[EventData]]] = MappingProxyType(
             Receipt,
             AuditEntry,
             QuarantinedMessage,
+            TimerFellDue,
         )
     }
 )

@@ -123,6 +123,7 @@ class OfferPause:
     destination: str
     for_days: int
     welfare_check_days: int
+    answer_within: Due = Due(working_days=5)
 
 
 @dataclass(frozen=True, slots=True)
