@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from schemas.progress import Pause, ProgressReported
+from schemas.progress import ProgressReported
 from schemas.receipt import Problem
 from schemas.refusal import Unacceptable
 from schemas.vocabulary import LegStatus, ProgressKind
+from services.router.casework.act import Acting
 from services.router.casework.case import Case, Leg
-from services.router.casework.steps import LegMoved, OfferAnswered, PauseAgreed, PauseEnded, Step, TimerKind, TimerSet
-from services.router.rules.calendar import LONDON
-
-START_OF_WORK: Final = time(9)  # timers of a day fall due when people begin it
-WELFARE_CHECK_DAYS: Final = 7
+from services.router.casework.checks import record_check
+from services.router.casework.pause_ends import follow
+from services.router.casework.pauses import UNHEARD, Terms, agree_offer, begin_pause, decline_offer, resume_leg
+from services.router.casework.resting import today
+from services.router.casework.steps import LegMoved, Step
 
 # What each kind makes of a leg; kinds that are not here say something and change no status.
 _BECOMES: Final[Mapping[ProgressKind, LegStatus]] = MappingProxyType(
@@ -28,7 +29,6 @@ _BECOMES: Final[Mapping[ProgressKind, LegStatus]] = MappingProxyType(
         ProgressKind.NO_CAPACITY: LegStatus.NO_CAPACITY,
         ProgressKind.ADDITIONAL_ASSESSMENT: LegStatus.AWAITING_ASSESSMENT,
         ProgressKind.STARTED: LegStatus.ON_PROGRAMME,
-        ProgressKind.PAUSE_AGREED: LegStatus.ON_HOLD,
         ProgressKind.COMPLETED: LegStatus.PROGRAMME_COMPLETE,
         ProgressKind.CLOSED: LegStatus.WITHDRAWN,
     }
@@ -50,42 +50,36 @@ def leg_of(case: Case, leg_id: str, *, reported_by: str, may_report: Mapping[str
     return leg
 
 
-def take_progress(case: Case, leg: Leg, said: ProgressReported, now: datetime, new_id: Callable[[], str]) -> list[Step]:
+def take_progress(case: Case, leg: Leg, said: ProgressReported, acting: Acting) -> list[Step]:
     """Move the leg as its destination says. The case is changed; the steps are what to write down.
 
     Raises Unacceptable, before it changes anything, where the leg is not in a status from which this can be said.
     """
-    steps: list[Step] = []
-    if said.kind in (ProgressKind.OFFER_AGREED, ProgressKind.OFFER_DECLINED):
-        steps.append(OfferAnswered(leg.id, "agreed" if said.kind is ProgressKind.OFFER_AGREED else "declined"))
+    day = today(said.occurred_at)
+    match said.kind:
+        case ProgressKind.OFFER_AGREED:
+            return agree_offer(case, leg, acting, terms=_terms(said), on=day)
+        case ProgressKind.OFFER_DECLINED:
+            return decline_offer(case, leg, acting)
+        case ProgressKind.PAUSE_AGREED if (terms := _terms(said)) is not None:
+            return begin_pause(case, leg, terms, acting)
+        case ProgressKind.RESUMED:
+            return resume_leg(case, leg, acting, because=said.reason or said.kind.value)
+        case ProgressKind.WELFARE_CHECK_DONE:
+            return record_check(case, leg.id, said.welfare_check, on=day, acting=acting)
     becomes = _BECOMES.get(said.kind)
-    if said.kind is ProgressKind.PAUSE_AGREED and leg.status is LegStatus.ON_HOLD:
-        raise Unacceptable("already_paused", [Problem(place="/data/kind", message="the leg is paused already")])
-    if said.kind is ProgressKind.RESUMED:
-        if leg.status is not LegStatus.ON_HOLD:
-            raise Unacceptable("not_paused", [Problem(place="/data/kind", message="the leg is not paused")])
-        becomes = leg.held_from or LegStatus.ON_PROGRAMME
-        steps.append(PauseEnded(leg.id))
-    if becomes is not None and becomes is not leg.status:
-        moved = leg.become(becomes, now)
-        case.legs[leg.id] = moved
-        steps.append(LegMoved(leg, moved, said.reason or said.kind.value))
-    if said.kind is ProgressKind.PAUSE_AGREED and said.pause is not None:
-        steps.append(OfferAnswered(leg.id, "agreed"))
-        steps += _pause(leg, said.pause, new_id)
-    return steps
+    if becomes is None or becomes is leg.status:
+        return []
+    moved = leg.become(becomes, acting.now)
+    if leg.status is LegStatus.ON_HOLD and not moved.closed:
+        if becomes is LegStatus.ACKNOWLEDGED and leg.held_from not in UNHEARD:
+            return []  # told late: it stood further on when it was paused
+        moved = replace(leg, held_from=becomes)  # only "resumed" ends a pause; this is where it goes on then
+    case.legs[leg.id] = moved
+    steps: list[Step] = [LegMoved(leg, moved, said.reason or said.kind.value)]
+    return steps + follow(case, steps, acting)
 
 
-def _pause(leg: Leg, pause: Pause, new_id: Callable[[], str]) -> list[Step]:
-    """The pause with its weekly welfare checks and the review at its end."""
-    steps: list[Step] = [
-        PauseAgreed(new_id(), leg.id, pause.reason, pause.from_date, pause.until_date, held_from=leg.status)
-    ]
-    check = pause.from_date + timedelta(days=WELFARE_CHECK_DAYS)
-    while check <= pause.until_date:
-        due = datetime.combine(check, START_OF_WORK, LONDON).astimezone(UTC)
-        steps.append(TimerSet(new_id(), TimerKind.WELFARE_CHECK, due, leg_id=leg.id))
-        check += timedelta(days=WELFARE_CHECK_DAYS)
-    end = datetime.combine(pause.until_date, START_OF_WORK, LONDON).astimezone(UTC)
-    steps.append(TimerSet(new_id(), TimerKind.PAUSE_REVIEW, end, leg_id=leg.id))
-    return steps
+def _terms(said: ProgressReported) -> Terms | None:
+    pause = said.pause
+    return Terms(pause.reason, pause.from_date, pause.until_date) if pause is not None else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
-from schemas.vocabulary import LegStatus, PauseReason, RouteAction
+from schemas.vocabulary import RouteAction, TimerKind
 from services.router.casework.case import Leg
+from services.router.casework.resting import Offer, Pause, WelfareCheck
 from services.router.rules.decision import Reasons
 
 
@@ -21,15 +22,9 @@ class ReviewKind(StrEnum):
     FACT = "fact"  # a fact that could change the outcome is not known
     CONFIRM_ROUTE = "confirm_route"  # a route that waits for a human's word
     LINK = "link"  # is this somebody that we know?
-
-
-class TimerKind(StrEnum):
-    """What a timer asks to be looked at. Acting on due timers is not built yet; they are set and shown."""
-
-    ACKNOWLEDGEMENT = "acknowledgement"  # has the destination answered?
-    REVIEW = "review"  # has a human answered?
-    WELFARE_CHECK = "welfare_check"
-    PAUSE_REVIEW = "pause_review"  # resume, extend or close?
+    OFFER_LAPSED = "offer_lapsed"  # an offered pause was not answered in time: agree or decline?
+    PAUSE_END = "pause_end"  # a pause is over: resume, extend or close?
+    WELFARE_CHECK = "welfare_check"  # a welfare check is due, or was missed: how is he?
 
 
 class LegOpened(NamedTuple):
@@ -67,6 +62,7 @@ class ReviewAsked(NamedTuple):
     leg_id: str | None = None
     fact: str | None = None
     destination: str | None = None
+    answers: tuple[str, ...] = ()  # the ones to choose from; empty: in the human's own words
 
 
 class ReviewAnswered(NamedTuple):
@@ -80,34 +76,43 @@ class ReviewAnswered(NamedTuple):
 class PauseOffered(NamedTuple):
     """An offer, not a pause: the person may choose to go on."""
 
-    id: str
-    leg_id: str
-    for_days: int
-    welfare_check_days: int
+    offer: Offer
 
 
 class OfferAnswered(NamedTuple):
-    """The newest open offer on a leg was taken up or declined."""
+    """An offer was taken up or declined, or lapsed, or gave way to another."""
 
-    leg_id: str
-    status: str  # agreed, declined
+    offer: Offer  # as it stands now
 
 
 class PauseAgreed(NamedTuple):
     """A pause of one leg, agreed by person and facilitator."""
 
-    id: str
-    leg_id: str
-    reason: PauseReason
-    from_date: date
-    until_date: date
-    held_from: LegStatus
+    pause: Pause
+
+
+class PauseChanged(NamedTuple):
+    """A pause is longer or shorter now, has other terms, or its end is being asked about."""
+
+    pause: Pause
 
 
 class PauseEnded(NamedTuple):
-    """A leg goes on."""
+    """A leg rests no longer."""
 
-    leg_id: str
+    pause: Pause
+
+
+class CheckPlanned(NamedTuple):
+    """A welfare check that was not there before."""
+
+    check: WelfareCheck
+
+
+class CheckChanged(NamedTuple):
+    """What became of a welfare check."""
+
+    check: WelfareCheck
 
 
 class TimerSet(NamedTuple):
@@ -129,6 +134,9 @@ Step: TypeAlias = (
     | PauseOffered
     | OfferAnswered
     | PauseAgreed
+    | PauseChanged
     | PauseEnded
+    | CheckPlanned
+    | CheckChanged
     | TimerSet
 )
