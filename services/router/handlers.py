@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -19,22 +19,43 @@ from schemas.referral import ReferralSubmitted
 from schemas.refusal import Unacceptable
 from schemas.registry import Accepted, read_accepted
 from schemas.risk import RiskReported
-from schemas.vocabulary import AuditOperation, ReceiptOutcome
+from schemas.vocabulary import AuditOperation, LegStatus, ReceiptOutcome, RiskKind
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
 from services.ground.microbatch import Delivery
 from services.ground.work import Key, Work, acting
 from services.router.casework.act import Acting, act, ask
-from services.router.casework.case import Case
+from services.router.casework.as_risk import as_risk
+from services.router.casework.case import Case, Leg
+from services.router.casework.checks import reported_missed
+from services.router.casework.decided import in_full, take_decided
+from services.router.casework.enter import enter
+from services.router.casework.pause_ends import follow
 from services.router.casework.progress import leg_of, take_progress
-from services.router.casework.steps import Command, LegMoved, LegOpened, ReviewAnswered, ReviewAsked, ReviewKind, Step
+from services.router.casework.reviews import refused
+from services.router.casework.steps import (
+    CheckChanged,
+    CheckPlanned,
+    Command,
+    LegMoved,
+    LegOpened,
+    OfferAnswered,
+    PauseAgreed,
+    PauseChanged,
+    PauseEnded,
+    PauseOffered,
+    ReviewAnswered,
+    ReviewAsked,
+    ReviewKind,
+    Step,
+)
 from services.router.keep import Cause, Keeping
-from services.router.load import load_cases, referral_contents
+from services.router.load import load_cases, load_open, referral_contents
 from services.router.rules.decide import decide
 from services.router.rules.decision import Decision, Matched, Reason
 from services.router.rules.due import Due
-from services.router.rules.events import CaseEvent, PastEvent, kind_of
+from services.router.rules.events import CaseEvent, PastEvent, Reported, kind_of
 from services.router.rules.facts import facts_of, remember
 from services.router.rules.ruleset import RuleSet
 
@@ -52,9 +73,15 @@ class Taken:
     """An accepted event, its data once as a model and once as the JSON that is kept and sent on."""
 
     event: Accepted
-    kind: str
+    data: Reported  # what the case is changed by
+    decided_on: Reported  # what rules read: the same, or the risk that it tells of
     occurred_at: datetime
-    content: bytes
+    content: bytes  # of what rules read
+
+    @property
+    def kind(self) -> str:
+        """An EventKind's value."""
+        return kind_of(self.decided_on).value
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +109,7 @@ class RouterHandler:
         data = event.data
         occurred = event.time if isinstance(data, ReferralSubmitted) else _occurred_at(data)
         content = orjson.dumps(orjson.loads(delivery.raw)["data"])  # quicker than writing the model again
-        taken = Taken(event, kind_of(data).value, occurred, content)
+        taken = Taken(event, data, data, occurred, content)
         place = Place(event.subject, event.order)
         return Incoming(delivery, taken, Key(event.source, event.id), place)
 
@@ -90,12 +117,14 @@ class RouterHandler:
         """Decide each event in order and do what was decided."""
         rules = self._rules()
         cases = load_cases([message.body.event.subject for message in messages], work)
+        load_open(_with_questions(messages, cases), work)
         keeping = Keeping(work)
         moments: dict[Due, datetime] = {}
         orders: list[_Order] = []
-        for message in messages:
-            case = cases[message.body.event.subject]
+        for received in messages:
+            message, case = received, cases[received.body.event.subject]
             try:
+                message = replace(received, body=_as_decided(received.body, case))
                 decision_id, decision, steps = _decide(message.body, case, rules, moments, work)
             except Unacceptable as why:  # said before anything of the case was changed
                 self.refuse(message.delivery, why, work, key=message.key)
@@ -147,29 +176,58 @@ def _occurred_at(data: RiskReported | ProgressReported | HumanDecision) -> datet
     return data.decided_at if isinstance(data, HumanDecision) else data.occurred_at
 
 
+def _with_questions(messages: Sequence[Incoming[Taken]], cases: Mapping[str, Case]) -> list[Case]:
+    """The cases whose open questions can be answered by this batch: by a human, or because a leg rests no longer."""
+    answered = {m.body.event.subject for m in messages if isinstance(m.body.data, HumanDecision)}
+    resting = (p for p, case in cases.items() if any(leg.status is LegStatus.ON_HOLD for leg in case.legs.values()))
+    return [cases[person] for person in sorted(answered.union(resting))]
+
+
+def _as_decided(taken: Taken, case: Case) -> Taken:
+    """An answer in full, and the risk that an event tells of, instead of how they were said."""
+    data = in_full(case, taken.data) if isinstance(taken.data, HumanDecision) else taken.data
+    decided_on = as_risk(case, data) or data
+    if decided_on is taken.data:
+        return taken
+    content = decided_on.model_dump_json(exclude_none=True).encode()
+    return replace(taken, data=data, decided_on=decided_on, content=content)
+
+
+def _leg_of(taken: Taken, case: Case, rules: RuleSet) -> Leg | None:
+    """The leg that an event is about, if it names one. Raises Unacceptable where that is none of theirs."""
+    data = taken.data
+    if isinstance(data, ProgressReported):
+        may_report = {name: destination.source for name, destination in rules.destinations.items()}
+        return leg_of(case, data.leg_id, reported_by=taken.event.originsource, may_report=may_report)
+    if isinstance(data, HumanDecision) and data.leg_id is not None:
+        if data.leg_id not in case.legs:
+            raise refused("unknown_leg", "/leg_id", "is no leg of this person")
+        return case.legs[data.leg_id]
+    return None
+
+
 def _decide(
     taken: Taken, case: Case, rules: RuleSet, moments: dict[Due, datetime], work: Work
 ) -> tuple[str, Decision, list[Step]]:
     """The decision on one event, and the steps of the event itself and of the decision."""
-    event, data = taken.event, taken.event.data
-    steps: list[Step] = []
-    about = None
-    if isinstance(data, ProgressReported):
-        may_report = {name: destination.source for name, destination in rules.destinations.items()}
-        about = leg_of(case, data.leg_id, reported_by=event.originsource, may_report=may_report)
+    event, data = taken.event, taken.data
+    about = _leg_of(taken, case, rules)
     case_event = CaseEvent(
-        kind_of(data), data, taken.occurred_at, event.receivedat, about.destination if about else None
+        kind_of(taken.decided_on),
+        taken.decided_on,
+        taken.occurred_at,
+        event.receivedat,
+        about.destination if about else None,
     )
     view = case.view()
     facts = facts_of(rules, case_event, view, work.now)
-    if isinstance(data, ProgressReported) and about is not None:
-        steps += take_progress(case, about, data, work.now, work.id)
-    if isinstance(data, HumanDecision) and data.review_id is not None:
-        steps.append(ReviewAnswered(data.review_id, data.decided_by.user, data.answer or data.reason))
+    by = data.decided_by.user if isinstance(data, HumanDecision) else event.originsource
+    acting = Acting(case, rules, work.now, work.id, about.id if about else None, moments, event.id, taken.kind, by)
+    steps = _taken(data, case, about, acting)
     decision = decide(rules, facts)
     case.remembered = remember(rules, case_event, view)
-    acting = Acting(case, rules, work.now, work.id, about.id if about else None, moments)
     steps += act(decision, acting)
+    steps += follow(case, steps, acting)
     if event.linkquestion is not None:
         steps += ask(
             acting,
@@ -178,7 +236,23 @@ def _decide(
             role=rules.otherwise.review.role,
             due=rules.otherwise.review.due,
         )
+    enter(case, steps, event_id=event.id)
     return work.id(), decision, steps
+
+
+def _taken(data: Reported, case: Case, about: Leg | None, acting: Acting) -> list[Step]:
+    """What the event itself does, whatever rules say of it."""
+    if isinstance(data, ProgressReported) and about is not None:
+        return take_progress(case, about, data, acting)
+    if isinstance(data, RiskReported) and data.kind is RiskKind.MISSED_WELFARE_CHECK:
+        return reported_missed(case, data.occurred_at, acting)
+    if isinstance(data, HumanDecision):
+        steps = take_decided(case, data, acting)
+        if steps is not None:
+            return steps
+        if data.review_id is not None:
+            return [ReviewAnswered(data.review_id, data.decided_by.user, data.answer or data.reason)]
+    return []
 
 
 def _note(
@@ -277,14 +351,22 @@ def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps
     event = message.body.event
     legs: set[str] = set()
     reviews: set[str] = set()
+    resting: set[tuple[str, str]] = set()  # offers, pauses and checks
     for step in steps:
         if isinstance(step, ReviewAsked):
             reviews.add(step.id)
         elif isinstance(step, LegOpened | LegMoved | Command):
             legs.add(step.leg.id)
+        elif isinstance(step, PauseOffered | OfferAnswered):
+            resting.add(("offer", step.offer.id))
+        elif isinstance(step, PauseAgreed | PauseChanged | PauseEnded):
+            resting.add(("pause", step.pause.id))
+        elif isinstance(step, CheckPlanned | CheckChanged):
+            resting.add(("welfare_check", step.check.id))
     records = [
         ("event", event.id),
         ("decision", decision_id),
+        *sorted(resting),
         *(("leg", leg) for leg in sorted(legs)),
         *(("review", review) for review in sorted(reviews)),
     ]

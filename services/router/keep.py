@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import orjson
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import Table, update
 
 from services.ground.bulk import Row
 from services.ground.sql import insert_all, insert_missing, upsert
@@ -15,11 +15,14 @@ from services.ground.work import Work
 from services.router import store
 from services.router.casework.case import Case, Leg
 from services.router.casework.steps import (
+    CheckChanged,
+    CheckPlanned,
     Command,
     LegMoved,
     LegOpened,
     OfferAnswered,
     PauseAgreed,
+    PauseChanged,
     PauseEnded,
     PauseOffered,
     ReviewAnswered,
@@ -27,9 +30,21 @@ from services.router.casework.steps import (
     Step,
     TimerSet,
 )
+from services.router.resting_rows import (
+    CHECK_CHANGES,
+    OFFER_CHANGES,
+    PAUSE_CHANGES,
+    check_row,
+    offer_row,
+    pause_row,
+)
 from services.router.rules.decision import OUTCOME, Decision, Matched, plain
 
-_Ending = OfferAnswered | PauseEnded | ReviewAnswered
+_RESTING_CHANGES = {
+    store.offers: OFFER_CHANGES,
+    store.pauses: PAUSE_CHANGES,
+    store.welfare_checks: CHECK_CHANGES,
+}
 _LEG_CHANGES = ["status", "since", "priority", "due_at", "closed_at", "commands", "held_from"]
 
 
@@ -50,7 +65,8 @@ class Keeping:
     _rows: dict[Table, list[Row]] = field(default_factory=lambda: defaultdict(list))
     _cases: dict[str, Case] = field(default_factory=dict)
     _changed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # leg ids by person
-    _endings: list[_Ending] = field(default_factory=list)
+    _resting: dict[Table, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))  # the last of each id
+    _answers: list[ReviewAnswered] = field(default_factory=list)
     _rule_sets: set[str] = field(default_factory=set)
 
     def event(self, row: Row, case: Case) -> None:
@@ -87,12 +103,14 @@ class Keeping:
                 self._rows[store.timers].append(self._timer(step, case))
             case ReviewAsked():
                 self._rows[store.reviews].append(self._review(step, case, cause, perhaps=None))
-            case PauseOffered():
-                self._rows[store.offers].append(self._offer(step, cause))
-            case PauseAgreed():
-                self._rows[store.pauses].append(self._pause(step, cause))
-            case OfferAnswered() | PauseEnded() | ReviewAnswered():
-                self._endings.append(step)
+            case PauseOffered(offer) | OfferAnswered(offer):
+                self._resting[store.offers][offer.id] = offer_row(offer)
+            case PauseAgreed(pause) | PauseChanged(pause) | PauseEnded(pause):
+                self._resting[store.pauses][pause.id] = pause_row(pause)
+            case CheckPlanned(check) | CheckChanged(check):
+                self._resting[store.welfare_checks][check.id] = check_row(check)
+            case ReviewAnswered():
+                self._answers.append(step)
         if isinstance(step, LegOpened | LegMoved | Command):
             self._changed[case.person_id].add(step.leg.id)
 
@@ -114,24 +132,17 @@ class Keeping:
         upsert(connection, store.legs, legs, update=_LEG_CHANGES)
         for table, rows in self._rows.items():
             insert_all(connection, table, rows)
-        for ending in self._endings:
-            self._end(ending)
+        for table, changes in _RESTING_CHANGES.items():
+            upsert(connection, table, list(self._resting[table].values()), update=changes)
+        for answer in self._answers:
+            self._answer(answer)
 
-    def _end(self, ending: _Ending) -> None:
-        """Close what was open. Runs last, since a batch can hold both the question and its answer."""
-        offer, pause, review, now = store.offers.c, store.pauses.c, store.reviews.c, self.work.now
-        match ending:
-            case PauseEnded(leg_id):
-                open_pause = (pause.leg_id == leg_id) & pause.ended_at.is_(None)
-                change = update(store.pauses).where(open_pause).values(ended_at=now)
-            case OfferAnswered(leg_id, answer):
-                newest = select(func.max(offer.id)).where(offer.leg_id == leg_id, offer.answer.is_(None))
-                this = offer.id == newest.scalar_subquery()
-                change = update(store.offers).where(this).values(answer=answer, answered_at=now)
-            case ReviewAnswered(review_id, by, answer):
-                unanswered = (review.id == review_id) & review.answered_at.is_(None)
-                change = update(store.reviews).where(unanswered).values(answered_at=now, answered_by=by, answer=answer)
-        self.work.connection.execute(change)
+    def _answer(self, answered: ReviewAnswered) -> None:
+        """Close a question. Runs last, since a batch can hold both the question and its answer."""
+        review = store.reviews.c
+        unanswered = (review.id == answered.review_id) & review.answered_at.is_(None)
+        values = {"answered_at": self.work.now, "answered_by": answered.by, "answer": answered.answer}
+        self.work.connection.execute(update(store.reviews).where(unanswered).values(**values))
 
     def _history(self, leg: Leg, before: Leg | None, because: str, cause: Cause) -> Row:
         return {
@@ -162,28 +173,7 @@ class Keeping:
             "destination": step.destination,
             "fact": step.fact,
             "perhaps": perhaps,
-        }
-
-    def _offer(self, step: PauseOffered, cause: Cause) -> Row:
-        return {
-            "id": step.id,
-            "leg_id": step.leg_id,
-            "offered_at": self.work.now,
-            "for_days": step.for_days,
-            "welfare_check_days": step.welfare_check_days,
-            "event_id": cause.event_id,
-        }
-
-    def _pause(self, step: PauseAgreed, cause: Cause) -> Row:
-        return {
-            "id": step.id,
-            "leg_id": step.leg_id,
-            "reason": step.reason.value,
-            "from_date": step.from_date,
-            "until_date": step.until_date,
-            "held_from": step.held_from.value,
-            "agreed_at": self.work.now,
-            "event_id": cause.event_id,
+            "answers": list(step.answers) or None,
         }
 
     def _timer(self, step: TimerSet, case: Case) -> Row:

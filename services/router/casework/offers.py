@@ -38,15 +38,14 @@ def make_offer(leg: Leg, decided: OfferDecided, acting: Acting) -> list[Step]:
     is asked one thing, and a second event puts the answer off for nobody.
     """
     case = acting.case
-    standing = open_offer(case, leg.id)
-    for_days, check_days = decided.for_days, decided.welfare_check_days
-    answer_by = acting.due(decided.answer_within)
-    if standing is not None:
-        for_days, check_days = max(standing.for_days, for_days), min(standing.welfare_check_days, check_days)
-        answer_by = min(standing.answer_by, answer_by)
-    if acting.event_id and _offered_for(case, leg, acting.event_id):
-        the_same = standing is None or (for_days, check_days) == (standing.for_days, standing.welfare_check_days)
-        if the_same or standing is None or standing.event_id != acting.event_id:
+    for_days, check_days, answer_by = decided.for_days, decided.welfare_check_days, acting.due(decided.answer_within)
+    before = answerable_offer(case, leg.id)
+    if before is not None and before.is_open:
+        for_days, check_days = max(before.for_days, for_days), min(before.welfare_check_days, check_days)
+        answer_by = min(before.answer_by, answer_by)
+    if acting.event_id and any(o.leg_id == leg.id and o.event_id == acting.event_id for o in case.offers.values()):
+        grows = before is not None and (for_days, check_days) != (before.for_days, before.welfare_check_days)
+        if before is None or not (grows and before.is_open and before.event_id == acting.event_id):
             return []
     offer = Offer(
         id=acting.new_id(),
@@ -57,29 +56,17 @@ def make_offer(leg: Leg, decided: OfferDecided, acting: Acting) -> list[Step]:
         welfare_check_days=check_days,
         reason=_REASONS.get(acting.kind, PauseReason.OTHER),
         event_id=acting.event_id,
-        replaces=standing.id if standing is not None else None,
+        replaces=before.id if before is not None else None,
     )
-    steps: list[Step] = []
-    if standing is not None:
-        steps.append(OfferAnswered(replace(standing, answer=OfferAnswer.REPLACED, answered_at=acting.now)))
+    steps = answer_offer(case, before, OfferAnswer.REPLACED, acting) if before is not None else []
     steps += [PauseOffered(offer), TimerSet(acting.new_id(), TimerKind.OFFER, answer_by, leg_id=leg.id)]
     enter(case, steps)
     return steps
 
 
-def open_offer(case: Case, leg_id: str) -> Offer | None:
-    """The offer on a leg whose answer is awaited. There is never more than one."""
-    return next((offer for offer in case.offers.values() if offer.leg_id == leg_id and offer.is_open), None)
-
-
 def answerable_offer(case: Case, leg_id: str) -> Offer | None:
-    """The offer that a word of the person answers: the open one, or else the newest that lapsed without a word."""
-    open_one = open_offer(case, leg_id)
-    if open_one is not None:
-        return open_one
-    offers = [offer for offer in case.offers.values() if offer.leg_id == leg_id]
-    newest = max(offers, key=lambda offer: (offer.offered_at, offer.id), default=None)
-    return newest if newest is not None and newest.awaits_a_word else None
+    """The offer that a word of the person answers: open, or lapsed without a word. There is never more than one."""
+    return next((offer for offer in case.offers.values() if offer.leg_id == leg_id and offer.awaits_a_word), None)
 
 
 def offer_to_answer(case: Case, leg: Leg) -> Offer:
@@ -98,7 +85,3 @@ def answer_offer(case: Case, offer: Offer, answer: OfferAnswer, acting: Acting) 
         steps.append(ReviewAnswered(offer.review_id, acting.by, answer.value))
     enter(case, steps)
     return steps
-
-
-def _offered_for(case: Case, leg: Leg, event_id: str) -> bool:
-    return any(offer.leg_id == leg.id and offer.event_id == event_id for offer in case.offers.values())
