@@ -77,9 +77,7 @@ class HumanDecision(EventData):
     value: ShortText | None = None  # what it is
     status: LegStatus | None = None  # correct_status: what the leg's status should be
     shown: Several[OurId] = ()  # the records that were on the screen when it was decided
-    on: Day | None = (
-        None  # a pause's new last day, a check's new day, the day up to which, or on which, a check was done
-    )
+    on: Day | None = None  # a pause's new last day; a check's new day, or the day on which it was done, or mute ends
     welfare_check: WelfareOutcome | None = None  # record_check: what it found
 
     @model_validator(mode="after")

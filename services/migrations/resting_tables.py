@@ -1,4 +1,4 @@
-"""The tables of offers, pauses and welfare checks, of the first schema: apart, so that each file can be read at one go."""
+"""The tables of offers, pauses and welfare checks, of the first schema: apart, so that no file grows too long."""
 
 from __future__ import annotations
 

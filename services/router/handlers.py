@@ -35,20 +35,12 @@ from services.router.casework.pause_ends import follow
 from services.router.casework.progress import leg_of, take_progress
 from services.router.casework.reviews import refused
 from services.router.casework.steps import (
-    CheckChanged,
-    CheckPlanned,
     Command,
-    LegMoved,
-    LegOpened,
-    OfferAnswered,
-    PauseAgreed,
-    PauseChanged,
-    PauseEnded,
-    PauseOffered,
     ReviewAnswered,
     ReviewAsked,
     ReviewKind,
     Step,
+    records_of,
 )
 from services.router.keep import Cause, Keeping
 from services.router.load import load_cases, load_open, referral_contents
@@ -349,33 +341,14 @@ def _because(said: Iterable[Reason | Matched]) -> list[dict[str, str]]:
 def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps: Sequence[Step], work: Work) -> None:
     """One entry for what this event changed, and why."""
     event = message.body.event
-    legs: set[str] = set()
-    reviews: set[str] = set()
-    resting: set[tuple[str, str]] = set()  # offers, pauses and checks
-    for step in steps:
-        if isinstance(step, ReviewAsked):
-            reviews.add(step.id)
-        elif isinstance(step, LegOpened | LegMoved | Command):
-            legs.add(step.leg.id)
-        elif isinstance(step, PauseOffered | OfferAnswered):
-            resting.add(("offer", step.offer.id))
-        elif isinstance(step, PauseAgreed | PauseChanged | PauseEnded):
-            resting.add(("pause", step.pause.id))
-        elif isinstance(step, CheckPlanned | CheckChanged):
-            resting.add(("welfare_check", step.check.id))
-    records = [
-        ("event", event.id),
-        ("decision", decision_id),
-        *sorted(resting),
-        *(("leg", leg) for leg in sorted(legs)),
-        *(("review", review) for review in sorted(reviews)),
-    ]
+    touched = records_of(steps)
+    records = [("event", event.id), ("decision", decision_id), *touched]
     work.audit(
         AuditOperation.ALTER,
         actor=acting(event.originsource, organisation=event.originsource, role="source"),
         person_id=event.subject,
         records=records[:RECORDS_MOST],
-        fields=("status",) if legs else (),
+        fields=("status",) if any(kind == "leg" for kind, _ in touched) else (),
         purpose="routing",
         correlation_id=event.id,
         causation_id=event.id,

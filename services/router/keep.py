@@ -25,6 +25,7 @@ from services.router.casework.steps import (
     PauseChanged,
     PauseEnded,
     PauseOffered,
+    Resting,
     ReviewAnswered,
     ReviewAsked,
     Step,
@@ -103,16 +104,21 @@ class Keeping:
                 self._rows[store.timers].append(self._timer(step, case))
             case ReviewAsked():
                 self._rows[store.reviews].append(self._review(step, case, cause, perhaps=None))
+            case ReviewAnswered():
+                self._answers.append(step)
+            case _:
+                self._rest(step)
+        if isinstance(step, LegOpened | LegMoved | Command):
+            self._changed[case.person_id].add(step.leg.id)
+
+    def _rest(self, step: Resting) -> None:
+        match step:
             case PauseOffered(offer) | OfferAnswered(offer):
                 self._resting[store.offers][offer.id] = offer_row(offer)
             case PauseAgreed(pause) | PauseChanged(pause) | PauseEnded(pause):
                 self._resting[store.pauses][pause.id] = pause_row(pause)
             case CheckPlanned(check) | CheckChanged(check):
                 self._resting[store.welfare_checks][check.id] = check_row(check)
-            case ReviewAnswered():
-                self._answers.append(step)
-        if isinstance(step, LegOpened | LegMoved | Command):
-            self._changed[case.person_id].add(step.leg.id)
 
     def question_of_identity(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str]) -> None:
         """A question whether this is somebody that we know."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
@@ -125,6 +126,9 @@ class TimerSet(NamedTuple):
     review_id: str | None = None
 
 
+Resting: TypeAlias = (  # what is kept of offers, pauses and welfare checks
+    PauseOffered | OfferAnswered | PauseAgreed | PauseChanged | PauseEnded | CheckPlanned | CheckChanged
+)
 Step: TypeAlias = (
     LegOpened
     | LegMoved
@@ -140,3 +144,23 @@ Step: TypeAlias = (
     | CheckChanged
     | TimerSet
 )
+
+
+def records_of(steps: Iterable[Step]) -> list[tuple[str, str]]:
+    """The records that steps make or change, as (kind, id), each once: legs first, for lists are cut."""
+    found: dict[str, set[str]] = {kind: set() for kind in ("leg", "review", "offer", "pause", "welfare_check")}
+    for step in steps:
+        match step:
+            case LegOpened() | LegMoved() | Command():
+                found["leg"].add(step.leg.id)
+            case ReviewAsked():
+                found["review"].add(step.id)
+            case PauseOffered(offer) | OfferAnswered(offer):
+                found["offer"].add(offer.id)
+            case PauseAgreed(pause) | PauseChanged(pause) | PauseEnded(pause):
+                found["pause"].add(pause.id)
+            case CheckPlanned(check) | CheckChanged(check):
+                found["welfare_check"].add(check.id)
+            case _:
+                pass
+    return [(kind, id_) for kind, ids in found.items() for id_ in sorted(ids)]
