@@ -44,16 +44,16 @@ OUTCOMES: Final = tuple(outcome.value for outcome in WelfareOutcome)
 def plan_checks(pause: Pause, days: Sequence[date], acting: Acting) -> list[Step]:
     """Plan checks on these days of a pause.
 
-    Of days that have passed only the last is planned, and falls due at once: nobody can ask now how he was before.
+    Of days that have begun only the last is planned, and falls due at once: nobody can ask now how he was before.
     """
     now_day = today(acting.now)
-    passed = [day for day in days if day < now_day]
+    begun = [day for day in days if day <= now_day]
     steps: list[Step] = []
     for day in days:
         check = WelfareCheck(acting.new_id(), pause.leg_id, pause.id, day, at_start_of_work(day))
         if pause.muted_until is not None and day <= pause.muted_until:
             check = replace(check, status=CheckStatus.MUTED, at=acting.now, reason="muted before it was planned")
-        elif day in passed[:-1]:
+        elif day in begun[:-1]:
             reason = "its day had passed when the pause was made known"
             check = replace(check, status=CheckStatus.NOT_NEEDED, at=acting.now, reason=reason)
         steps += _planned(check, acting)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, date, datetime
+from functools import cache
 
 import pytest
 
 from schemas.base import LegId
 from schemas.progress import Pause, ProgressReported
 from schemas.refusal import Unacceptable
-from schemas.vocabulary import LegStatus, PauseParty, PauseReason, ProgressKind
+from schemas.vocabulary import LegStatus, PauseParty, PauseReason, ProgressKind, TimerKind
+from services.ground.settings import Settings
+from services.router.casework.act import Acting
 from services.router.casework.case import CLOSED, Case, Leg
 from services.router.casework.progress import leg_of, take_progress
-from services.router.casework.steps import PauseAgreed, TimerKind, TimerSet
+from services.router.casework.steps import PauseAgreed, TimerSet
+from services.router.rules.loader import load_rule_set
+from services.router.rules.ruleset import RuleSet
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 LEG = "01938f00-0000-7000-8000-00000000da99"
@@ -33,13 +38,15 @@ def _pause(start: date, end: date) -> ProgressReported:
     return _said(ProgressKind.PAUSE_AGREED, pause=pause)
 
 
-def _ids() -> itertools.count[int]:
-    return itertools.count()
+@cache
+def _rules() -> RuleSet:
+    return load_rule_set(Settings().rules_dir)
 
 
 def _take(case: Case, said: ProgressReported) -> list[object]:
-    numbers = _ids()
-    return list(take_progress(case, case.legs[LEG], said, NOW, lambda: f"id-{next(numbers)}"))
+    numbers = itertools.count()
+    acting = Acting(case, _rules(), NOW, lambda: f"id-{next(numbers)}", LEG)
+    return list(take_progress(case, case.legs[LEG], said, acting))
 
 
 def test_a_pause_holds_the_leg_and_remembers_where_it_stood() -> None:
@@ -47,7 +54,7 @@ def test_a_pause_holds_the_leg_and_remembers_where_it_stood() -> None:
     steps = _take(case, _pause(date(2026, 3, 21), date(2026, 4, 18)))
     assert case.legs[LEG].status is LegStatus.ON_HOLD
     assert case.legs[LEG].held_from is LegStatus.ON_PROGRAMME
-    assert [step.held_from for step in steps if isinstance(step, PauseAgreed)] == [LegStatus.ON_PROGRAMME]
+    assert [step.pause.held_from for step in steps if isinstance(step, PauseAgreed)] == [LegStatus.ON_PROGRAMME]
 
 
 def test_a_pause_of_four_weeks_has_a_check_each_week_and_a_review_at_its_end() -> None:
@@ -111,3 +118,19 @@ def test_news_that_is_no_change_of_status_changes_none(kind: ProgressKind) -> No
     case = _case()
     assert _take(case, _said(kind)) == []
     assert case.legs[LEG].status is LegStatus.ON_PROGRAMME
+
+
+@pytest.mark.parametrize(
+    ("kind", "held_from", "goes_on_as"),
+    [
+        (ProgressKind.STARTED, LegStatus.SCHEDULED, LegStatus.ON_PROGRAMME),
+        (ProgressKind.ACKNOWLEDGED, LegStatus.REQUESTED, LegStatus.ACKNOWLEDGED),
+        (ProgressKind.ACKNOWLEDGED, LegStatus.ON_PROGRAMME, LegStatus.ON_PROGRAMME),
+    ],
+)
+def test_only_resuming_ends_a_pause_whatever_else_is_told_in_it(
+    kind: ProgressKind, held_from: LegStatus, goes_on_as: LegStatus
+) -> None:
+    case = _case(LegStatus.ON_HOLD, held_from=held_from)
+    _take(case, _said(kind))
+    assert (case.legs[LEG].status, case.legs[LEG].held_from) == (LegStatus.ON_HOLD, goes_on_as)
