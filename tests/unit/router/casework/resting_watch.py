@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from schemas.vocabulary import LegStatus
+from schemas.vocabulary import LegStatus, TimerKind
 from services.router.casework.case import Leg
-from services.router.casework.resting import OPEN, CheckStatus, Timer, WelfareCheck
+from services.router.casework.resting import OPEN, CheckStatus, Offer, Timer, WelfareCheck
 from services.router.casework.steps import PauseEnded, Step
 from services.router.rules.language import Role
 from tests.unit.router.casework.resting_world import World, rules
@@ -25,6 +25,7 @@ class Watched(World):
         self.ringing = False
         self.legs_before: Mapping[str, Leg] = dict(self.case.legs)
         self.checks_before: Mapping[str, WelfareCheck] = {}
+        self.offers_before: Mapping[str, Offer] = {}
 
     def ring(self, timer: Timer) -> list[Step]:
         """Timers are told apart from what people do."""
@@ -36,6 +37,7 @@ class Watched(World):
 
     def _done(self, steps: list[Step]) -> list[Step]:
         super()._done(steps)
+        self._somebody_looks_in()
         self._rest_is_what_was_agreed()
         self._who_rested_goes_on_where_he_stood()
         self._no_check_disappears()
@@ -46,6 +48,7 @@ class Watched(World):
         if self.ringing:
             self._a_timer_decides_nothing(steps)
         self.legs_before, self.checks_before = dict(self.case.legs), dict(self.case.checks)
+        self.offers_before = dict(self.case.offers)
         return steps
 
     def go_to(self, moment: datetime) -> None:
@@ -56,6 +59,14 @@ class Watched(World):
             assert check.next_at is None or check.next_at > self.now, "a check was not taken further"
         for pause in self.case.pauses.values():
             assert not pause.is_open or pause.review_id or pause.review_at > self.now, "an end was not asked about"
+
+    def _somebody_looks_in(self) -> None:
+        """Also after a pause's end, while nobody has said how it goes on."""
+        for pause in self.case.pauses.values():
+            if pause.is_open and pause.review_id is not None:
+                timers = self.case.timers.values()
+                coming = any(t.kind is TimerKind.WELFARE_CHECK and t.leg_id == pause.leg_id for t in timers)
+                assert coming, "nobody looks in after the end of a pause"
 
     def _rest_is_what_was_agreed(self) -> None:
         resting = {leg.id for leg in self.case.legs.values() if leg.status is LegStatus.ON_HOLD}
@@ -100,3 +111,5 @@ class Watched(World):
         for id_, check in self.checks_before.items():
             if check.status in OPEN:
                 assert self.case.checks[id_].status in OPEN, "a timer ended a check"
+        for id_, offer in self.offers_before.items():
+            assert not offer.awaits_a_word or self.case.offers[id_].awaits_a_word, "a timer answered an offer"

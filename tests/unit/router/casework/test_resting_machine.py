@@ -160,4 +160,4 @@ def _copy(case: Case) -> Case:
 
 
 TestResting = Resting.TestCase
-TestResting.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestResting.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
