@@ -153,7 +153,7 @@ class World:
 
     def take(self, data: Reported, source: str, event_id: str | None = None) -> list[Step]:
         """Take one event as the handler does. `event_id`: the same event once more."""
-        event = AcceptedEvent[type(data)](  # type: ignore[operator]
+        event = AcceptedEvent[type(data)](  # type: ignore[misc, operator]
             type=data.event_type,
             time=self.now,
             id=event_id or self.id(),
