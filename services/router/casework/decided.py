@@ -33,12 +33,13 @@ from services.router.casework.pauses import (
     agree_offer,
     decline_offer,
     extend_pause,
+    move,
     resume_leg,
     shorten_pause,
 )
 from services.router.casework.resting import OPEN, CheckStatus, today
 from services.router.casework.reviews import Review, refused
-from services.router.casework.steps import LegMoved, PauseChanged, ReviewAnswered, ReviewKind, Step
+from services.router.casework.steps import PauseChanged, ReviewAnswered, ReviewKind, Step
 from services.router.rules.decision import Reason
 
 Takes: TypeAlias = Callable[[Case, Leg, HumanDecision, Acting], list[Step]]
@@ -154,9 +155,7 @@ def _close(case: Case, leg: Leg, decision: HumanDecision, acting: Acting) -> lis
     """Nothing closes silently: with a reason, to its destination, and the rules put it to a human again."""
     if leg.closed:
         raise refused("leg_closed", "/leg_id", f"the leg is closed: {leg.status}")
-    closed = leg.become(LegStatus.WITHDRAWN, acting.now)
-    case.legs[leg.id] = closed
-    steps: list[Step] = [LegMoved(leg, closed, decision.reason)]
+    steps = move(case, leg, LegStatus.WITHDRAWN, acting, because=decision.reason)
     steps += follow(case, steps, acting)
     return steps + _tell(case, leg, "The leg is closed. It can be opened again.", acting)
 

@@ -16,7 +16,6 @@ from services.router.casework.resting import (
     OPEN,
     WELFARE_CHECK_DAYS,
     CheckStatus,
-    Offer,
     OfferAnswer,
     Pause,
     today,
@@ -73,13 +72,34 @@ def begin_pause(case: Case, leg: Leg, terms: Terms, acting: Acting) -> list[Step
     if leg.status is LegStatus.ON_HOLD and resting is not None and not resting.stated and terms.stated:
         return _restate(case, resting, terms, acting)
     _refuse_second_pause(leg)
+    steps = move(case, leg, LegStatus.ON_HOLD, acting, because="pause_agreed")
+    return steps + rest(case, case.legs[leg.id], terms, acting)
+
+
+def rest(case: Case, leg: Leg, terms: Terms, acting: Acting) -> list[Step]:
+    """What belongs to a leg that was put on hold: its pause, with its checks and its review, and the offer's answer."""
     offer = answerable_offer(case, leg.id)
-    held = leg.become(LegStatus.ON_HOLD, acting.now)
-    case.legs[leg.id] = held
-    steps: list[Step] = [LegMoved(leg, held, "pause_agreed")]
-    if offer is not None:
-        steps += answer_offer(case, offer, OfferAnswer.AGREED, acting)
-    return steps + _rest(case, held, leg.status, terms, offer, acting)
+    steps = answer_offer(case, offer, OfferAnswer.AGREED, acting) if offer is not None else []
+    pause = Pause(
+        id=acting.new_id(),
+        leg_id=leg.id,
+        reason=terms.reason,
+        from_date=terms.from_date,
+        until_date=terms.until_date,
+        welfare_check_days=offer.welfare_check_days if offer is not None else WELFARE_CHECK_DAYS,
+        held_from=leg.held_from or LegStatus.ON_PROGRAMME,
+        agreed_at=acting.now,
+        event_id=acting.event_id,
+        stated=terms.stated,
+    )
+    return steps + _with_checks(case, PauseAgreed(pause), pause, acting)
+
+
+def move(case: Case, leg: Leg, to: LegStatus, acting: Acting, *, because: str) -> list[Step]:
+    """Put a leg into another status: the one place in which pauses move legs."""
+    moved = leg.become(to, acting.now)
+    case.legs[leg.id] = moved
+    return [LegMoved(leg, moved, because)]
 
 
 def extend_pause(case: Case, leg: Leg, until: date, acting: Acting, *, because: str) -> list[Step]:
@@ -92,8 +112,7 @@ def extend_pause(case: Case, leg: Leg, until: date, acting: Acting, *, because: 
         raise refused("not_ahead", "/on", "must be after today")
     if pause is None:
         terms = Terms(PauseReason.OTHER, today(acting.now), until)
-        held_from = leg.held_from or LegStatus.ON_PROGRAMME
-        return _rest(case, leg, held_from, terms, None, acting) + _answer_reviews(case, leg, EXTEND, acting)
+        return rest(case, leg, terms, acting) + _answer_reviews(case, leg, EXTEND, acting)
     if until <= pause.until_date:
         raise refused("not_later", "/on", "must be after the pause's end")
     longer = replace(pause, until_date=until, review_id=None, stated=True)
@@ -128,30 +147,14 @@ def shorten_pause(case: Case, leg: Leg, until: date, acting: Acting, *, because:
 def resume_leg(case: Case, leg: Leg, acting: Acting, *, because: str) -> list[Step]:
     """The leg goes on where it stood. Raises Unacceptable where it does not rest."""
     pause = _pause_of(case, leg)
-    back = leg.become(leg.held_from or (pause.held_from if pause else LegStatus.ON_PROGRAMME), acting.now)
-    case.legs[leg.id] = back
-    steps: list[Step] = [LegMoved(leg, back, because)]
+    to = leg.held_from or (pause.held_from if pause else LegStatus.ON_PROGRAMME)
+    steps = move(case, leg, to, acting, because=because)
+    back = case.legs[leg.id]
     if back.status in UNHEARD:  # the timer that watched for its answer may have rung in the pause
         within = acting.rules.destinations[leg.destination].acknowledge_within
         steps.append(TimerSet(acting.new_id(), TimerKind.ACKNOWLEDGEMENT, acting.due(within), leg_id=leg.id))
         enter(case, steps)
     return steps + end_pause(case, back, acting)
-
-
-def _rest(case: Case, leg: Leg, held_from: LegStatus, terms: Terms, offer: Offer | None, acting: Acting) -> list[Step]:
-    pause = Pause(
-        id=acting.new_id(),
-        leg_id=leg.id,
-        reason=terms.reason,
-        from_date=terms.from_date,
-        until_date=terms.until_date,
-        welfare_check_days=offer.welfare_check_days if offer is not None else WELFARE_CHECK_DAYS,
-        held_from=held_from,
-        agreed_at=acting.now,
-        event_id=acting.event_id,
-        stated=terms.stated,
-    )
-    return _with_checks(case, PauseAgreed(pause), pause, acting)
 
 
 def _with_checks(case: Case, begun: Step, pause: Pause, acting: Acting) -> list[Step]:

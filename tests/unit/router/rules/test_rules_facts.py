@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.instruments import DashTopic
 from schemas.person import Child, Person, PersonName, PersonRef, ReferralRef
 from schemas.progress import ProgressReported
 from schemas.referral import Consent, Incident, Needs, ReferralSubmitted, Risk
@@ -16,7 +17,6 @@ from schemas.vocabulary import (
     Answer,
     Behaviour,
     ConsentToShare,
-    DashTopic,
     DecisionKind,
     Engagement,
     LawfulBasis,
