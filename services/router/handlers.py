@@ -19,7 +19,7 @@ from schemas.referral import ReferralSubmitted
 from schemas.refusal import Unacceptable
 from schemas.registry import Accepted, read_accepted
 from schemas.risk import RiskReported
-from schemas.vocabulary import AuditOperation, ReceiptOutcome
+from schemas.vocabulary import AuditOperation, ReceiptOutcome, RouteAction
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
@@ -27,10 +27,12 @@ from services.ground.microbatch import Delivery
 from services.ground.work import Key, Work, acting
 from services.router.casework.act import Acting, act, ask
 from services.router.casework.case import Case
+from services.router.casework.places import CapacityHeard, Places
 from services.router.casework.progress import leg_of, take_progress
+from services.router.casework.reroute import after_progress
 from services.router.casework.steps import Command, LegMoved, LegOpened, ReviewAnswered, ReviewAsked, ReviewKind, Step
 from services.router.keep import Cause, Keeping
-from services.router.load import load_cases, referral_contents
+from services.router.load import event_contents, load_cases, load_places
 from services.router.rules.decide import decide
 from services.router.rules.decision import Decision, Matched, Reason
 from services.router.rules.due import Due
@@ -66,6 +68,18 @@ class _Order:
     referral: str | None  # the person's newest referral then
     decision_id: str
 
+    @property
+    def says(self) -> tuple[str | None, str]:
+        """The referral and the event whose contents it carries.
+
+        A leg in another one's stead is sent what that one was sent, and nothing of how that one ended.
+        """
+        leg, event = self.command.leg, self.message.body.event.id
+        first = leg.opened_by or leg.referral
+        if leg.reroute_of is not None and first is not None and self.command.action is RouteAction.REFER:
+            return leg.referral, first
+        return self.referral, event
+
 
 class RouterHandler:
     """Takes `case.<partition>.<type>`."""
@@ -90,13 +104,14 @@ class RouterHandler:
         """Decide each event in order and do what was decided."""
         rules = self._rules()
         cases = load_cases([message.body.event.subject for message in messages], work)
+        places = load_places(work)
         keeping = Keeping(work)
         moments: dict[Due, datetime] = {}
         orders: list[_Order] = []
         for message in messages:
             case = cases[message.body.event.subject]
             try:
-                decision_id, decision, steps = _decide(message.body, case, rules, moments, work)
+                decision_id, decision, steps = _decide(message.body, case, rules, moments, places, work)
             except Unacceptable as why:  # said before anything of the case was changed
                 self.refuse(message.delivery, why, work, key=message.key)
                 continue
@@ -148,7 +163,7 @@ def _occurred_at(data: RiskReported | ProgressReported | HumanDecision) -> datet
 
 
 def _decide(
-    taken: Taken, case: Case, rules: RuleSet, moments: dict[Due, datetime], work: Work
+    taken: Taken, case: Case, rules: RuleSet, moments: dict[Due, datetime], places: Places, work: Work
 ) -> tuple[str, Decision, list[Step]]:
     """The decision on one event, and the steps of the event itself and of the decision."""
     event, data = taken.event, taken.event.data
@@ -168,8 +183,13 @@ def _decide(
         steps.append(ReviewAnswered(data.review_id, data.decided_by.user, data.answer or data.reason))
     decision = decide(rules, facts)
     case.remembered = remember(rules, case_event, view)
-    acting = Acting(case, rules, work.now, work.id, about.id if about else None, moments)
+    if isinstance(data, ReferralSubmitted):
+        case.referral_event = event.id
+    about_leg = about.id if about else None
+    acting = Acting(case, rules, work.now, work.id, about_leg, moments, event.id, facts.values, places)
     steps += act(decision, acting)
+    if isinstance(data, ProgressReported) and about is not None:
+        steps += after_progress(case, about, data, acting)
     if event.linkquestion is not None:
         steps += ask(
             acting,
@@ -192,8 +212,6 @@ def _note(
 ) -> None:
     event = taken.event
     case.events.append(PastEvent(taken.kind, taken.occurred_at))
-    if isinstance(event.data, ReferralSubmitted):
-        case.referral_event = event.id
     keeping.event(_event_row(taken, work), case)
     keeping.decision(decision_id, event.id, case.person_id, decision)
     cause = Cause(event.id, event.originsource, decision_id)
@@ -222,8 +240,8 @@ def _event_row(taken: Taken, work: Work) -> dict[str, object]:
 def _send(orders: Sequence[_Order], rules: RuleSet, work: Work) -> None:
     """Publish the commands, each with the content of the newest referral then, and of the event."""
     contents = {order.message.body.event.id: order.message.body.content for order in orders}
-    older = [order.referral for order in orders if order.referral is not None and order.referral not in contents]
-    contents |= referral_contents(older, work)
+    older = [id_ for order in orders for id_ in order.says if id_ is not None and id_ not in contents]
+    contents |= event_contents(older, work)
     for order in orders:
         event = order.message.body.event
         id_, partition = work.id(), order.message.delivery.partition
@@ -231,7 +249,7 @@ def _send(orders: Sequence[_Order], rules: RuleSet, work: Work) -> None:
             streams.DISPATCH,
             f"dispatch.{partition}.{order.command.leg.destination}",
             EventType.ROUTE_COMMANDED,
-            _command(id_, order, rules, _content(order.referral, event.id, contents)),
+            _command(id_, order, rules, _content(*order.says, contents)),
             partition=partition,
             about=event.subject,
             id_=id_,
@@ -277,9 +295,12 @@ def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps
     event = message.body.event
     legs: set[str] = set()
     reviews: set[str] = set()
+    capacities: set[str] = set()
     for step in steps:
         if isinstance(step, ReviewAsked):
             reviews.add(step.id)
+        elif isinstance(step, CapacityHeard):
+            capacities.add(step.destination)
         elif isinstance(step, LegOpened | LegMoved | Command):
             legs.add(step.leg.id)
     records = [
@@ -287,6 +308,7 @@ def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps
         ("decision", decision_id),
         *(("leg", leg) for leg in sorted(legs)),
         *(("review", review) for review in sorted(reviews)),
+        *(("capacity", destination) for destination in sorted(capacities)),
     ]
     work.audit(
         AuditOperation.ALTER,

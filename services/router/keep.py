@@ -14,6 +14,7 @@ from services.ground.sql import insert_all, insert_missing, upsert
 from services.ground.work import Work
 from services.router import store
 from services.router.casework.case import Case, Leg
+from services.router.casework.places import CapacityHeard
 from services.router.casework.steps import (
     Command,
     LegMoved,
@@ -52,6 +53,7 @@ class Keeping:
     _changed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # leg ids by person
     _endings: list[_Ending] = field(default_factory=list)
     _rule_sets: set[str] = field(default_factory=set)
+    _capacity: dict[str, Row] = field(default_factory=dict)  # by destination
 
     def event(self, row: Row, case: Case) -> None:
         """An event of this case was taken."""
@@ -76,10 +78,8 @@ class Keeping:
     def step(self, step: Step, case: Case, cause: Cause) -> None:
         """One step. Commands are published, not kept here; their number is kept with the leg."""
         match step:
-            case Command():
-                pass
-            case LegOpened(leg, reasons):
-                because = "; ".join(reason.because for reason in reasons)
+            case LegOpened(leg, reasons, note):
+                because = " ".join(filter(None, ["; ".join(reason.because for reason in reasons), note]))
                 self._rows[store.leg_history].append(self._history(leg, None, because, cause))
             case LegMoved(before, leg, because):
                 self._rows[store.leg_history].append(self._history(leg, before, because, cause))
@@ -91,6 +91,8 @@ class Keeping:
                 self._rows[store.offers].append(self._offer(step, cause))
             case PauseAgreed():
                 self._rows[store.pauses].append(self._pause(step, cause))
+            case CapacityHeard(destination):
+                self._capacity[destination] = {**step._asdict(), "event_id": cause.event_id}
             case OfferAnswered() | PauseEnded() | ReviewAnswered():
                 self._endings.append(step)
         if isinstance(step, LegOpened | LegMoved | Command):
@@ -112,6 +114,8 @@ class Keeping:
         )
         legs = [_leg(self._cases[p].legs[leg], p) for p, ids in self._changed.items() for leg in ids]
         upsert(connection, store.legs, legs, update=_LEG_CHANGES)
+        heard = ["full_until", "said_at", "event_id"]
+        upsert(connection, store.capacity, list(self._capacity.values()), update=heard, latest_by="said_at")
         for table, rows in self._rows.items():
             insert_all(connection, table, rows)
         for ending in self._endings:
@@ -145,6 +149,7 @@ class Keeping:
             "by_source": cause.source,
             "event_id": cause.event_id,
             "decision_id": cause.decision_id,
+            "reroute_of": leg.reroute_of if before is None else None,
         }
 
     def _review(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str] | None) -> Row:
@@ -241,4 +246,7 @@ def _leg(leg: Leg, person_id: str) -> Row:
         "closed_at": leg.since if leg.closed else None,
         "commands": leg.commands,
         "held_from": leg.held_from.value if leg.held_from else None,
+        "referral": leg.referral,
+        "opened_by": leg.opened_by,
+        "reroute_of": leg.reroute_of,
     }

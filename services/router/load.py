@@ -13,6 +13,7 @@ from services.ground.sql import select_in
 from services.ground.work import Work
 from services.router import store
 from services.router.casework.case import Case, Leg
+from services.router.casework.places import CapacityHeard, Places, places_of
 from services.router.rules.events import Kept, PastEvent
 
 HISTORY = timedelta(days=366)  # as far back as any window of a rule looks
@@ -25,6 +26,7 @@ _EVENTS = (
     .where(_event.occurred_at > bindparam("since"))
     .order_by(_event.occurred_at)
 )
+_CAPACITY = select(store.capacity)
 _CONTENTS = select(_event.event_id, _event.content)
 
 
@@ -44,10 +46,19 @@ def load_cases(person_ids: Sequence[str], work: Work) -> dict[str, Case]:
     return found
 
 
-def referral_contents(event_ids: Sequence[str], work: Work) -> dict[str, bytes]:
-    """The data of these referrals, JSON, by event id."""
+def event_contents(event_ids: Sequence[str], work: Work) -> dict[str, bytes]:
+    """The data of these events, JSON, by event id."""
     rows = select_in(work.connection, _CONTENTS, (_event.event_id,), [(e,) for e in sorted(set(event_ids))])
     return {str(r["event_id"]): cast(bytes, r["content"]) for r in rows}
+
+
+def load_places(work: Work) -> Places:
+    """What destinations said of their places: a row for each that ever was full."""
+    heard = [
+        CapacityHeard(str(r["destination"]), cast("datetime | None", r["full_until"]), cast(datetime, r["said_at"]))
+        for r in work.connection.execute(_CAPACITY).mappings()
+    ]
+    return places_of({each.destination: each for each in heard})
 
 
 def _leg(r: object) -> Leg:
@@ -63,4 +74,7 @@ def _leg(r: object) -> Leg:
         opened_at=cast(datetime, row["opened_at"]),
         commands=cast(int, row["commands"]),
         held_from=LegStatus(str(held_from)) if held_from else None,
+        referral=cast("str | None", row["referral"]),
+        opened_by=cast("str | None", row["opened_by"]),
+        reroute_of=cast("str | None", row["reroute_of"]),
     )

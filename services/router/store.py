@@ -69,6 +69,9 @@ legs = Table(
     Column("closed_at", Moment),
     Column("commands", Integer, nullable=False),  # sent to the destination so far
     Column("held_from", Text),
+    Column("referral", Text),  # the event of the referral for which it was opened
+    Column("opened_by", Text),  # the event that asked for it, in whose words it was sent
+    Column("reroute_of", Text),  # the leg in whose stead it was opened
 )
 Index("legs_of_person", legs.c.person_id)
 Index("legs_one_open", legs.c.person_id, legs.c.destination, unique=True,
@@ -87,6 +90,7 @@ leg_history = Table(  # append-only
     Column("by_source", Text, nullable=False),  # whose event caused it
     Column("event_id", Text, nullable=False),
     Column("decision_id", Text),
+    Column("reroute_of", Text),
 )
 Index("leg_history_of_leg", leg_history.c.leg_id, leg_history.c.id)
 
@@ -158,6 +162,15 @@ timers = Table(  # promises to look again; nothing fires them yet
 Index("timers_due", timers.c.due_at,
       sqlite_where=timers.c.fired_at.is_(None), postgresql_where=timers.c.fired_at.is_(None))  # fmt: skip
 Index("timers_of_person", timers.c.person_id)
+
+capacity = Table(  # what destinations said of their places; the latest word of each counts, whenever it arrived
+    "capacity",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("full_until", Moment),  # none: it takes people again
+    Column("said_at", Moment, nullable=False),
+    Column("event_id", Text, nullable=False),
+)
 
 rule_sets = Table(  # every version that ever decided
     "rule_sets",

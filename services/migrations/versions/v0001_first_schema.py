@@ -40,6 +40,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("consumer", "delivery"),
     )
     op.create_table(
+        "capacity",
+        sa.Column("destination", sa.Text(), nullable=False),
+        sa.Column("full_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("destination"),
+    )
+
+    op.create_table(
         "case_events",
         sa.Column("event_id", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
@@ -160,6 +169,7 @@ def upgrade() -> None:
         sa.Column("by_source", sa.Text(), nullable=False),
         sa.Column("event_id", sa.Text(), nullable=False),
         sa.Column("decision_id", sa.Text(), nullable=True),
+        sa.Column("reroute_of", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("leg_history", schema=None) as batch_op:
@@ -178,6 +188,9 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("commands", sa.Integer(), nullable=False),
         sa.Column("held_from", sa.Text(), nullable=True),
+        sa.Column("referral", sa.Text(), nullable=True),
+        sa.Column("opened_by", sa.Text(), nullable=True),
+        sa.Column("reroute_of", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("legs", schema=None) as batch_op:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from schemas.vocabulary import LegStatus, RouteAction
+from schemas.vocabulary import ConsentToShare, LegStatus, RouteAction
 from services.router.casework.case import Case, Leg
+from services.router.casework.fitting import Candidate, Person, alternatives, fitting, person_of
+from services.router.casework.places import Places
 from services.router.casework.steps import (
     Command,
     LegMoved,
@@ -21,6 +23,7 @@ from services.router.casework.steps import (
 )
 from services.router.rules.decision import Decision, Reasons, RouteDecided
 from services.router.rules.due import Due, resolve_due
+from services.router.rules.language import FactValue
 from services.router.rules.ruleset import Destination, RuleSet
 
 NEWS_PRIORITY = 3  # of a leg that is opened only because its destination must be told something
@@ -36,6 +39,9 @@ class Acting:
     new_id: Callable[[], str]
     about_leg: str | None = None  # the leg that the event came from
     moments: dict[Due, datetime] = field(default_factory=dict)  # worked out already, for the same `now`
+    event_id: str | None = None  # the event that is acted on
+    facts: Mapping[str, FactValue] = field(default_factory=dict)  # as they are now
+    places: Places = field(default_factory=Places)  # what destinations said of theirs
 
     def due(self, due: Due) -> datetime:
         """The moment by which something is due."""
@@ -78,25 +84,31 @@ def ask(
 
 def _route(route: RouteDecided, decision: Decision, acting: Acting) -> list[Step]:
     destination = acting.rules.destinations[route.destination]
-    question = _limit(route, destination, decision)
+    person = person_of(acting.rules, acting.case, decision.facts.values, acting.now)
+    legs = open_legs(destination, acting)
+    if legs and not (route.tier == "ordinary" and destination.voluntary and person.consent == ConsentToShare.NO):
+        return [step for leg in legs for step in _step_up(leg, route, acting)]
+    chosen, question, note = destination, None, ""
+    if route.tier != "floor":  # floors know no limits
+        chosen, question, note = _limit(destination, person, acting)
     if question is None and route.confirm == "human":
-        question = f"May this be referred to {destination.label}?"
+        question = " ".join(filter(None, [note, f"May this be referred to {chosen.label}?"]))
     if question is not None:
-        return ask(
-            acting,
-            ReviewKind.CONFIRM_ROUTE,
-            question,
-            role="duty_worker",
-            due=route.due,
-            destination=destination.id,
-        )
-    leg = acting.case.open_leg(route.destination)
-    if leg is None:
-        return _open(route, destination, acting)
-    return _step_up(leg, route, acting)
+        return ask(acting, ReviewKind.CONFIRM_ROUTE, question, role="duty_worker", due=route.due, destination=chosen.id)
+    return _open(route, chosen, acting, note)
 
 
-def _open(route: RouteDecided, destination: Destination, acting: Acting) -> list[Step]:
+def open_legs(destination: Destination, acting: Acting) -> list[Leg]:
+    """The open legs that do this destination's job: its own, and those that were opened in its stead."""
+    known = acting.rules.destinations
+    return [
+        leg
+        for leg in acting.case.legs.values()
+        if not leg.closed and leg.destination in known and known[leg.destination].serves == destination.serves
+    ]
+
+
+def _open(route: RouteDecided, destination: Destination, acting: Acting, note: str = "") -> list[Step]:
     leg = Leg(
         id=acting.new_id(),
         destination=destination.id,
@@ -106,18 +118,24 @@ def _open(route: RouteDecided, destination: Destination, acting: Acting) -> list
         due_at=acting.due(route.due),
         opened_at=acting.now,
         commands=1,
+        referral=acting.case.referral_event,
+        opened_by=acting.event_id,
     )
-    return _begin(leg, RouteAction.REFER, route.reasons, destination, acting)
+    return begin(leg, RouteAction.REFER, route.reasons, destination, acting, note)
 
 
-def _begin(leg: Leg, action: RouteAction, reasons: Reasons, destination: Destination, acting: Acting) -> list[Step]:
+def begin(
+    leg: Leg, action: RouteAction, reasons: Reasons, destination: Destination, acting: Acting, note: str = ""
+) -> list[Step]:
+    """Open a leg: it joins the case, its destination is told, and its answer is watched for."""
     acting.case.legs[leg.id] = leg
+    return [LegOpened(leg, reasons, note), Command(leg, action, 1, reasons), watch(leg, destination, acting)]
+
+
+def watch(leg: Leg, destination: Destination, acting: Acting) -> Step:
+    """The promise to look whether a destination has answered."""
     answer_by = acting.due(destination.acknowledge_within)
-    return [
-        LegOpened(leg, reasons),
-        Command(leg, action, 1, reasons),
-        TimerSet(acting.new_id(), TimerKind.ACKNOWLEDGEMENT, answer_by, leg_id=leg.id),
-    ]
+    return TimerSet(acting.new_id(), TimerKind.ACKNOWLEDGEMENT, answer_by, leg_id=leg.id)
 
 
 def _step_up(leg: Leg, route: RouteDecided, acting: Acting) -> list[Step]:
@@ -135,30 +153,55 @@ def _step_up(leg: Leg, route: RouteDecided, acting: Acting) -> list[Step]:
 
 def _notify(destination_id: str, reasons: Reasons, acting: Acting) -> list[Step]:
     """Tell a destination. Where it has no leg yet, telling it opens one: news of risk is never dropped."""
-    leg = acting.case.open_leg(destination_id)
     destination = acting.rules.destinations[destination_id]
-    if leg is None:
-        due = acting.due(destination.acknowledge_within)
-        leg = Leg(acting.new_id(), destination_id, LegStatus.REQUESTED, acting.now, NEWS_PRIORITY, due, acting.now, 1)
-        return _begin(leg, RouteAction.NOTIFY, reasons, destination, acting)
-    after = replace(leg, commands=leg.commands + 1)
-    acting.case.legs[leg.id] = after
-    return [Command(after, RouteAction.NOTIFY, after.commands, reasons)]
+    legs = open_legs(destination, acting)
+    if not legs:
+        leg = Leg(
+            id=acting.new_id(),
+            destination=destination_id,
+            status=LegStatus.REQUESTED,
+            since=acting.now,
+            priority=NEWS_PRIORITY,
+            due_at=acting.due(destination.acknowledge_within),
+            opened_at=acting.now,
+            commands=1,
+            referral=acting.case.referral_event,
+            opened_by=acting.event_id,
+        )
+        return begin(leg, RouteAction.NOTIFY, reasons, destination, acting)
+    told: list[Step] = []
+    for leg in legs:
+        after = replace(leg, commands=leg.commands + 1)
+        acting.case.legs[leg.id] = after
+        told.append(Command(after, RouteAction.NOTIFY, after.commands, reasons))
+    return told
 
 
-def _limit(route: RouteDecided, destination: Destination, decision: Decision) -> str | None:
-    """Why a human must look before this destination gets an ordinary referral; floors know no limits."""
-    if route.tier == "floor":
-        return None
-    facts = decision.facts.values
-    age, area = facts.get("age"), facts.get("area")
-    if destination.min_age is not None and isinstance(age, int) and age < destination.min_age:
-        return f"{destination.label} takes nobody under {destination.min_age}. Refer elsewhere?"
-    if destination.areas is not None and area is not None and area not in destination.areas:
-        return f"{destination.label} does not serve this area. Refer elsewhere?"
-    if destination.consent_needed and facts.get("consent_to_share") != "yes":
-        return f"{destination.label} needs consent to share, which is not on record. Has it been given?"
-    return None
+def _limit(destination: Destination, person: Person, acting: Acting) -> tuple[Destination, str | None, str]:
+    """Who gets an ordinary referral, why a human must look before, and what is to be remembered of it.
+
+    Where another destination surely fits and this one surely does not, that one gets it at once.
+    """
+    obstacles = fitting(destination, person, acting.places, acting.now)
+    if not obstacles:
+        return destination, None, ""
+    others = alternatives(
+        destination, acting.case, acting.rules, person, acting.places, acting.now, acting.case.referral_event
+    )
+    if not others and acting.places.learned(destination, acting.now):
+        # Nobody else does its job: it is asked again, for a place may have come free.
+        obstacles = tuple(each for each in obstacles if each.what != "capacity")
+        if not obstacles:
+            return destination, None, ""
+    here = str(Candidate(destination, obstacles))
+    refused = any(each.what == "consent" and each.certain for each in obstacles)
+    if not refused and any(each.certain for each in obstacles):
+        chosen = next((each for each in others if not each.obstacles), None)
+        if chosen is not None:
+            passed = [here, *(str(each) for each in others[: others.index(chosen)])]
+            return chosen.destination, None, f"Instead of {', '.join(passed)}."
+    beside = f" Others: {', '.join(map(str, others))}." if others else ""
+    return destination, f"{here}.{beside} Refer there all the same, or elsewhere?", ""
 
 
 def _questions(decision: Decision, acting: Acting) -> list[Step]:

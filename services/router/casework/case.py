@@ -35,6 +35,9 @@ class Leg:
     opened_at: datetime
     commands: int = 0  # sent to the destination so far; each carries its number
     held_from: LegStatus | None = None  # where it stood before it was paused
+    referral: str | None = None  # the referral (its event) for which it was opened
+    opened_by: str | None = None  # the event that asked for it; a leg in its stead is sent what it was sent
+    reroute_of: str | None = None  # the leg in whose stead it was opened
 
     @property
     def closed(self) -> bool:
@@ -64,6 +67,18 @@ class Case:
         for leg in sorted(self.legs.values(), key=lambda leg: (not leg.closed, leg.id)):
             legs[leg.destination] = LegView(leg.status, leg.since)
         return CaseView(legs, self.events, self.remembered)
+
+    def successors(self, leg: Leg) -> list[Leg]:
+        """The legs that were opened in a leg's stead, and in theirs, oldest first."""
+        found: dict[str, Leg] = {}
+        waiting = [leg.id]
+        while waiting:
+            before = waiting.pop()
+            for each in self.legs.values():
+                if each.reroute_of == before and each.id not in found:
+                    found[each.id] = each
+                    waiting.append(each.id)
+        return sorted(found.values(), key=lambda each: each.id)
 
     def open_leg(self, destination: str) -> Leg | None:
         """The open leg to a destination. There is never more than one."""

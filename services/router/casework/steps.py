@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from schemas.vocabulary import LegStatus, PauseReason, RouteAction
 from services.router.casework.case import Leg
+from services.router.casework.places import CapacityHeard
 from services.router.rules.decision import Reasons
 
 
@@ -21,6 +22,8 @@ class ReviewKind(StrEnum):
     FACT = "fact"  # a fact that could change the outcome is not known
     CONFIRM_ROUTE = "confirm_route"  # a route that waits for a human's word
     LINK = "link"  # is this somebody that we know?
+    NO_DESTINATION = "no_destination"  # nobody is left who could take him, or one stays silent: where now?
+    WHICH_LEG = "which_leg"  # two open legs do the same job: which stays?
 
 
 class TimerKind(StrEnum):
@@ -37,6 +40,7 @@ class LegOpened(NamedTuple):
 
     leg: Leg
     reasons: Reasons
+    note: str = ""  # for its history alone: in whose stead it is, and who was passed over
 
 
 class LegMoved(NamedTuple):
@@ -131,4 +135,5 @@ Step: TypeAlias = (
     | PauseAgreed
     | PauseEnded
     | TimerSet
+    | CapacityHeard
 )
