@@ -8,7 +8,7 @@ from datetime import datetime
 
 from schemas.vocabulary import ConsentToShare, LegStatus, RouteAction
 from services.router.casework.case import Case, Leg
-from services.router.casework.fitting import Candidate, Person, alternatives, fitting, person_of
+from services.router.casework.fitting import Candidate, Person, Seeking, alternatives, fitting, person_of
 from services.router.casework.places import Places
 from services.router.casework.steps import (
     Command,
@@ -185,9 +185,9 @@ def _limit(destination: Destination, person: Person, acting: Acting) -> tuple[De
     obstacles = fitting(destination, person, acting.places, acting.now)
     if not obstacles:
         return destination, None, ""
-    others = alternatives(
-        destination, acting.case, acting.rules, person, acting.places, acting.now, acting.case.referral_event
-    )
+    case = acting.case
+    seeking = Seeking(case, acting.rules, person, acting.places, acting.now, case.referral_event)
+    others = alternatives(destination, seeking, first=destination.instead)
     if not others and acting.places.learned(destination, acting.now):
         # Nobody else does its job: it is asked again, for a place may have come free.
         obstacles = tuple(each for each in obstacles if each.what != "capacity")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -73,6 +73,18 @@ class Candidate(NamedTuple):
         return f"{self.destination.label} ({why})" if why else self.destination.label
 
 
+@dataclass(frozen=True, slots=True)
+class Seeking:
+    """For whom another destination is sought, and for which referral."""
+
+    case: Case
+    rules: RuleSet
+    person: Person
+    places: Places
+    now: datetime
+    referral: str | None
+
+
 def person_of(rules: RuleSet, case: Case, facts: Mapping[str, FactValue], now: datetime) -> Person:
     """What the facts of the moment say, and where they say nothing, what the case remembers."""
     age, consent, area = None, None, None
@@ -82,8 +94,8 @@ def person_of(rules: RuleSet, case: Case, facts: Mapping[str, FactValue], now: d
         if age is None and (born := _born(case.remembered.get(name))) is not None:
             age = whole_years(born, local_day(now))
     for name in _facts_on(rules, "consent.to_share", "value"):
-        said = facts.get(name) or case.remembered.get(name)
-        consent = said if isinstance(said, str) and said in set(ConsentToShare) else consent
+        said = (facts.get(name), case.remembered.get(name), consent)
+        consent = next((each for each in said if isinstance(each, str) and each in set(ConsentToShare)), None)
     for name in _facts_on(rules, "area", "served"):
         kept, served = case.remembered.get(name), facts.get(name)
         area = kept if isinstance(kept, str) else area
@@ -161,28 +173,20 @@ def tried(case: Case, destination: str, referral: str | None) -> Leg | None:
     return max(legs, key=lambda leg: leg.id, default=None)
 
 
-def alternatives(
-    destination: Destination,
-    case: Case,
-    rules: RuleSet,
-    person: Person,
-    places: Places,
-    now: datetime,
-    referral: str | None,
-) -> list[Candidate]:
+def alternatives(destination: Destination, seeking: Seeking, *, first: Sequence[str]) -> list[Candidate]:
     """The other destinations that serve the same need, in the order in which they are to be asked."""
     found = []
-    for other in rules.destinations.values():
+    for other in seeking.rules.destinations.values():
         if other.serves != destination.serves or other.id == destination.id:
             continue
-        before = tried(case, other.id, referral)
-        obstacles = fitting(other, person, places, now)
+        obstacles = fitting(other, seeking.person, seeking.places, seeking.now)
+        before = tried(seeking.case, other.id, seeking.referral)
         if before is not None:
             says = f"was asked already: {before.status.replace('_', ' ')}"
             obstacles = (Obstacle("tried", certain=True, says=says), *obstacles)
         found.append(Candidate(other, obstacles))
-    first = {name: place for place, name in enumerate(destination.instead)}
-    return sorted(found, key=lambda each: (first.get(each.destination.id, len(first)), *_preference(each.destination)))
+    place = {name: number for number, name in enumerate(first)}
+    return sorted(found, key=lambda each: (place.get(each.destination.id, len(place)), *_preference(each.destination)))
 
 
 def _preference(destination: Destination) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from schemas.progress import ProgressReported
 from schemas.vocabulary import LegStatus, ProgressKind, RouteAction
 from services.router.casework.act import Acting, ask, begin, open_legs, watch
 from services.router.casework.case import Case, Leg
-from services.router.casework.fitting import Candidate, alternatives, person_of
+from services.router.casework.fitting import Candidate, Seeking, alternatives, person_of
 from services.router.casework.steps import ReviewKind, Step
 from services.router.rules.decision import Reason, Reasons
 from services.router.rules.due import Due
@@ -65,17 +65,16 @@ def look_further(case: Case, leg: Leg, acting: Acting, because: str) -> list[Ste
 
 def _next(case: Case, leg: Leg, destination: Destination, acting: Acting, because: str) -> list[Step]:
     person = person_of(acting.rules, case, acting.facts, acting.now)
-    root = acting.rules.destinations.get(_first(case, leg).destination, destination)
-    others = [
-        each
-        for each in alternatives(root, case, acting.rules, person, acting.places, acting.now, leg.referral)
-        if each.destination.id != destination.id
-    ]
+    seeking = Seeking(case, acting.rules, person, acting.places, acting.now, leg.referral)
+    wished = acting.rules.destinations.get(_first(case, leg).destination, destination)
+    others = alternatives(destination, seeking, first=wished.instead)
     if _hops(case, leg, destination, acting) >= MOST_HOPS:
-        return _nobody(leg, destination.label, f"{because}, and {MOST_HOPS} others were asked", others, acting)
+        why = f"{because}, and {MOST_HOPS} others were asked in its stead"
+        return _nobody(leg, destination.label, why, others, acting)
     chosen = next((each for each in others if not each.obstacles), None)
     if chosen is None:
-        return _nobody(leg, destination.label, because, others, acting)
+        perhaps = next((each for each in others if not each.certainly_not), None)
+        return _nobody(leg, destination.label, because, others, acting, perhaps)
     passed = ", ".join(str(each) for each in others[: others.index(chosen)])
     note = f"Instead of {destination.label}, which {because}." + (f" Passed over: {passed}." if passed else "")
     steps = _open_instead(leg, chosen.destination, note, acting)
@@ -102,18 +101,20 @@ def _open_instead(leg: Leg, chosen: Destination, note: str, acting: Acting) -> l
     return begin(new, RouteAction.REFER, WHY, chosen, acting, note)
 
 
-def _nobody(leg: Leg, label: str, because: str, others: list[Candidate], acting: Acting) -> list[Step]:
-    """The question that stands for silence: who was asked, and why each other one does not fit."""
-    perhaps = next((each for each in others if not each.certainly_not), None)
+def _nobody(
+    leg: Leg, label: str, because: str, others: list[Candidate], acting: Acting, perhaps: Candidate | None = None
+) -> list[Step]:
+    """The question that stands for silence: who was asked, and why each other one does not fit.
+
+    Where one might fit if somebody knew more, it is that one's route that waits for a human's word.
+    """
     said = [f"{label} {because}."]
     said.append(f"Others: {'; '.join(map(str, others))}." if others else "Nobody else serves the same need.")
-    if perhaps is None or because.endswith("were asked"):
-        kind, to = ReviewKind.NO_DESTINATION, None
-        said.append("Where should this go?")
-    else:
-        kind, to = ReviewKind.CONFIRM_ROUTE, perhaps.destination.id
-        said.append(f"May this be referred to {perhaps.destination.label}?")
-    return _ask(leg, kind, " ".join(said), acting, destination=to)
+    if perhaps is None:
+        return _ask(leg, ReviewKind.NO_DESTINATION, " ".join([*said, "Where should this go?"]), acting)
+    to = perhaps.destination
+    said.append(f"May this be referred to {to.label}?")
+    return _ask(leg, ReviewKind.CONFIRM_ROUTE, " ".join(said), acting, destination=to.id)
 
 
 def _still_silent(leg: Leg, destination: Destination, acting: Acting) -> list[Step]:
