@@ -53,7 +53,7 @@ def event_contents(event_ids: Sequence[str], work: Work) -> dict[str, bytes]:
 
 
 def load_places(work: Work) -> Places:
-    """What destinations said of their places: a row for each that ever was full."""
+    """What destinations said of their places: a row each."""
     heard = [
         CapacityHeard(str(r["destination"]), cast("datetime | None", r["full_until"]), cast(datetime, r["said_at"]))
         for r in work.connection.execute(_CAPACITY).mappings()

@@ -31,11 +31,14 @@ class Places:
     heard: dict[str, CapacityHeard] = field(default_factory=dict)
 
     def hear(self, destination: str, kind: ProgressKind, said_at: datetime) -> list[CapacityHeard]:
-        """Learn from a progress event. Nothing where it says nothing new."""
+        """Learn from a progress event. Nothing where it says nothing of places, or something newer is known.
+
+        That somebody was taken is kept also where nothing was full: the word that it was may still be on its way.
+        """
         before = self.heard.get(destination)
         if kind is ProgressKind.NO_CAPACITY:
             now = CapacityHeard(destination, said_at + FULL_FOR, said_at)
-        elif kind in TAKES_AGAIN and before is not None and before.full_until is not None:
+        elif kind in TAKES_AGAIN:
             now = CapacityHeard(destination, None, said_at)
         else:
             return []

@@ -88,8 +88,8 @@ async def test_a_late_word_of_being_full_does_not_undo_a_later_one(settings: Set
         await onward.settle()
         one, two, three = await _legs(onward, "addiction_service")
         clock.move(timedelta(hours=9))
-        await _say(onward, one, "no_capacity", at=MONDAY + timedelta(hours=1))
-        await _say(onward, two, "accepted", at=MONDAY + timedelta(hours=3))
+        await _say(onward, one, "accepted", at=MONDAY + timedelta(hours=3))
+        await _say(onward, two, "no_capacity", at=MONDAY + timedelta(hours=1))
         await _say(onward, three, "no_capacity", at=MONDAY + timedelta(hours=2))
         [word] = await onward.rows("SELECT * FROM capacity")
         assert word["full_until"] is None

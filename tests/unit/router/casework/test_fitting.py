@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.vocabulary import LegStatus, ProgressKind
 from services.router.casework.fitting import Person, fitting, person_of, tried
-from services.router.casework.places import FULL_FOR, Places
+from services.router.casework.places import FULL_FOR, TAKES_AGAIN, Places
 from services.router.rules.directory import Capacity, Intake, ServiceStatus
 from services.router.rules.language import FactValue
 from services.router.rules.ruleset import Destination
@@ -102,8 +104,23 @@ def test_a_destination_that_takes_somebody_later_is_no_longer_full(kind: Progres
 
 def test_words_that_say_nothing_of_places_change_nothing() -> None:
     places = Places()
-    for kind in set(ProgressKind) - {ProgressKind.NO_CAPACITY}:
+    for kind in set(ProgressKind) - TAKES_AGAIN - {ProgressKind.NO_CAPACITY}:
         assert places.hear("s", kind, NOW) == []
+
+
+words = st.lists(
+    st.tuples(st.integers(0, 30), st.sampled_from([ProgressKind.NO_CAPACITY, *TAKES_AGAIN])),
+    unique_by=lambda word: word[0],
+)
+
+
+@given(words.flatmap(lambda drawn: st.tuples(st.permutations(drawn), st.permutations(drawn))))
+def test_words_in_any_order_leave_the_latest_one(orders: tuple[list[tuple[int, ProgressKind]], ...]) -> None:
+    one, other = Places(), Places()
+    for places, order in zip((one, other), orders, strict=True):
+        for day, kind in order:
+            places.hear("s", kind, NOW + timedelta(days=day))
+    assert one.heard == other.heard
 
 
 @pytest.mark.parametrize(("as_of", "full"), [(date(2026, 3, 1), False), (date(2026, 3, 20), True), (None, True)])
