@@ -28,6 +28,8 @@ _NEEDS: dict[DecisionKind, tuple[str, ...]] = {
     DecisionKind.REOPEN_LEG: ("leg_id",),
     DecisionKind.MERGE_PERSONS: ("person_id", "other_person_id"),
     DecisionKind.KEEP_PERSONS_APART: ("person_id", "other_person_id"),
+    DecisionKind.SNOOZE: ("review_id", "until"),
+    DecisionKind.UNMERGE_PERSONS: ("person_id", "other_person_id"),
 }
 
 
@@ -57,6 +59,7 @@ class HumanDecision(EventData):
     value: ShortText | None = None  # what it is
     status: LegStatus | None = None  # correct_status: what the leg's status should be
     shown: Several[OurId] = ()  # the records that were on the screen when it was decided
+    until: Moment | None = None  # snooze: when the question is to come back
 
     @model_validator(mode="after")
     def _says_what_its_kind_needs(self) -> Self:

@@ -324,6 +324,8 @@ class DecisionKind(StrEnum):
     KEEP_PERSONS_APART = "keep_persons_apart"
     CORRECT_STATUS = "correct_status"
     REOPEN_LEG = "reopen_leg"
+    SNOOZE = "snooze"
+    UNMERGE_PERSONS = "unmerge_persons"
 
 
 class AuditOperation(StrEnum):

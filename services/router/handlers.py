@@ -27,10 +27,22 @@ from services.ground.microbatch import Delivery
 from services.ground.work import Key, Work, acting
 from services.router.casework.act import Acting, act, ask
 from services.router.casework.case import Case
+from services.router.casework.human import ANOTHER_PERSON, SAME_PERSON, Originals, take_human
 from services.router.casework.progress import leg_of, take_progress
-from services.router.casework.steps import Command, LegMoved, LegOpened, ReviewAnswered, ReviewAsked, ReviewKind, Step
+from services.router.casework.steps import (
+    Command,
+    DecidedAgain,
+    LegMoved,
+    LegOpened,
+    ReviewAnswered,
+    ReviewAsked,
+    ReviewKind,
+    ReviewSnoozed,
+    Step,
+)
 from services.router.keep import Cause, Keeping
-from services.router.load import load_cases, referral_contents
+from services.router.load import contents_of, load_cases
+from services.router.questions import load_questions
 from services.router.rules.decide import decide
 from services.router.rules.decision import Decision, Matched, Reason
 from services.router.rules.due import Due
@@ -63,7 +75,7 @@ class _Order:
 
     message: Incoming[Taken]
     command: Command
-    referral: str | None  # the person's newest referral then
+    content_of: tuple[str, ...]  # the events whose content goes with it, each laid over the one before
     decision_id: str
 
 
@@ -93,17 +105,17 @@ class RouterHandler:
         keeping = Keeping(work)
         moments: dict[Due, datetime] = {}
         orders: list[_Order] = []
+        human = [(cases[m.body.event.subject], m.body.event.data) for m in messages]
+        originals = load_questions([(case, data) for case, data in human if isinstance(data, HumanDecision)], work)
         for message in messages:
             case = cases[message.body.event.subject]
             try:
-                decision_id, decision, steps = _decide(message.body, case, rules, moments, work)
+                decision_id, decision, steps = _decide(message.body, case, rules, moments, originals, work)
             except Unacceptable as why:  # said before anything of the case was changed
                 self.refuse(message.delivery, why, work, key=message.key)
                 continue
             _note(message.body, case, decision, decision_id, steps, keeping, work)
-            orders += [
-                _Order(message, step, case.referral_event, decision_id) for step in steps if isinstance(step, Command)
-            ]
+            orders += _orders(message, case, decision_id, steps)
             _audit(message, decision, decision_id, steps, work)
         keeping.write()
         _send(orders, rules, work)
@@ -148,7 +160,7 @@ def _occurred_at(data: RiskReported | ProgressReported | HumanDecision) -> datet
 
 
 def _decide(
-    taken: Taken, case: Case, rules: RuleSet, moments: dict[Due, datetime], work: Work
+    taken: Taken, case: Case, rules: RuleSet, moments: dict[Due, datetime], originals: Originals, work: Work
 ) -> tuple[str, Decision, list[Step]]:
     """The decision on one event, and the steps of the event itself and of the decision."""
     event, data = taken.event, taken.event.data
@@ -164,12 +176,12 @@ def _decide(
     facts = facts_of(rules, case_event, view, work.now)
     if isinstance(data, ProgressReported) and about is not None:
         steps += take_progress(case, about, data, work.now, work.id)
-    if isinstance(data, HumanDecision) and data.review_id is not None:
-        steps.append(ReviewAnswered(data.review_id, data.decided_by.user, data.answer or data.reason))
-    decision = decide(rules, facts)
-    case.remembered = remember(rules, case_event, view)
     acting = Acting(case, rules, work.now, work.id, about.id if about else None, moments)
+    decided = take_human(case, data, acting, originals) if isinstance(data, HumanDecision) else []
+    decision = decide(rules, facts)
+    case.remembered = remember(rules, case_event, case.view())
     steps += act(decision, acting)
+    steps += decided  # last, since an event decided again has a decision of its own
     if event.linkquestion is not None:
         steps += ask(
             acting,
@@ -177,6 +189,7 @@ def _decide(
             WHO_IS_IT.get(event.linkquestion, WHO_IS_IT["perhaps_known"]),
             role=rules.otherwise.review.role,
             due=rules.otherwise.review.due,
+            answers=() if event.perhaps else (SAME_PERSON, ANOTHER_PERSON),
         )
     return work.id(), decision, steps
 
@@ -196,8 +209,14 @@ def _note(
         case.referral_event = event.id
     keeping.event(_event_row(taken, work), case)
     keeping.decision(decision_id, event.id, case.person_id, decision)
+    if isinstance(event.data, HumanDecision):
+        keeping.human(event.id, case.person_id, event.data)
     cause = Cause(event.id, event.originsource, decision_id)
     for step in steps:
+        if isinstance(step, DecidedAgain):
+            cause = Cause(event.id, event.originsource, step.id, about=step.event_id)
+            first = step.first_decision
+            keeping.decision(step.id, step.event_id, case.person_id, step.decision, first=first, because=event.id)
         if isinstance(step, ReviewAsked) and step.kind is ReviewKind.LINK:
             keeping.question_of_identity(step, case, cause, perhaps=(event.perhaps or "").split())
         else:
@@ -219,11 +238,29 @@ def _event_row(taken: Taken, work: Work) -> dict[str, object]:
     }
 
 
+def _orders(message: Incoming[Taken], case: Case, decision_id: str, steps: Sequence[Step]) -> list[_Order]:
+    """The commands among the steps, each with what it is to carry: the newest referral, and the event behind it."""
+    event = message.body.event
+    about: str | None = event.id
+    if isinstance(event.data, HumanDecision):  # what a human wrote goes to nobody: the event that they were asked about
+        review = case.reviews.get(event.data.review_id or "")
+        about = review.event_id if review else None
+    orders = []
+    for step in steps:
+        if isinstance(step, DecidedAgain):
+            decision_id, about = step.id, step.event_id
+        if isinstance(step, Command):
+            content_of = dict.fromkeys(id_ for id_ in (case.referral_event, about) if id_ is not None)
+            orders.append(_Order(message, step, tuple(content_of), decision_id))
+    return orders
+
+
 def _send(orders: Sequence[_Order], rules: RuleSet, work: Work) -> None:
-    """Publish the commands, each with the content of the newest referral then, and of the event."""
-    contents = {order.message.body.event.id: order.message.body.content for order in orders}
-    older = [order.referral for order in orders if order.referral is not None and order.referral not in contents]
-    contents |= referral_contents(older, work)
+    """Publish the commands, each with its content."""
+    taken = [order.message.body for order in orders if not isinstance(order.message.body.event.data, HumanDecision)]
+    contents = {body.event.id: body.content for body in taken}
+    older = [id_ for order in orders for id_ in order.content_of if id_ not in contents]
+    contents |= contents_of(older, work)
     for order in orders:
         event = order.message.body.event
         id_, partition = work.id(), order.message.delivery.partition
@@ -231,18 +268,22 @@ def _send(orders: Sequence[_Order], rules: RuleSet, work: Work) -> None:
             streams.DISPATCH,
             f"dispatch.{partition}.{order.command.leg.destination}",
             EventType.ROUTE_COMMANDED,
-            _command(id_, order, rules, _content(order.referral, event.id, contents)),
+            _command(id_, order, rules, _content(order.content_of, contents)),
             partition=partition,
             about=event.subject,
             id_=id_,
         )
 
 
-def _content(referral: str | None, event: str, contents: Mapping[str, bytes]) -> orjson.Fragment:
+def _content(of: Sequence[str], contents: Mapping[str, bytes]) -> orjson.Fragment:
     """What was referred, and over it what the event says."""
-    if referral is None or referral == event:
-        return orjson.Fragment(contents[event])
-    return orjson.Fragment(orjson.dumps(orjson.loads(contents[referral]) | orjson.loads(contents[event])))
+    said = [contents[id_] for id_ in of if id_ in contents]
+    if len(said) == 1:
+        return orjson.Fragment(said[0])
+    whole: dict[str, object] = {}
+    for part in said:
+        whole |= orjson.loads(part)
+    return orjson.Fragment(orjson.dumps(whole))
 
 
 def _command(id_: str, order: _Order, rules: RuleSet, content: orjson.Fragment) -> dict[str, object]:
@@ -272,6 +313,14 @@ def _because(said: Iterable[Reason | Matched]) -> list[dict[str, str]]:
     return [{"rule": reason.rule, "because": reason.because} for reason in said]
 
 
+def _actor(event: Accepted) -> dict[str, str]:
+    """Who answers for what an event changes: the human who decided it, or else its source."""
+    if isinstance(event.data, HumanDecision):
+        by = event.data.decided_by
+        return acting(by.user, organisation=by.organisation, role=by.role)
+    return acting(event.originsource, organisation=event.originsource, role="source")
+
+
 def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps: Sequence[Step], work: Work) -> None:
     """One entry for what this event changed, and why."""
     event = message.body.event
@@ -280,21 +329,25 @@ def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps
     for step in steps:
         if isinstance(step, ReviewAsked):
             reviews.add(step.id)
+        elif isinstance(step, ReviewAnswered | ReviewSnoozed):
+            reviews.add(step.review_id)
         elif isinstance(step, LegOpened | LegMoved | Command):
             legs.add(step.leg.id)
     records = [
         ("event", event.id),
         ("decision", decision_id),
+        *(("decision", step.id) for step in steps if isinstance(step, DecidedAgain)),
         *(("leg", leg) for leg in sorted(legs)),
         *(("review", review) for review in sorted(reviews)),
     ]
     work.audit(
         AuditOperation.ALTER,
-        actor=acting(event.originsource, organisation=event.originsource, role="source"),
+        actor=_actor(event),
         person_id=event.subject,
         records=records[:RECORDS_MOST],
         fields=("status",) if legs else (),
         purpose="routing",
+        **({"justification": event.data.reason} if isinstance(event.data, HumanDecision) else {}),
         correlation_id=event.id,
         causation_id=event.id,
         decision_id=decision_id,

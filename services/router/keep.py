@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import orjson
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import Table, func, insert, select, update
 
+from schemas.human import HumanDecision
 from services.ground.bulk import Row
 from services.ground.sql import insert_all, insert_missing, upsert
 from services.ground.work import Work
@@ -16,6 +17,7 @@ from services.router import store
 from services.router.casework.case import Case, Leg
 from services.router.casework.steps import (
     Command,
+    DecidedAgain,
     LegMoved,
     LegOpened,
     OfferAnswered,
@@ -24,12 +26,15 @@ from services.router.casework.steps import (
     PauseOffered,
     ReviewAnswered,
     ReviewAsked,
+    ReviewSnoozed,
     Step,
+    TimerKind,
     TimerSet,
 )
+from services.router.questions import route_to_keep
 from services.router.rules.decision import OUTCOME, Decision, Matched, plain
 
-_Ending = OfferAnswered | PauseEnded | ReviewAnswered
+_Ending = OfferAnswered | PauseEnded | ReviewAnswered | ReviewSnoozed
 _LEG_CHANGES = ["status", "since", "priority", "due_at", "closed_at", "commands", "held_from"]
 
 
@@ -40,6 +45,7 @@ class Cause:
     event_id: str
     source: str
     decision_id: str
+    about: str | None = None  # the event that was decided again, where that is another
 
 
 @dataclass
@@ -58,8 +64,20 @@ class Keeping:
         self._rows[store.case_events].append(row)
         self._cases[case.person_id] = case
 
-    def decision(self, decision_id: str, event_id: str, person_id: str, decision: Decision) -> None:
-        """What the rules said of it, with the facts as they are now."""
+    def decision(
+        self,
+        decision_id: str,
+        event_id: str,
+        person_id: str,
+        decision: Decision,
+        *,
+        first: str | None = None,
+        because: str | None = None,
+    ) -> None:
+        """What the rules said of it, with the facts as they are now.
+
+        `first` is the event's first decision where this is a later one, `because` the event that it was taken for.
+        """
         self._rule_sets.add(decision.digest)
         self._rows[store.decisions].append(
             {
@@ -70,13 +88,34 @@ class Keeping:
                 "rule_set": decision.digest,
                 "facts": orjson.Fragment(orjson.dumps(decision.facts.values, default=sorted)),
                 "said": orjson.Fragment(said(decision)),
+                "first_decision": first,
+                "again_because": because,
+            }
+        )
+
+    def human(self, event_id: str, person_id: str, decided: HumanDecision) -> None:
+        """What a human decided, why, and on what they saw."""
+        self._rows[store.human_decisions].append(
+            {
+                "event_id": event_id,
+                "person_id": person_id,
+                "kind": decided.kind.value,
+                "review_id": decided.review_id,
+                "decided_at": decided.decided_at,
+                "taken_at": self.work.now,
+                "by_user": decided.decided_by.user,
+                "role": decided.decided_by.role,
+                "organisation": decided.decided_by.organisation,
+                "reason": decided.reason,
+                "answer": decided.value or decided.answer,
+                "shown": list(decided.shown),
             }
         )
 
     def step(self, step: Step, case: Case, cause: Cause) -> None:
         """One step. Commands are published, not kept here; their number is kept with the leg."""
         match step:
-            case Command():
+            case Command() | DecidedAgain():
                 pass
             case LegOpened(leg, reasons):
                 because = "; ".join(reason.because for reason in reasons)
@@ -91,7 +130,7 @@ class Keeping:
                 self._rows[store.offers].append(self._offer(step, cause))
             case PauseAgreed():
                 self._rows[store.pauses].append(self._pause(step, cause))
-            case OfferAnswered() | PauseEnded() | ReviewAnswered():
+            case OfferAnswered() | PauseEnded() | ReviewAnswered() | ReviewSnoozed():
                 self._endings.append(step)
         if isinstance(step, LegOpened | LegMoved | Command):
             self._changed[case.person_id].add(step.leg.id)
@@ -131,7 +170,29 @@ class Keeping:
             case ReviewAnswered(review_id, by, answer):
                 unanswered = (review.id == review_id) & review.answered_at.is_(None)
                 change = update(store.reviews).where(unanswered).values(answered_at=now, answered_by=by, answer=answer)
+            case ReviewSnoozed(review_id, until):
+                put_off = {"due_at": until, "snoozes": review.snoozes + 1}
+                change = update(store.reviews).where(review.id == review_id).values(put_off)
+                self._move_timer(ending)
         self.work.connection.execute(change)
+
+    def _move_timer(self, snoozed: ReviewSnoozed) -> None:
+        """The question's timer rings when it comes back; where it has rung already, another one is set."""
+        timer, review = store.timers.c, store.reviews.c
+        own = (timer.review_id == snoozed.review_id) & (timer.kind == TimerKind.REVIEW.value)
+        moved = update(store.timers).where(own, timer.fired_at.is_(None)).values(due_at=snoozed.until)
+        if self.work.connection.execute(moved).rowcount == 0:
+            person = select(review.person_id).where(review.id == snoozed.review_id).scalar_subquery()
+            self.work.connection.execute(
+                insert(store.timers).values(
+                    id=snoozed.timer_id,
+                    kind=TimerKind.REVIEW.value,
+                    person_id=person,
+                    due_at=snoozed.until,
+                    set_at=self.work.now,
+                    review_id=snoozed.review_id,
+                )
+            )
 
     def _history(self, leg: Leg, before: Leg | None, because: str, cause: Cause) -> Row:
         return {
@@ -156,12 +217,15 @@ class Keeping:
             "role": step.role,
             "asked_at": self.work.now,
             "due_at": step.due_at,
-            "event_id": cause.event_id,
+            "event_id": cause.about or cause.event_id,
             "decision_id": cause.decision_id,
             "leg_id": step.leg_id,
             "destination": step.destination,
             "fact": step.fact,
             "perhaps": perhaps,
+            "answers": list(step.answers) or None,
+            "route": route_to_keep(step.waiting) if step.waiting else None,
+            "snoozes": 0,
         }
 
     def _offer(self, step: PauseOffered, cause: Cause) -> Row:

@@ -25,7 +25,8 @@ _EVENTS = (
     .where(_event.occurred_at > bindparam("since"))
     .order_by(_event.occurred_at)
 )
-_CONTENTS = select(_event.event_id, _event.content)
+# What a human decided goes to no destination: it names the human, and their reasons.
+_CONTENTS = select(_event.event_id, _event.content).where(_event.kind.not_like("decision\\_%", escape="\\"))
 
 
 def load_cases(person_ids: Sequence[str], work: Work) -> dict[str, Case]:
@@ -44,8 +45,8 @@ def load_cases(person_ids: Sequence[str], work: Work) -> dict[str, Case]:
     return found
 
 
-def referral_contents(event_ids: Sequence[str], work: Work) -> dict[str, bytes]:
-    """The data of these referrals, JSON, by event id."""
+def contents_of(event_ids: Sequence[str], work: Work) -> dict[str, bytes]:
+    """The data of these events, JSON, by event id."""
     rows = select_in(work.connection, _CONTENTS, (_event.event_id,), [(e,) for e in sorted(set(event_ids))])
     return {str(r["event_id"]): cast(bytes, r["content"]) for r in rows}
 

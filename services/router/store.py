@@ -52,6 +52,8 @@ decisions = Table(  # what the rules said of an event, with the facts as they we
     Column("rule_set", Text, nullable=False),  # digest
     Column("facts", JSON, nullable=False),
     Column("said", JSON, nullable=False),  # actions, matched rules with their tests, unknowns
+    Column("first_decision", Text),  # of the same event, where a human's answer had it decided again
+    Column("again_because", Text),  # the event by which the human answered
 )
 Index("decisions_of_event", decisions.c.event_id)
 
@@ -106,6 +108,9 @@ reviews = Table(  # questions to humans
     Column("destination", Text),
     Column("fact", Text),
     Column("perhaps", JSON(none_as_null=True)),  # other persons, for a question of identity
+    Column("answers", JSON(none_as_null=True)),  # the ones to choose from; none: in the human's own words
+    Column("route", JSON(none_as_null=True)),  # the route that waits for a word: priority, due, tier, reasons
+    Column("snoozes", Integer, nullable=False),  # how often it was put off
     Column("answered_at", Moment),
     Column("answered_by", Text),
     Column("answer", Text),
@@ -113,6 +118,25 @@ reviews = Table(  # questions to humans
 Index("reviews_of_person", reviews.c.person_id)
 Index("reviews_open", reviews.c.due_at,
       sqlite_where=reviews.c.answered_at.is_(None), postgresql_where=reviews.c.answered_at.is_(None))  # fmt: skip
+
+human_decisions = Table(  # what each human decided, and on what they saw; append-only
+    "human_decisions",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("person_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # a DecisionKind
+    Column("review_id", Text),  # the question that it answers
+    Column("decided_at", Moment, nullable=False),  # by the human
+    Column("taken_at", Moment, nullable=False),
+    Column("by_user", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("organisation", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("answer", Text),
+    Column("shown", JSON, nullable=False),  # the records that were on the screen
+)
+Index("human_decisions_of_person", human_decisions.c.person_id)
+Index("human_decisions_of_review", human_decisions.c.review_id)
 
 offers = Table(  # pauses that were offered
     "offers",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from services.migrations.human_tables import create_human_tables
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -29,7 +31,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("accepted_events", schema=None) as batch_op:
         batch_op.create_index("accepted_events_of_person", ["person_id", "sequence"], unique=True)
-
     op.create_table(
         "attempts",
         sa.Column("consumer", sa.Text(), nullable=False),
@@ -54,7 +55,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("case_events", schema=None) as batch_op:
         batch_op.create_index("case_events_of_person", ["person_id", "occurred_at"], unique=False)
-
     op.create_table(
         "cases",
         sa.Column("person_id", sa.Text(), nullable=False),
@@ -73,11 +73,12 @@ def upgrade() -> None:
         sa.Column("rule_set", sa.Text(), nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.Column("said", sa.JSON(), nullable=False),
+        sa.Column("first_decision", sa.Text(), nullable=True),
+        sa.Column("again_because", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("decisions", schema=None) as batch_op:
         batch_op.create_index("decisions_of_event", ["event_id"], unique=False)
-
     op.create_table(
         "deliveries",
         sa.Column("command_id", sa.Text(), nullable=False),
@@ -95,7 +96,6 @@ def upgrade() -> None:
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index("deliveries_of_event", ["event_id"], unique=False)
         batch_op.create_index("deliveries_of_leg", ["leg_id"], unique=False)
-
     op.create_table(
         "early",
         sa.Column("consumer", sa.Text(), nullable=False),
@@ -120,7 +120,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("identifiers", schema=None) as batch_op:
         batch_op.create_index("identifiers_of_person", ["person_id"], unique=False)
-
     op.create_table(
         "inbox",
         sa.Column("consumer", sa.Text(), nullable=False),
@@ -164,7 +163,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("leg_history", schema=None) as batch_op:
         batch_op.create_index("leg_history_of_leg", ["leg_id", "id"], unique=False)
-
     op.create_table(
         "legs",
         sa.Column("id", sa.Text(), nullable=False),
@@ -189,7 +187,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("closed_at IS NULL"),
             postgresql_where=sa.text("closed_at IS NULL"),
         )
-
     op.create_table(
         "log_entries",
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -205,7 +202,6 @@ def upgrade() -> None:
     with op.batch_alter_table("log_entries", schema=None) as batch_op:
         batch_op.create_index("log_entries_of_event", ["correlation_id"], unique=False)
         batch_op.create_index("log_entries_of_person", ["person_id"], unique=False)
-
     op.create_table(
         "offers",
         sa.Column("id", sa.Text(), nullable=False),
@@ -220,7 +216,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("offers", schema=None) as batch_op:
         batch_op.create_index("offers_of_leg", ["leg_id"], unique=False)
-
     op.create_table(
         "outbox",
         sa.Column("id", sa.Text(), nullable=False),
@@ -243,7 +238,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("sent_at IS NULL"),
             postgresql_where=sa.text("sent_at IS NULL"),
         )
-
     op.create_table(
         "pauses",
         sa.Column("id", sa.Text(), nullable=False),
@@ -259,7 +253,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("pauses", schema=None) as batch_op:
         batch_op.create_index("pauses_of_leg", ["leg_id"], unique=False)
-
     op.create_table(
         "persons",
         sa.Column("id", sa.Text(), nullable=False),
@@ -270,7 +263,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("persons", schema=None) as batch_op:
         batch_op.create_index("persons_by_name_key", ["name_key"], unique=False)
-
     op.create_table(
         "positions",
         sa.Column("consumer", sa.Text(), nullable=False),
@@ -307,7 +299,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("resent_at IS NULL"),
             postgresql_where=sa.text("resent_at IS NULL"),
         )
-
     op.create_table(
         "raw_messages",
         sa.Column("id", sa.Text(), nullable=False),
@@ -349,6 +340,9 @@ def upgrade() -> None:
         sa.Column("destination", sa.Text(), nullable=True),
         sa.Column("fact", sa.Text(), nullable=True),
         sa.Column("perhaps", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("answers", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("route", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("snoozes", sa.Integer(), nullable=False),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_by", sa.Text(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
@@ -363,7 +357,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("answered_at IS NULL"),
             postgresql_where=sa.text("answered_at IS NULL"),
         )
-
     op.create_table(
         "rule_sets",
         sa.Column("digest", sa.Text(), nullable=False),
@@ -397,3 +390,4 @@ def upgrade() -> None:
             postgresql_where=sa.text("fired_at IS NULL"),
         )
         batch_op.create_index("timers_of_person", ["person_id"], unique=False)
+    create_human_tables()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from schemas.vocabulary import LegStatus
+from services.router.casework.reviews import Review
 from services.router.rules.events import CaseView, Kept, LegView, PastEvent
 
 CLOSED = frozenset(
@@ -57,6 +58,7 @@ class Case:
     events: list[PastEvent] = field(default_factory=list)
     remembered: Mapping[str, Kept] = field(default_factory=dict)
     referral_event: str | None = None  # the last referral, whose content goes with later routes
+    reviews: dict[str, Review] = field(default_factory=dict)  # open ones and those named; read where a human decides
 
     def view(self) -> CaseView:
         """The case as rules see it: of each destination the leg that is open, or else the newest."""

@@ -8,7 +8,8 @@ from typing import NamedTuple, TypeAlias
 
 from schemas.vocabulary import LegStatus, PauseReason, RouteAction
 from services.router.casework.case import Leg
-from services.router.rules.decision import Reasons
+from services.router.casework.reviews import WaitingRoute
+from services.router.rules.decision import Decision, Reasons
 
 
 class ReviewKind(StrEnum):
@@ -67,14 +68,33 @@ class ReviewAsked(NamedTuple):
     leg_id: str | None = None
     fact: str | None = None
     destination: str | None = None
+    answers: tuple[str, ...] = ()  # the ones to choose from; empty: in the human's own words
+    waiting: WaitingRoute | None = None
 
 
 class ReviewAnswered(NamedTuple):
-    """A human answered. Acting on the answer is casework's next part; it is kept and shown."""
+    """A human answered; what follows from it are steps of their own."""
 
     review_id: str
     by: str
     answer: str
+
+
+class ReviewSnoozed(NamedTuple):
+    """A question was put off: it is due, and looked at again, at another time."""
+
+    review_id: str
+    until: datetime
+    timer_id: str  # of the timer that is set where the question's own has rung already
+
+
+class DecidedAgain(NamedTuple):
+    """An event was decided again with what a human answered. The steps after this one follow from it."""
+
+    id: str
+    event_id: str  # the event that was decided again
+    first_decision: str | None
+    decision: Decision
 
 
 class PauseOffered(NamedTuple):
@@ -126,6 +146,8 @@ Step: TypeAlias = (
     | Command
     | ReviewAsked
     | ReviewAnswered
+    | ReviewSnoozed
+    | DecidedAgain
     | PauseOffered
     | OfferAnswered
     | PauseAgreed

@@ -61,6 +61,8 @@ class EventKind(StrEnum):
     DECISION_KEEP_PERSONS_APART = "decision_keep_persons_apart"
     DECISION_CORRECT_STATUS = "decision_correct_status"
     DECISION_REOPEN_LEG = "decision_reopen_leg"
+    DECISION_SNOOZE = "decision_snooze"
+    DECISION_UNMERGE_PERSONS = "decision_unmerge_persons"
 
 
 def kind_of(payload: Reported) -> EventKind:
