@@ -90,7 +90,8 @@ def trace_of(connection: Connection, event_id: str) -> Row:
     """The way of one event through every stage."""
     [accepted] = rows(connection, intake.accepted_events, intake.accepted_events.c.event_id == event_id) or [{}]
     sent = rows(connection, tables.outbox, tables.outbox.c.id == event_id)
-    decisions = rows(connection, router.decisions, router.decisions.c.event_id == event_id)
+    decided = or_(router.decisions.c.event_id == event_id, router.decisions.c.again_because == event_id)
+    decisions = rows(connection, router.decisions, decided)
     return {
         "event_id": event_id,
         "accepted": accepted,
@@ -102,6 +103,7 @@ def trace_of(connection: Connection, event_id: str) -> Row:
         "decisions": decisions,
         "history": rows(connection, router.leg_history, router.leg_history.c.event_id == event_id),
         "reviews": rows(connection, router.reviews, router.reviews.c.event_id == event_id),
+        "human": rows(connection, router.human_decisions, router.human_decisions.c.event_id == event_id),
         "deliveries": rows(connection, deliveries, deliveries.c.event_id == event_id),
         "quarantine": [
             _without_raw(row) for row in rows(connection, tables.quarantine, tables.quarantine.c.message_id == event_id)

@@ -52,7 +52,7 @@ def _problems(
     return [
         *_lost(acknowledged, accepted),
         *_set_aside(aside, poison, perhaps),
-        *_decided(accepted, rows("SELECT event_id FROM decisions")),
+        *_decided(accepted, rows("SELECT event_id FROM decisions WHERE first_decision IS NULL")),
         *_in_sequence(accepted),
         *_delivered(rows("SELECT id, commands FROM legs"), deliveries),
         *_left(routed, deliveries),

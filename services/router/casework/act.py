@@ -177,7 +177,7 @@ def _limit(route: RouteDecided, destination: Destination, decision: Decision) ->
         return f"{destination.label} takes nobody under {destination.min_age}. Refer elsewhere?"
     if destination.areas is not None and area is not None and area not in destination.areas:
         return f"{destination.label} does not serve this area. Refer elsewhere?"
-    if destination.consent_needed and facts.get("consent_to_share") != "yes":
+    if destination.consent_needed and facts.get("consent") != "yes":
         return f"{destination.label} needs consent to share, which is not on record. Has it been given?"
     return None
 
