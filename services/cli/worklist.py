@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time as stopwatch
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
+from time import monotonic
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, or_
 
 from schemas.roles import who_may_answer
-from services.cli.looking import Row, rows
+from services.cli.looking import Row, all_who_are, rows
 from services.ground import tables
 from services.ground.clock import LONDON
 from services.ground.database import Database
@@ -35,7 +35,8 @@ def open_reviews(
     if role is not None:
         wanted.append(review.role == role)
     if persons is not None:
-        wanted.append(review.person_id.in_(persons))
+        everybody = [one for person in persons for one in all_who_are(connection, person)]
+        wanted.append(review.person_id.in_(everybody))
     if due_before is not None:
         wanted.append(review.due_at < due_before)
     found = rows(connection, router.reviews, and_(*wanted))
@@ -91,12 +92,12 @@ def _at(day: date, hour: time) -> datetime:
 
 async def outcome_of(database: Database, event_id: str, *, seconds: float) -> Row:
     """What the router made of an accepted decision: taken, refused with why, or not seen in this time."""
-    until = stopwatch.monotonic() + seconds
+    until = monotonic() + seconds
     while True:
         found = await database.read(lambda c: _outcome(c, event_id))
         if found is not None:
             return found
-        if stopwatch.monotonic() > until:
+        if monotonic() > until:
             return {"outcome": "accepted"}
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
 

@@ -11,4 +11,4 @@ from services.router.rules.loader import load_rule_set
 def router(world: World) -> Service:
     """The service that decides. Raises RuleSetRefused with every mistake of the rule set."""
     rules = load_rule_set(world.settings.rules_dir)
-    return Service(RouterHandler(lambda: rules), world)
+    return Service(RouterHandler(lambda: rules, world.settings), world)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -24,6 +24,7 @@ from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
 from services.ground.microbatch import Delivery
+from services.ground.settings import Settings
 from services.ground.work import Key, Work, acting
 from services.router.casework.act import Acting, act, ask
 from services.router.casework.case import Case
@@ -34,17 +35,20 @@ from services.router.casework.steps import (
     DecidedAgain,
     LegMoved,
     LegOpened,
+    LegParted,
     ReviewAnswered,
     ReviewAsked,
     ReviewKind,
     ReviewSnoozed,
     Step,
 )
+from services.router.commands import Order, Taken, because_of, orders_of, send_orders
+from services.router.joined import hand_over, is_told, joins, take_joined
 from services.router.keep import Cause, Keeping
-from services.router.load import contents_of, load_cases
+from services.router.load import load_cases
 from services.router.questions import load_questions
 from services.router.rules.decide import decide
-from services.router.rules.decision import Decision, Matched, Reason
+from services.router.rules.decision import Decision
 from services.router.rules.due import Due
 from services.router.rules.events import CaseEvent, PastEvent, kind_of
 from services.router.rules.facts import facts_of, remember
@@ -59,34 +63,15 @@ WHO_IS_IT: Final[Mapping[str, str]] = {  # what a human is asked when intake was
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An accepted event, its data once as a model and once as the JSON that is kept and sent on."""
-
-    event: Accepted
-    kind: str
-    occurred_at: datetime
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """A command to be sent, and what it goes back to."""
-
-    message: Incoming[Taken]
-    command: Command
-    content_of: tuple[str, ...]  # the events whose content goes with it, each laid over the one before
-    decision_id: str
-
-
 class RouterHandler:
     """Takes `case.<partition>.<type>`."""
 
     service = "router"
 
-    def __init__(self, rules: Callable[[], RuleSet]) -> None:
+    def __init__(self, rules: Callable[[], RuleSet], settings: Settings) -> None:
         """`rules` gives the rule set in force, asked once a batch so that a batch is decided by one version."""
         self._rules = rules
+        self._settings = settings
 
     def read(self, delivery: Delivery) -> Incoming[Taken]:
         """Read an event of intake's. Raises Unacceptable for what no intake of ours can have made."""
@@ -101,24 +86,39 @@ class RouterHandler:
     def take(self, messages: Sequence[Incoming[Taken]], work: Work) -> None:
         """Decide each event in order and do what was decided."""
         rules = self._rules()
-        cases = load_cases([message.body.event.subject for message in messages], work)
+        start = 0
+        for place, message in enumerate(messages):
+            if joins(message.body.event):  # alone, since it reads what was written before it
+                self._take(messages[start:place], rules, work)
+                self._take([message], rules, work)
+                start = place + 1
+        self._take(messages[start:], rules, work)
+
+    def _take(self, messages: Sequence[Incoming[Taken]], rules: RuleSet, work: Work) -> None:
+        if not messages:
+            return
+        events = [message.body.event for message in messages]
+        comes = events[0].handoverfrom if joins(events[0]) else None
+        cases = load_cases([event.subject for event in events] + ([comes] if comes else []), work)
         keeping = Keeping(work)
         moments: dict[Due, datetime] = {}
-        orders: list[_Order] = []
+        orders: list[Order] = []
         human = [(cases[m.body.event.subject], m.body.event.data) for m in messages]
         originals = load_questions([(case, data) for case, data in human if isinstance(data, HumanDecision)], work)
         for message in messages:
             case = cases[message.body.event.subject]
             try:
-                decision_id, decision, steps = _decide(message.body, case, rules, moments, originals, work)
+                other = cases[comes] if comes else None
+                decision_id, decision, steps = _decide(message.body, case, other, rules, moments, originals, work)
             except Unacceptable as why:  # said before anything of the case was changed
                 self.refuse(message.delivery, why, work, key=message.key)
                 continue
             _note(message.body, case, decision, decision_id, steps, keeping, work)
-            orders += _orders(message, case, decision_id, steps)
+            orders += orders_of(message, case, decision_id, steps)
             _audit(message, decision, decision_id, steps, work)
+            hand_over(message.body.event, message.delivery, self._settings, work)
         keeping.write()
-        _send(orders, rules, work)
+        send_orders(orders, rules, self._settings, work)
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine an event, where people see it, and tell its source, who was told that it was accepted."""
@@ -128,6 +128,9 @@ class RouterHandler:
             event = _accepted(delivery)
         except Unacceptable:
             return  # no source can be told: it is a fault between our own services
+        hand_over(event, delivery, self._settings, work)  # or the other person's events would wait for ever
+        if not is_told(event):
+            return
         receipt = Receipt(
             outcome=ReceiptOutcome.REFUSED,
             origin=event.originid,
@@ -160,7 +163,13 @@ def _occurred_at(data: RiskReported | ProgressReported | HumanDecision) -> datet
 
 
 def _decide(
-    taken: Taken, case: Case, rules: RuleSet, moments: dict[Due, datetime], originals: Originals, work: Work
+    taken: Taken,
+    case: Case,
+    other: Case | None,
+    rules: RuleSet,
+    moments: dict[Due, datetime],
+    originals: Originals,
+    work: Work,
 ) -> tuple[str, Decision, list[Step]]:
     """The decision on one event, and the steps of the event itself and of the decision."""
     event, data = taken.event, taken.event.data
@@ -177,7 +186,11 @@ def _decide(
     if isinstance(data, ProgressReported) and about is not None:
         steps += take_progress(case, about, data, work.now, work.id)
     acting = Acting(case, rules, work.now, work.id, about.id if about else None, moments)
-    decided = take_human(case, data, acting, originals) if isinstance(data, HumanDecision) else []
+    decided: list[Step] = []
+    if joins(event):
+        decided = take_joined(event, case, other, acting, work)
+    elif isinstance(data, HumanDecision):
+        decided = take_human(case, data, acting, originals)
     decision = decide(rules, facts)
     case.remembered = remember(rules, case_event, case.view())
     steps += act(decision, acting)
@@ -191,7 +204,22 @@ def _decide(
             due=rules.otherwise.review.due,
             answers=() if event.perhaps else (SAME_PERSON, ANOTHER_PERSON),
         )
-    return work.id(), decision, steps
+    return work.id(), decision, _owned(case, steps, event.namedperson)
+
+
+def _owned(case: Case, steps: list[Step], person: str | None) -> list[Step]:
+    """The same steps, new legs being theirs whom the event named: should they be parted again, it goes with them."""
+    new = {step.leg.id for step in steps if isinstance(step, LegOpened)} if person is not None else set()
+    if not new:
+        return steps
+    for id_ in new:
+        case.legs[id_] = replace(case.legs[id_], person_id=person)
+    return [
+        step._replace(leg=replace(step.leg, person_id=person))
+        if isinstance(step, LegOpened | LegMoved | Command) and step.leg.id in new
+        else step
+        for step in steps
+    ]
 
 
 def _note(
@@ -208,15 +236,16 @@ def _note(
     if isinstance(event.data, ReferralSubmitted):
         case.referral_event = event.id
     keeping.event(_event_row(taken, work), case)
-    keeping.decision(decision_id, event.id, case.person_id, decision)
-    if isinstance(event.data, HumanDecision):
-        keeping.human(event.id, case.person_id, event.data)
-    cause = Cause(event.id, event.originsource, decision_id)
+    person = event.namedperson or event.subject
+    keeping.decision(decision_id, event.id, person, decision)
+    if isinstance(event.data, HumanDecision) and is_told(event):
+        keeping.human(event.id, person, event.data)
+    cause = Cause(event.id, event.originsource, decision_id, person_id=event.namedperson)
     for step in steps:
         if isinstance(step, DecidedAgain):
-            cause = Cause(event.id, event.originsource, step.id, about=step.event_id)
+            cause = replace(cause, decision_id=step.id, about=step.event_id)
             first = step.first_decision
-            keeping.decision(step.id, step.event_id, case.person_id, step.decision, first=first, because=event.id)
+            keeping.decision(step.id, step.event_id, person, step.decision, first=first, because=event.id)
         if isinstance(step, ReviewAsked) and step.kind is ReviewKind.LINK:
             keeping.question_of_identity(step, case, cause, perhaps=(event.perhaps or "").split())
         else:
@@ -227,7 +256,7 @@ def _event_row(taken: Taken, work: Work) -> dict[str, object]:
     event = taken.event
     return {
         "event_id": event.id,
-        "person_id": event.subject,
+        "person_id": event.namedperson or event.subject,
         "sequence": event.order,
         "kind": taken.kind,
         "occurred_at": taken.occurred_at,
@@ -236,81 +265,6 @@ def _event_row(taken: Taken, work: Work) -> dict[str, object]:
         "origin_id": event.originid,
         "content": taken.content,
     }
-
-
-def _orders(message: Incoming[Taken], case: Case, decision_id: str, steps: Sequence[Step]) -> list[_Order]:
-    """The commands among the steps, each with what it is to carry: the newest referral, and the event behind it."""
-    event = message.body.event
-    about: str | None = event.id
-    if isinstance(event.data, HumanDecision):  # what a human wrote goes to nobody: the event that they were asked about
-        review = case.reviews.get(event.data.review_id or "")
-        about = review.event_id if review else None
-    orders = []
-    for step in steps:
-        if isinstance(step, DecidedAgain):
-            decision_id, about = step.id, step.event_id
-        if isinstance(step, Command):
-            content_of = dict.fromkeys(id_ for id_ in (case.referral_event, about) if id_ is not None)
-            orders.append(_Order(message, step, tuple(content_of), decision_id))
-    return orders
-
-
-def _send(orders: Sequence[_Order], rules: RuleSet, work: Work) -> None:
-    """Publish the commands, each with its content."""
-    taken = [order.message.body for order in orders if not isinstance(order.message.body.event.data, HumanDecision)]
-    contents = {body.event.id: body.content for body in taken}
-    older = [id_ for order in orders for id_ in order.content_of if id_ not in contents]
-    contents |= contents_of(older, work)
-    for order in orders:
-        event = order.message.body.event
-        id_, partition = work.id(), order.message.delivery.partition
-        work.publish(
-            streams.DISPATCH,
-            f"dispatch.{partition}.{order.command.leg.destination}",
-            EventType.ROUTE_COMMANDED,
-            _command(id_, order, rules, _content(order.content_of, contents)),
-            partition=partition,
-            about=event.subject,
-            id_=id_,
-        )
-
-
-def _content(of: Sequence[str], contents: Mapping[str, bytes]) -> orjson.Fragment:
-    """What was referred, and over it what the event says."""
-    said = [contents[id_] for id_ in of if id_ in contents]
-    if len(said) == 1:
-        return orjson.Fragment(said[0])
-    whole: dict[str, object] = {}
-    for part in said:
-        whole |= orjson.loads(part)
-    return orjson.Fragment(orjson.dumps(whole))
-
-
-def _command(id_: str, order: _Order, rules: RuleSet, content: orjson.Fragment) -> dict[str, object]:
-    """A `schemas.route.RouteCommand`, past the model: what goes in was checked, and the tests read every command."""
-    leg, event = order.command.leg, order.message.body.event
-    destination = rules.destinations[leg.destination]
-    return {
-        "command_id": id_,
-        "decision_id": order.decision_id,
-        "event_id": event.id,
-        "leg_id": leg.id,
-        "person_id": event.subject,
-        "destination": leg.destination,
-        "action": order.command.action.value,
-        "priority": leg.priority,
-        "due_at": leg.due_at,
-        "because": _because(order.command.reasons),
-        "rule_set": rules.digest,
-        "sequence": order.command.number,
-        "share": destination.share,
-        "reports_as": destination.source,
-        "content": content,
-    }
-
-
-def _because(said: Iterable[Reason | Matched]) -> list[dict[str, str]]:
-    return [{"rule": reason.rule, "because": reason.because} for reason in said]
 
 
 def _actor(event: Accepted) -> dict[str, str]:
@@ -331,7 +285,7 @@ def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps
             reviews.add(step.id)
         elif isinstance(step, ReviewAnswered | ReviewSnoozed):
             reviews.add(step.review_id)
-        elif isinstance(step, LegOpened | LegMoved | Command):
+        elif isinstance(step, LegOpened | LegMoved | LegParted | Command):
             legs.add(step.leg.id)
     records = [
         ("event", event.id),
@@ -352,6 +306,6 @@ def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps
         causation_id=event.id,
         decision_id=decision_id,
         rule_set=decision.digest,
-        because=_because(decision.matched[:RECORDS_MOST]),
+        because=because_of(decision.matched[:RECORDS_MOST]),
         partition=message.delivery.partition,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import orjson
@@ -16,14 +16,17 @@ from services.ground.work import Work
 from services.router import store
 from services.router.casework.case import Case, Leg
 from services.router.casework.steps import (
+    CasePlaced,
     Command,
     DecidedAgain,
     LegMoved,
     LegOpened,
+    LegParted,
     OfferAnswered,
     PauseAgreed,
     PauseEnded,
     PauseOffered,
+    PersonsRuledOut,
     ReviewAnswered,
     ReviewAsked,
     ReviewSnoozed,
@@ -34,8 +37,8 @@ from services.router.casework.steps import (
 from services.router.questions import route_to_keep
 from services.router.rules.decision import OUTCOME, Decision, Matched, plain
 
-_Ending = OfferAnswered | PauseEnded | ReviewAnswered | ReviewSnoozed
-_LEG_CHANGES = ["status", "since", "priority", "due_at", "closed_at", "commands", "held_from"]
+_Ending = OfferAnswered | PauseEnded | ReviewAnswered | ReviewSnoozed | PersonsRuledOut | CasePlaced | LegParted
+_LEG_CHANGES = ["status", "since", "priority", "due_at", "closed_at", "commands", "held_from", "joined_to"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Cause:
     source: str
     decision_id: str
     about: str | None = None  # the event that was decided again, where that is another
+    person_id: str | None = None  # whom it named, where that one is merged into the case's person
 
 
 @dataclass
@@ -115,7 +119,7 @@ class Keeping:
     def step(self, step: Step, case: Case, cause: Cause) -> None:
         """One step. Commands are published, not kept here; their number is kept with the leg."""
         match step:
-            case Command() | DecidedAgain():
+            case Command() | DecidedAgain():  # what is sent is kept by the outbox, a decision by `decision`
                 pass
             case LegOpened(leg, reasons):
                 because = "; ".join(reason.because for reason in reasons)
@@ -123,14 +127,18 @@ class Keeping:
             case LegMoved(before, leg, because):
                 self._rows[store.leg_history].append(self._history(leg, before, because, cause))
             case TimerSet():
-                self._rows[store.timers].append(self._timer(step, case))
+                self._rows[store.timers].append(self._timer(step, case, cause))
             case ReviewAsked():
                 self._rows[store.reviews].append(self._review(step, case, cause, perhaps=None))
             case PauseOffered():
                 self._rows[store.offers].append(self._offer(step, cause))
             case PauseAgreed():
                 self._rows[store.pauses].append(self._pause(step, cause))
-            case OfferAnswered() | PauseEnded() | ReviewAnswered() | ReviewSnoozed():
+            case LegParted(leg):
+                parted = replace(leg, joined_to=None)
+                self._rows[store.leg_history].append(self._history(parted, leg, "the persons are apart again", cause))
+                self._endings.append(step)
+            case _:
                 self._endings.append(step)
         if isinstance(step, LegOpened | LegMoved | Command):
             self._changed[case.person_id].add(step.leg.id)
@@ -147,7 +155,7 @@ class Keeping:
             connection,
             store.cases,
             [_case(case, self.work) for case in self._cases.values()],
-            update=["changed_at", "referral_event", "remembered"],
+            update=["changed_at", "referral_event", "remembered", "joined"],
         )
         legs = [_leg(self._cases[p].legs[leg], p) for p, ids in self._changed.items() for leg in ids]
         upsert(connection, store.legs, legs, update=_LEG_CHANGES)
@@ -174,6 +182,13 @@ class Keeping:
                 put_off = {"due_at": until, "snoozes": review.snoozes + 1}
                 change = update(store.reviews).where(review.id == review_id).values(put_off)
                 self._move_timer(ending)
+            case PersonsRuledOut(review_id, perhaps):
+                change = update(store.reviews).where(review.id == review_id).values(perhaps=list(perhaps))
+            case LegParted(parted):
+                change = update(store.legs).where(store.legs.c.id == parted.id).values(joined_to=None)
+            case CasePlaced(person_id, merged_into, joined):
+                place = {"merged_into": merged_into, "joined": list(joined) or None}
+                change = update(store.cases).where(store.cases.c.person_id == person_id).values(place)
         self.work.connection.execute(change)
 
     def _move_timer(self, snoozed: ReviewSnoozed) -> None:
@@ -211,7 +226,7 @@ class Keeping:
     def _review(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str] | None) -> Row:
         return {
             "id": step.id,
-            "person_id": case.person_id,
+            "person_id": case.owner(step.leg_id) or cause.person_id or case.person_id,
             "kind": step.kind.value,
             "question": step.question,
             "role": step.role,
@@ -250,11 +265,11 @@ class Keeping:
             "event_id": cause.event_id,
         }
 
-    def _timer(self, step: TimerSet, case: Case) -> Row:
+    def _timer(self, step: TimerSet, case: Case, cause: Cause) -> Row:
         return {
             "id": step.id,
             "kind": step.kind.value,
-            "person_id": case.person_id,
+            "person_id": case.owner(step.leg_id) or cause.person_id or case.person_id,
             "due_at": step.due_at,
             "set_at": self.work.now,
             "leg_id": step.leg_id,
@@ -289,13 +304,14 @@ def _case(case: Case, work: Work) -> Row:
         "changed_at": work.now,
         "referral_event": case.referral_event,
         "remembered": case.remembered,
+        "joined": case.joined or None,
     }
 
 
 def _leg(leg: Leg, person_id: str) -> Row:
     return {
         "id": leg.id,
-        "person_id": person_id,
+        "person_id": leg.person_id or person_id,
         "destination": leg.destination,
         "status": leg.status.value,
         "since": leg.since,
@@ -305,4 +321,5 @@ def _leg(leg: Leg, person_id: str) -> Row:
         "closed_at": leg.since if leg.closed else None,
         "commands": leg.commands,
         "held_from": leg.held_from.value if leg.held_from else None,
+        "joined_to": leg.joined_to,
     }

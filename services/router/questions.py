@@ -38,7 +38,7 @@ def load_questions(decided: Sequence[tuple[Case, HumanDecision]], work: Work) ->
     """Give these cases their open questions and those that are named. Returns the events behind those named."""
     if not decided:
         return {}
-    cases = {case.person_id: case for case, _ in decided}
+    cases = {person: case for case, _ in decided for person in (case.person_id, *case.joined)}
     named = sorted({human.review_id for _, human in decided if human.review_id is not None})
     found = select_in(work.connection, _OPEN, (_review.person_id,), [(person,) for person in sorted(cases)])
     by_id = select_in(work.connection, _NAMED, (_review.id,), [(id_,) for id_ in named])

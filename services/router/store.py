@@ -25,6 +25,8 @@ cases = Table(  # one row a person
     Column("changed_at", Moment, nullable=False),
     Column("referral_event", Text),  # the newest referral
     Column("remembered", JSON, nullable=False),  # facts that hold until somebody says otherwise
+    Column("merged_into", Text),  # whose case this one is part of, as a human said; its own rows stay its own
+    Column("joined", JSON(none_as_null=True)),  # the persons whose rows are part of this case
 )
 
 case_events = Table(  # everything that happened to a person, as accepted
@@ -71,6 +73,7 @@ legs = Table(
     Column("closed_at", Moment),
     Column("commands", Integer, nullable=False),  # sent to the destination so far
     Column("held_from", Text),
+    Column("joined_to", Text),  # the leg to the same destination that goes on for both, of persons who are one
 )
 Index("legs_of_person", legs.c.person_id)
 Index("legs_one_open", legs.c.person_id, legs.c.destination, unique=True,

@@ -17,6 +17,7 @@ from schemas.vocabulary import DecisionKind
 from services.router.casework.act import CONFIRM, NOT_KNOWN, REFUSE, Acting, ask, refer
 from services.router.casework.again import Original, decide_again
 from services.router.casework.case import Case
+from services.router.casework.joining import rule_out
 from services.router.casework.reviews import Review, WaitingRoute, refused, require_role
 from services.router.casework.steps import ReviewAnswered, ReviewKind, ReviewSnoozed, Step
 from services.router.rules.facts import remember_answer
@@ -96,6 +97,12 @@ def snooze(case: Case, decision: HumanDecision, acting: Acting, originals: Origi
         raise refused("too_far_ahead", "/until", f"must be at most {LONGEST_SNOOZE.days} days ahead")
     case.reviews[review.id] = replace(review, due_at=decision.until)
     return [ReviewSnoozed(review.id, decision.until, acting.new_id())]
+
+
+def keep_apart(case: Case, decision: HumanDecision, acting: Acting, originals: Originals) -> list[Step]:  # noqa: ARG001
+    """Two persons are not one: the questions whether they are are answered. Intake remembers it, and asks no more."""
+    pair = {person for person in (decision.person_id, decision.other_person_id) if person is not None}
+    return rule_out(case, pair, "kept_apart", decision)
 
 
 def _fact(case: Case, decision: HumanDecision, review: Review, acting: Acting, originals: Originals) -> list[Step]:
@@ -188,6 +195,7 @@ TAKES: Final[Mapping[DecisionKind, Takes]] = MappingProxyType(
         DecisionKind.CONFIRM_ROUTE: confirm_route,
         DecisionKind.REFUSE_ROUTE: refuse_route,
         DecisionKind.SNOOZE: snooze,
+        DecisionKind.KEEP_PERSONS_APART: keep_apart,
     }
 )
 

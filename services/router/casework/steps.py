@@ -22,6 +22,7 @@ class ReviewKind(StrEnum):
     FACT = "fact"  # a fact that could change the outcome is not known
     CONFIRM_ROUTE = "confirm_route"  # a route that waits for a human's word
     LINK = "link"  # is this somebody that we know?
+    TWO_LEGS = "two_legs"  # two persons who are one have a leg each to one destination
 
 
 class TimerKind(StrEnum):
@@ -97,6 +98,27 @@ class DecidedAgain(NamedTuple):
     decision: Decision
 
 
+class PersonsRuledOut(NamedTuple):
+    """Of the persons that a question of identity names, these are still to be asked about."""
+
+    review_id: str
+    perhaps: tuple[str, ...]
+
+
+class CasePlaced(NamedTuple):
+    """Whose case somebody's is part of from now on, and who is part of theirs."""
+
+    person_id: str
+    merged_into: str | None
+    joined: tuple[str, ...]
+
+
+class LegParted(NamedTuple):
+    """A leg that leaves the case with its person goes on for itself again."""
+
+    leg: Leg
+
+
 class PauseOffered(NamedTuple):
     """An offer, not a pause: the person may choose to go on."""
 
@@ -148,6 +170,9 @@ Step: TypeAlias = (
     | ReviewAnswered
     | ReviewSnoozed
     | DecidedAgain
+    | PersonsRuledOut
+    | CasePlaced
+    | LegParted
     | PauseOffered
     | OfferAnswered
     | PauseAgreed
