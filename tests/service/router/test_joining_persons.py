@@ -132,6 +132,11 @@ async def test_unmerge_puts_back_what_belonged_to_whom(onward: System) -> None:
     events = await _events_of(onward, merged)
     assert events[-1][0] == "parted"
     assert [number for _, number in events] == list(range(1, len(events) + 1))
+    [told] = await onward.rows("SELECT event_id FROM case_events WHERE origin_id = 'parted'")
+    sent = await onward.rows("SELECT leg_id FROM deliveries WHERE event_id = :e", e=told["event_id"])
+    stepped = {row["leg_id"] for row in sent}
+    assert stepped <= set((await _open_legs(onward, merged)).values()), "and reaches his own legs alone"
+    assert stepped
     [merge] = await onward.rows("SELECT * FROM person_merges")
     assert (merge["survivor"], merge["merged"], merge["by_user"], merge["undone_by"]) == (
         survivor,
