@@ -114,3 +114,21 @@ def test_the_age_of_a_question_is_counted_in_hours_in_which_people_work() -> Non
     monday = datetime(2026, 3, 30, 9, tzinfo=UTC)  # after: this is 10:00 in London
     assert working_hours(calendar, friday, monday) == 2.0
     assert working_hours(calendar, monday, monday) == 0
+
+
+def test_two_who_are_one_are_merged_at_the_terminal(terminal: Terminal) -> None:
+    for name in ("one-of-two", "two-of-two"):
+        event = referral(id=name, reference=name.upper())
+        event["data"]["person"] |= {"identifiers": {}, "name": {"given": "Same", "family": "Somebody"}}
+        terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(event).encode())
+        terminal.until("trace", name, has="dispatch")
+    waiting = json.loads(terminal.onward("work", "list", "--person", "TWO-OF-TWO", "--json").stdout)
+    [asked] = [row for row in waiting if row["kind"] == "link"]
+    [known] = asked["perhaps"]
+    assert known in terminal.onward("work", "show", asked["id"]).stdout.decode()
+    taken = _answer(terminal, asked["id"], *MANAGER, "--merge-with", known)
+    assert taken.returncode == 0, taken.stdout
+    assert taken.stdout.startswith(b"taken")
+    for name in ("ONE-OF-TWO", "TWO-OF-TWO"):
+        [case] = json.loads(terminal.onward("case", name, "--json").stdout)
+        assert (case["person_id"], case["joined"]) == (known, [asked["person_id"]])
