@@ -31,10 +31,9 @@ async def _publish(onward: System, event: Event, channel: str) -> None:
 
 
 async def _two(onward: System) -> tuple[str, str]:
-    """Two persons, each with a referral of their own, known by CRN X000001 and X000002; in two partitions."""
+    """Two persons, each with a referral, known by CRN X000001 and X000002. The legs of the first are the older ones."""
     for number in (1, 2):
-        await onward.publish(referral_of(number))
-    await onward.settle()
+        await _publish(onward, referral_of(number), "referral")
     rows = await onward.rows("SELECT value, person_id FROM identifiers ORDER BY value")
     return rows[0]["person_id"], rows[1]["person_id"]
 
