@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Final
 
 from services.ground.clock import LONDON
@@ -64,7 +65,7 @@ def ticks_of(axis: Axis, measure: Measure, gap: float) -> Ticks:
         if (axis.end - axis.start) / step.every * gap > axis.width:
             continue
         fine = [tick for tick in _ticks(axis, step.moments, step.label) if _inside(tick, axis, measure)]
-        if all(_apart(one, other, measure) >= gap for one, other in zip(fine, fine[1:], strict=False)):
+        if all(_apart(one, other, measure) >= gap for one, other in pairwise(fine)):
             return Ticks(tuple(fine), _coarse(axis, step, measure, gap))
     return Ticks((), ())
 

@@ -106,24 +106,22 @@ def _summary(lanes: Sequence[Lane], questions: Sequence[Question], dues: Sequenc
     asked = [question for question in questions if question.answered_at is None]
     late = sum(question.late for question in asked)
     if asked:
-        stands.append(several(len(asked), "open question") + (f", {late} late" if late else ""))
+        stands.append(several(len(asked), "question") + " open" + (f", {late} of them late" if late else ""))
     said = ["; ".join(stands) + "."]
     coming = next((due for due in dues if not due.late), None)
     overdue = [due for due in dues if due.late]
     if overdue:
         oldest = overdue[0]
-        said.append(
-            f"Late: {oldest.says}, {oldest.about}, {local(oldest.at)} ({oldest.when})" + _more(len(overdue) - 1)
-        )
+        said.append(f"Late: {oldest.sentence}" + _more(len(overdue) - 1))
     if coming is not None:
-        said.append(f"Next: {coming.says}, {coming.about}, {local(coming.at)} ({coming.when}).")
+        said.append(f"Next: {coming.sentence}")
     if not dues:
         said.append("Nothing is due.")
     return tuple(said)
 
 
 def _more(others: int) -> str:
-    return f", and {others} more." if others else "."
+    return f" {several(others, 'thing')} more {'is' if others == 1 else 'are'} late." if others else ""
 
 
 def _events(
@@ -136,13 +134,14 @@ def _events(
         source = directory.label(speaks_for[0]) if len(speaks_for) == 1 else event.source
         about = labels.get(event.leg_id or "")
         says = event_label(event.kind)
+        elsewhere = about is not None and about != source and event.kind.startswith(("progress_", "timer_"))
         late = event.taken_at - event.occurred_at >= TOLD_LATE
         made.append(
             Event(
                 number=number,
                 id=event.event_id,
                 at=event.occurred_at,
-                says=shown(f"{says} ({about})" if about and event.kind.startswith(("progress_", "timer_")) else says),
+                says=shown(f"{says} ({about})" if elsewhere else says),
                 source=shown(source),
                 told_at=event.taken_at if late else None,
                 effects=tuple(told.get(event.event_id, ())),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import pairwise
 
 from services.cli.picture.axis import Axis, Ticks, ticks_of
 from services.cli.picture.model import Lane, Mark, MarkKind, Picture, Span
@@ -12,6 +13,7 @@ from services.cli.picture.scene import Bar, Form, Group, Line, Page, Panel, Shap
 from services.cli.picture.words import Family, local
 
 BAR, STAMPS = 22.0, 13.0  # heights of a bar, and of a row of small marks
+LEAST_STAMP = 0.5  # of their size
 LEAST_BAR = 3.0  # width: what was so for an hour is still seen in three years
 PAD = 8.0
 ABOVE = (MarkKind.SENT, MarkKind.OFFER_OPEN, MarkKind.OFFER_AGREED, MarkKind.OFFER_DECLINED)
@@ -37,18 +39,17 @@ def chart(page: Page, picture: Picture) -> None:
 
 def _axis(page: Page, axis: Axis, ticks: Ticks, picture: Picture) -> None:
     """Three rows of words: now, the months or years, the days or weeks."""
-    form, small = page.form, page.form.size - 1
+    small = page.form.size - 1
     shapes: list[Shape] = []
     if axis.start <= picture.now <= axis.end:
         says = f"Now: {local(picture.now)}"
         half = width_of(says, small, bold=True) / 2
         middle = max(axis.left + half, min(axis.right - half, axis.at(picture.now)))
-        shapes.append(Words(middle, page.y + small, says, small, "middle", "alert", bold=True))
+        shapes.append(Words(middle, page.y + small, says, small, "middle", "alert", bold=True, halo=True))
     rows = page.y + small + PAD
-    for tick in ticks.coarse:
-        shapes.append(Words(tick.x, rows + small, tick.label, small, bold=True))
-    for tick in ticks.fine:
-        shapes.append(Words(tick.x, rows + 2 * small + PAD / 2, tick.label, small, "middle", "muted"))
+    shapes += [Words(tick.x, rows + small, tick.label, small, bold=True, halo=True) for tick in ticks.coarse]
+    below = rows + 2 * small + PAD / 2
+    shapes += [Words(tick.x, below, tick.label, small, "middle", "muted", halo=True) for tick in ticks.fine]
     page.y = rows + 2 * small + PAD * 1.5
     shapes.append(Line(axis.left, page.y, axis.right, page.y, "axis"))
     page.add("axis", shapes)
@@ -73,8 +74,9 @@ def _lane(page: Page, axis: Axis, lane: Lane) -> None:
     y = top + PAD / 2 if form.gutter else label_bottom + PAD / 4
     shapes += _stamps(above, axis, y + STAMPS / 2)
     y += STAMPS
+    shapes += [_bar(span, axis, y) for span in lane.spans]
     for place, span in enumerate(lane.spans):
-        shapes += _span(span, lane.spans[place + 1 :], axis, y, form)
+        shapes += _says(span, lane.spans[place + 1 :], axis, y, form)
     y += BAR
     shapes += _stamps(below, axis, y + STAMPS / 2 + 2)
     page.y = max(y + STAMPS + PAD / 2, label_bottom + PAD)
@@ -90,21 +92,21 @@ def _label(shapes: list[Shape], form: Form, lane: Lane, top: float) -> float:
     y = top + PAD / 2
     for line in wrap(lane.label, size, room, most=2, bold=True):
         y += size * 1.25
-        shapes.append(Words(x, y, line, size, bold=True))
+        shapes.append(Words(x, y, line, size, bold=True, halo=True))
     tone: Tone = _TONES[lane.family]
     y += small * 1.35
     status = cut(lane.status, small, room, bold=True)
-    shapes.append(Words(x, y, status, small, tone=tone, bold=True))
+    shapes.append(Words(x, y, status, small, tone=tone, bold=True, halo=True))
     beside = width_of(f"{status} ", small, bold=True)
     if width_of(lane.detail, small) <= room - beside:
-        shapes.append(Words(x + beside, y, lane.detail, small, tone="muted"))
+        shapes.append(Words(x + beside, y, lane.detail, small, tone="muted", halo=True))
     else:
         for line in wrap(lane.detail, small, room, most=2):
             y += small * 1.25
-            shapes.append(Words(x, y, line, small, tone="muted"))
+            shapes.append(Words(x, y, line, small, tone="muted", halo=True))
     if lane.other_side:
         y += small * 1.35
-        shapes.append(Words(x, y, cut("Other side: never for the person", small, room), small, tone="other"))
+        shapes.append(Words(x, y, cut("Other side: never for the person", small, room), small, tone="other", halo=True))
     return y + small * 0.3
 
 
@@ -117,31 +119,33 @@ _TONES: dict[Family, Tone] = {
 }
 
 
-def _span(span: Span, after: Sequence[Span], axis: Axis, y: float, form: Form) -> list[Shape]:
+def _bar(span: Span, axis: Axis, y: float) -> Bar:
     x = axis.at(span.start)
-    width = max(axis.at(span.end) - x, LEAST_BAR)
-    small = form.size - 1
     title = f"{span.label}, {'if nothing changes, ' if span.ahead else ''}{local(span.start)} to {local(span.end)}"
-    shapes: list[Shape] = [Bar(x, y, width, BAR, span.family, span.ahead, title)]
-    if span.family is Family.CLOSED:
-        until = axis.at(after[0].start) if after else axis.right
-        says = _fitting(span.says, lambda text: x + PAD + width_of(text, small) + PAD / 2 <= until)
-        if says:
-            shapes.append(Words(x + PAD, y + BAR / 2 + small * 0.35, says, small, tone="closed"))
-        return shapes
-    says = _fitting(span.says, lambda text: width_of(text, small) + 2 * PAD <= width)
-    if says and span.family is Family.PAUSED:  # words over a pattern need a plate
-        shapes.append(Panel(x + PAD / 2, y + 3, width_of(says, small) + PAD, BAR - 6, "plate"))
-    if says:
-        tone: Tone = "inverse" if span.family is Family.ACTIVE else "ink"
-        shapes.append(Words(x + PAD, y + BAR / 2 + small * 0.35, says, small, tone=tone))
-    return shapes
+    return Bar(x, y, max(axis.at(span.end) - x, LEAST_BAR), BAR, span.family, span.ahead, title)
 
 
-def _fitting(says: Sequence[str], fits: Callable[[str], bool]) -> str:
-    """The fullest of these words that fits."""
-    return next((text for text in says if fits(text)), "")
+def _says(span: Span, after: Sequence[Span], axis: Axis, y: float, form: Form) -> list[Shape]:
+    """What a span is, in the fullest words that fit: in it, or behind the cap of one that was closed."""
+    x, small = axis.at(span.start), form.size - 1
+    closed = span.family is Family.CLOSED
+    if closed:
+        end = axis.at(after[0].start) if after else axis.right
+    else:
+        end = axis.at(after[0].end if after and after[0].ahead else span.end)
+    says = next((text for text in span.says if x + 2 * PAD + width_of(text, small) <= end), "")
+    if not says:
+        return []
+    tone: Tone = "closed" if closed else "inverse" if span.family is Family.ACTIVE else "ink"
+    words = Words(x + PAD, y + BAR / 2 + small * 0.35, says, small, tone=tone, halo=closed)
+    if span.family is not Family.PAUSED:
+        return [words]
+    return [Panel(x + PAD / 2, y + 3, width_of(says, small) + PAD, BAR - 6, "plate"), words]
 
 
 def _stamps(marks: Sequence[Mark], axis: Axis, y: float) -> list[Shape]:
-    return [Stamp(axis.at(mark.at), y, mark.kind, mark.says) for mark in marks]
+    """Small marks in a row, smaller where they would run into one another."""
+    places = sorted(axis.at(mark.at) for mark in marks)
+    nearest = min((other - one for one, other in pairwise(places) if other - one > 1), default=STAMPS)
+    size = max(LEAST_STAMP, min(1.0, nearest / STAMPS))
+    return [Stamp(axis.at(mark.at), y, mark.kind, mark.says, size) for mark in marks]

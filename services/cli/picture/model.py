@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.cli.picture.words import Family
+from services.cli.picture.words import Family, local
 
 
 class MarkKind(StrEnum):
@@ -105,6 +105,12 @@ class Due:
     about: str  # a lane's label, or the role that is asked
     when: str  # `in 3 days`
     late: bool
+
+    @property
+    def sentence(self) -> str:
+        """All of it in one line."""
+        end = "" if self.says.endswith((".", "?", "!")) else "."
+        return f"{local(self.at)} ({self.when}), {self.about}: {self.says}{end}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,9 +57,9 @@ def _heading(page: Page, shapes: list[Shape], label: str, count: str) -> float:
     y = top + PAD / 2
     for line in wrap(label, form.size, room, bold=True):
         y += form.size * 1.25
-        shapes.append(Words(form.margin + PAD, y, line, form.size, bold=True))
+        shapes.append(Words(form.margin + PAD, y, line, form.size, bold=True, halo=True))
     y += form.size * 1.25
-    shapes.append(Words(form.margin + PAD, y, count, form.size - 1, tone="muted"))
+    shapes.append(Words(form.margin + PAD, y, count, form.size - 1, tone="muted", halo=True))
     page.y = y + PAD
     return top + PAD if form.gutter else page.y
 

@@ -6,22 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-# Advance of a character in em. Of DejaVu Sans, the widest of the usual fonts: what fits there fits anywhere.
-_NARROW: Final = {**dict.fromkeys("ijlI'|.,:;!", 0.36), **dict.fromkeys("ft()[]-/ ", 0.42), **dict.fromkeys('r"', 0.46)}
-_WIDE: Final = {**dict.fromkeys("mMW%@w", 1.0), "\u2026": 1.0}
-_USUAL, _CAPITAL, _FOREIGN, _BOLD = 0.64, 0.77, 1.05, 1.13
-
-LINE: Final = 1.3  # height of a line in em
+# Advance of a character in em, at most. Of DejaVu Sans, the widest of the usual fonts: what fits there fits anywhere.
+_ADVANCE: Final = {
+    **dict.fromkeys("ijl'|", 0.29),
+    **dict.fromkeys("I.,:;/ ", 0.35),
+    **dict.fromkeys("-ft()[]!", 0.41),
+    **dict.fromkeys('r"', 0.47),
+    **dict.fromkeys("csz", 0.56),
+    **dict.fromkeys("kvxy", 0.6),
+    **dict.fromkeys("mMW%@\u2026", 1.01),
+    "w": 0.83,
+}
+_USUAL, _CAPITAL, _FOREIGN, _BOLD = 0.64, 0.79, 1.05, 1.13
 
 
 def width_of(text: str, size: float, *, bold: bool = False) -> float:
     """How wide a text is at most, in the unit of `size`."""
     ems = 0.0
     for letter in text:
-        if letter in _NARROW:
-            ems += _NARROW[letter]
-        elif letter in _WIDE:
-            ems += _WIDE[letter]
+        if letter in _ADVANCE:
+            ems += _ADVANCE[letter]
         elif letter.isascii():
             ems += _CAPITAL if letter.isupper() else _USUAL
         else:

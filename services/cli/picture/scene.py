@@ -40,6 +40,7 @@ class Words:
     anchor: Anchor = "start"
     tone: Tone = "ink"
     bold: bool = False
+    halo: bool = False  # it stands on lines, which make room for it
 
     @property
     def box(self) -> Box:
@@ -70,6 +71,7 @@ class Stamp:
     y: float
     kind: MarkKind
     title: str
+    size: float = 1.0  # smaller where many stand close together
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,9 @@ class Form:
         return self.width - 2 * self.margin
 
 
-WIDE = Form("wide", 1200, 20, 272, 13, 2)
-NARROW = Form("narrow", 330, 6, 0, 13, 1)
+SHEET = Form("sheet", 1200, 20, 272, 13, 2)
+WIDE = Form("wide", 1200, 2, 272, 13, 2)
+NARROW = Form("narrow", 320, 2, 0, 13, 1)
 
 
 @dataclass

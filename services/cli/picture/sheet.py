@@ -9,17 +9,17 @@ from typing import Final
 from services.cli.picture.layout import BAR, PAD, chart
 from services.cli.picture.model import MarkKind, Picture
 from services.cli.picture.placing import width_of, wrap
-from services.cli.picture.scene import WIDE, Bar, Form, Page, Panel, Scene, Shape, Stamp, Tone, Words
+from services.cli.picture.scene import SHEET, Bar, Form, Page, Panel, Scene, Shape, Stamp, Tone, Words
 from services.cli.picture.words import FAMILY_LABELS, Family, local
 
 MARKS: Final[Sequence[tuple[MarkKind, str]]] = (
     (MarkKind.CHECK_DUE, "Welfare check due"),
-    (MarkKind.CHECK_DONE, "done"),
-    (MarkKind.CHECK_MISSED, "missed"),
-    (MarkKind.CHECK_OFF, "moved or not needed"),
+    (MarkKind.CHECK_DONE, "Check done"),
+    (MarkKind.CHECK_MISSED, "Check missed"),
+    (MarkKind.CHECK_OFF, "Check moved or not needed"),
     (MarkKind.OFFER_OPEN, "Pause offered"),
-    (MarkKind.OFFER_AGREED, "taken up"),
-    (MarkKind.OFFER_DECLINED, "declined"),
+    (MarkKind.OFFER_AGREED, "Pause taken up"),
+    (MarkKind.OFFER_DECLINED, "Pause declined"),
     (MarkKind.SENT, "Told by us"),
 )
 
@@ -43,7 +43,7 @@ def chart_scene(picture: Picture, form: Form) -> Scene:
 
 def whole_scene(picture: Picture) -> Scene:
     """A sheet that stands for itself: title, warning, key, lanes, and the legend below."""
-    page = Page(WIDE, y=WIDE.margin)
+    page = Page(SHEET, y=SHEET.margin)
     _head(page, picture)
     _key(page, picture)
     chart(page, picture)
@@ -99,10 +99,7 @@ def _next(x: float, y: float, width: float, form: Form) -> tuple[float, float]:
 
 def _legend(page: Page, picture: Picture) -> None:
     events = [_Entry(str(e.number), f"{local(e.at)}: {e.says}, from {e.source}") for e in picture.events]
-    dues = [
-        _Entry("\u2022", f"{local(d.at)} ({d.when}): {d.says}, {d.about}", "alert" if d.late else "ink")
-        for d in picture.dues
-    ]
+    dues = [_Entry("\u2022", d.sentence, "alert" if d.late else "ink") for d in picture.dues]
     answered = [_Entry(q.name, f"{q.says} {q.role}, {q.answer}") for q in picture.questions if q.answered_at]
     _block(page, "Due next", dues, "legend-dues")
     _block(page, "What happened", events, "legend-events")

@@ -20,6 +20,8 @@ _LINES: Final[dict[str, Attributes]] = {
     "now": {"stroke": palette.TONES["alert"], "stroke-width": 2},
     "other": {"stroke": palette.TONES["other"], "stroke-width": 4},
 }
+_ROUND: Final = "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0Z"  # round their own middle
+_SQUARE: Final = "M-4.5-4.5H4.5V4.5H-4.5Z"
 _PANELS: Final = {"future": palette.FUTURE, "alert": palette.ALERT, "plate": palette.PAPER}
 
 
@@ -99,13 +101,9 @@ def _shape(shape: Shape, prefix: str) -> Markup:
 
 
 def _words(words: Words) -> Markup:
-    halo: Attributes = (
-        {}
-        if words.tone == "inverse"
-        else {"paint-order": "stroke", "stroke": palette.PAPER, "stroke-width": 3, "stroke-linejoin": "round"}
-    )
-    if words.tone == "ink":
-        halo = {}
+    halo: Attributes = {}
+    if words.halo:
+        halo = {"paint-order": "stroke", "stroke": palette.PAPER, "stroke-width": 3, "stroke-linejoin": "round"}
     return element(
         "text",
         {
@@ -151,38 +149,32 @@ def _bar(bar: Bar, prefix: str) -> Markup:
 
 def _stamp(stamp: Stamp) -> Markup:
     """A welfare check is round (due hollow, done filled, missed crossed), an offer square, what we told a triangle."""
-    x, y, ink, paper = stamp.x, stamp.y, palette.TONES["ink"], palette.PAPER
-    alert = palette.TONES["alert"]
-    circle: dict[str, str | float | None] = {"cx": x, "cy": y, "r": 4.5, "stroke": ink, "stroke-width": 1.5}
-    square: dict[str, str | float | None] = {
-        "x": x - 4.5, "y": y - 4.5, "width": 9, "height": 9, "stroke": palette.HATCH, "stroke-width": 1.5,
-    }  # fmt: skip
+    ink, muted, alert = palette.TONES["ink"], palette.TONES["muted"], palette.TONES["alert"]
     match stamp.kind:
         case MarkKind.CHECK_DUE:
-            shapes = [element("circle", {**circle, "fill": paper})]
+            shapes = [_path(_ROUND, ink, palette.PAPER)]
         case MarkKind.CHECK_DONE:
-            shapes = [element("circle", {**circle, "fill": ink})]
+            shapes = [_path(_ROUND, ink, ink)]
         case MarkKind.CHECK_MISSED:
-            cross = _path(f"M{number(x - 5)} {number(y - 5)}l10 10m0-10l-10 10", alert)
-            shapes = [element("circle", {**circle, "stroke": alert, "fill": paper}), cross]
+            shapes = [_path(_ROUND, alert, palette.PAPER), _path("M-5-5L5 5M5-5L-5 5", alert)]
         case MarkKind.CHECK_OFF:
-            dash = _path(f"M{number(x - 4)} {number(y)}h8", palette.TONES["muted"])
-            shapes = [element("circle", {**circle, "stroke": palette.TONES["muted"], "fill": paper}), dash]
+            shapes = [_path(_ROUND, muted, palette.PAPER), _path("M-4 0H4", muted)]
         case MarkKind.OFFER_OPEN:
-            shapes = [element("rect", {**square, "fill": paper})]
+            shapes = [_path(_SQUARE, palette.HATCH, palette.PAPER)]
         case MarkKind.OFFER_AGREED:
-            shapes = [element("rect", {**square, "fill": palette.HATCH})]
+            shapes = [_path(_SQUARE, palette.HATCH, palette.HATCH)]
         case MarkKind.OFFER_DECLINED:
-            slash = _path(f"M{number(x - 4.5)} {number(y + 4.5)}l9-9", palette.HATCH)
-            shapes = [element("rect", {**square, "fill": paper}), slash]
+            shapes = [_path(_SQUARE, palette.HATCH, palette.PAPER), _path("M-4.5 4.5L4.5-4.5", palette.HATCH)]
         case MarkKind.SENT:
-            there = f"M{number(x - 4)} {number(y - 4)}h8l-4 7z"
-            shapes = [element("path", {"d": there, "fill": palette.TONES["muted"]})]
-    return _titled(f"mark {stamp.kind}", stamp.title, *shapes)
+            shapes = [_path("M-4-3H4L0 4Z", muted, muted)]
+    place = f"translate({number(stamp.x)} {number(stamp.y)})"
+    size = f" scale({number(stamp.size)})" if stamp.size < 1 else ""
+    moved = element("g", {"transform": place + size}, *shapes)
+    return _titled(f"mark {stamp.kind}", stamp.title, moved)
 
 
-def _path(d: str, colour: str) -> Markup:
-    return element("path", {"d": d, "stroke": colour, "stroke-width": 2, "fill": "none"})
+def _path(d: str, edge: str, fill: str = "none") -> Markup:
+    return element("path", {"d": d, "stroke": edge, "stroke-width": 1.5, "fill": fill})
 
 
 def _pill(pill: Pill) -> Markup:

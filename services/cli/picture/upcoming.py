@@ -35,13 +35,12 @@ def dues_of(rows: CaseRows, labels: Mapping[str, str], questions: Sequence[Quest
         leg = legs.get(check.leg_id)
         if check.status in PENDING and leg is not None and _rests(leg):
             found.append(_due(check.due_at, due_label("welfare_check"), labels[check.leg_id], now))
-    for timer in rows.timers:
-        if timer.leg_id in legs and _still_asks(timer, legs[timer.leg_id]):
-            found.append(_due(timer.due_at, due_label(timer.kind), labels[timer.leg_id], now))
+    asking = [timer for timer in rows.timers if timer.leg_id in legs and _still_asks(timer, legs[timer.leg_id])]
+    found += [_due(timer.due_at, due_label(timer.kind), labels[timer.leg_id or ""], now) for timer in asking]
     for question in questions:
         if question.answered_at is None:
-            says = f"{question.name} {question.says}"
-            found.append(_due(question.due_at, says, question.role, now))
+            about = f"{question.role} ({question.name})"
+            found.append(_due(question.due_at, question.says, about, now))
     return tuple(sorted(found, key=lambda due: (due.at, due.says)))
 
 

@@ -24,9 +24,9 @@ class Family(StrEnum):
 
 FAMILY_LABELS: Final[Mapping[Family, str]] = MappingProxyType(
     {
-        Family.ASKED: "Asked, no answer yet",
+        Family.ASKED: "Asked, not taken up yet",
         Family.WAITING: "Taken up, waiting",
-        Family.ACTIVE: "On the programme",
+        Family.ACTIVE: "Under way",
         Family.PAUSED: "Paused, still open",
         Family.CLOSED: "Closed",
     }
@@ -115,6 +115,8 @@ DUES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+MONTHS_FROM: Final = 60  # days: from here on nobody counts them
+
 # C0, C1, lone surrogates, non-characters, and all that turns the direction of what stands beside it.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _WHITE = re.compile(r"[\t\n\r]+")
@@ -168,7 +170,7 @@ def local_day(moment: datetime) -> str:
 
 
 def distance(moment: datetime, now: datetime) -> str:
-    """How far off: `in 3 days`, `2 hours late`. Days are counted as people do, by the calendar in the United Kingdom."""
+    """How far off: `in 3 days`, `2 hours late`. Days are those of the calendar in the United Kingdom."""
     late, apart = moment < now, abs(moment - now)
     if apart < timedelta(minutes=1):
         return "now"
@@ -177,7 +179,7 @@ def distance(moment: datetime, now: datetime) -> str:
         minutes = int(apart.total_seconds() // 60)
         how_far = several(minutes // 60, "hour") if minutes >= 60 else several(minutes, "minute")
     else:
-        how_far = several(days, "day")
+        how_far = several(days, "day") if days < MONTHS_FROM else several(round(days / 30.4), "month")
     return f"{how_far} late" if late else f"in {how_far}"
 
 
