@@ -208,7 +208,12 @@ def the_long_case() -> tuple[CaseRows, datetime]:
     for n, (name, leg) in enumerate(legs.items()):
         source = DIRECTORY.places[name].source
         opened = start if n < 5 else day(40 * n)
-        for after, kind, status in ((1, "acknowledged", "acknowledged"), (9, "accepted", "accepted"), (30 + 9 * n, "started", "on_programme")):  # fmt: skip
+        steps = (
+            (1, "acknowledged", "acknowledged"),
+            (9, "accepted", "accepted"),
+            (30 + 9 * n, "started", "on_programme"),
+        )
+        for after, kind, status in steps:
             at = opened + timedelta(days=after)
             case.move(at, leg, status, case.event(at, f"progress_{kind}", source, leg=leg))
     dapp, mutual, housing = legs["dapp"], legs["mutual_aid"], legs["housing_support"]

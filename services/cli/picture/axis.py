@@ -136,10 +136,10 @@ def _weeks(every: int) -> Callable[[datetime, datetime], Iterator[datetime]]:
 def _months(every: int) -> Callable[[datetime, datetime], Iterator[datetime]]:
     def moments(start: datetime, end: datetime) -> Iterator[datetime]:
         year, month = start.astimezone(LONDON).year, 1
+        year -= year % max(1, every // 12)
         while (midnight := _midnight(date(year, month, 1))) <= end:
             yield midnight
-            month += every
-            year, month = (year, month) if month <= 12 else (year + 1, 1)
+            year, month = year + (month + every - 1) // 12, (month + every - 1) % 12 + 1
 
     return moments
 
@@ -153,5 +153,5 @@ _STEPS: Final[Sequence[_Step]] = (
     *(_Step(timedelta(days=n), _days(n), "%a {day}", _months(1), "%B %Y") for n in (1, 2)),
     *(_Step(timedelta(weeks=n), _weeks(n), "{day} %b", _months(12), "%Y") for n in (1, 2)),
     *(_Step(timedelta(days=30 * n), _months(n), "%b", _months(12), "%Y") for n in (1, 2, 3, 6)),
-    _Step(timedelta(days=365), _months(12), "%Y", _months(12), ""),
+    *(_Step(timedelta(days=365 * n), _months(12 * n), "%Y", _months(12), "") for n in (1, 2, 5, 10, 50)),
 )

@@ -18,6 +18,9 @@ from services.cli.picture.words import FAMILY_LABELS, Family
 LABELS: Final = 30  # columns for the lanes' labels, at most
 LEAST_LANE: Final = 20
 NAME_ROWS: Final = 3  # of numbered marks
+ROOMY: Final = 110  # columns
+HIDDEN: Final = frozenset({"Why", "How it came there"})  # `onward trace` and the HTML tell them
+HIDDEN_WHERE_NARROW: Final = frozenset({"Id", "Times told", "Asked"})
 
 BARS: Final = {  # one character each, so that colour is not needed
     Family.ASKED: ("┄", "cyan"),
@@ -87,7 +90,7 @@ def lanes(picture: Picture, width: int) -> Group:
     rows += _numbers("Questions", [axis.at(q.at) for q in asked], [q.name for q in asked], [_style(q) for q in asked],
                      room, now)  # fmt: skip
     lines = [_line(label, style, cells, gutter) for label, style, cells in rows]
-    return Group(*lines, *_key(picture))
+    return Group(*lines, *_key(picture, width))
 
 
 def _line(label: str, style: str, cells: Cells, gutter: int) -> Text:
@@ -136,7 +139,7 @@ def _lane(lane: Lane, axis: Axis, room: int, now: int | None) -> list[tuple[str,
         _write(bar, start, character * max(1, end - start), f"dim {style}" if span.ahead else style)
         if span.family is Family.CLOSED:
             _write(bar, start, "▌", "")
-    if now is not None and bar[now][0] in " ·":
+    if now is not None:
         bar[now] = ("│", "red")
     for mark in sorted(lane.marks, key=lambda mark: -SHOWN_LAST.index(mark.kind)):
         character, style, _ = MARKS[mark.kind]
@@ -183,29 +186,34 @@ def _style(question: Question) -> str:
     return "dim" if question.answered_at is not None else "bold red" if question.late else "bold yellow"
 
 
-def _key(picture: Picture) -> list[Text]:
+def _key(picture: Picture, width: int) -> list[Text]:
+    """What the characters mean: those that the picture has, in as many lines as they need."""
     families = {span.family for lane in picture.lanes for span in lane.spans}
     kinds = {mark.kind for lane in picture.lanes for mark in lane.marks}
-    parts = [(BARS[family], FAMILY_LABELS[family].lower()) for family in Family if family in families]
-    parts += [((character, style), says) for kind, (character, style, says) in MARKS.items() if kind in kinds]
+    parts = [(*BARS[family], FAMILY_LABELS[family].lower()) for family in Family if family in families]
+    parts += [MARKS[kind] for kind in MARKS if kind in kinds]
     if any(lane.other_side for lane in picture.lanes):
-        parts.append((("!", "bold magenta"), "other side, never for the person"))
-    key = Text()
-    for (character, style), says in parts:
-        key.append(character, style=style).append(f"\u00a0{says}".replace(" ", "\u00a0"), style="dim").append("  ")
-    return [Text(""), key] if parts else []
+        parts.append(("!", "bold magenta", "other side, never for the person"))
+    lines = [Text("")]
+    for character, style, says in parts:
+        part = Text.assemble((character, style), (f" {says}  ", "dim"))
+        if lines[-1].cell_len + part.cell_len > width or len(lines) == 1:
+            lines.append(Text(""))
+        lines[-1].append_text(part)
+    return lines
 
 
 def table_of(facts: Facts, width: int) -> Table:
-    """A table; its ids are left out, for they would take the room of the words."""
-    table = Table(box=None, header_style="dim", padding=(0, 2 if width >= 100 else 1, 0, 0), pad_edge=False)
-    columns = [place for place, name in enumerate(facts.columns) if name not in ("Id", "Why")]
+    """A table, without the columns that would take the room of the others."""
+    hidden = HIDDEN if width >= ROOMY else HIDDEN | HIDDEN_WHERE_NARROW
+    table = Table(box=None, header_style="dim", padding=(0, 2 if width >= ROOMY else 1, 0, 0), pad_edge=False)
+    columns = [place for place, name in enumerate(facts.columns) if name not in hidden]
     for place in columns:
-        table.add_column(facts.columns[place])
+        table.add_column(facts.columns[place], overflow="fold")
     for number, row in enumerate(facts.rows):
         table.add_row(*(_cell(row[place]) for place in columns), style="red" if number in facts.late else None)
     return table
 
 
 def _cell(cell: Cell) -> Text:
-    return Text(cell if isinstance(cell, str) else "\n".join(cell))
+    return Text(cell if isinstance(cell, str) else "; ".join(cell))
