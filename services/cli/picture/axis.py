@@ -59,14 +59,17 @@ class _Step:
     coarse_label: str
 
 
-def ticks_of(axis: Axis, measure: Measure, gap: float) -> Ticks:
-    """The finest ticks whose names stand `gap` apart, and the days, months or years that they are in."""
+def ticks_of(axis: Axis, measure: Measure, heading: Measure, gap: float) -> Ticks:
+    """The finest ticks whose names stand `gap` apart, and the days, months or years that they are in.
+
+    `measure` tells how wide a fine name is, `heading` how wide a coarse one.
+    """
     for step in _STEPS:
         if (axis.end - axis.start) / step.every * gap > axis.width:
             continue
         fine = [tick for tick in _ticks(axis, step.moments, step.label) if _inside(tick, axis, measure)]
         if all(_apart(one, other, measure) >= gap for one, other in pairwise(fine)):
-            return Ticks(tuple(fine), _coarse(axis, step, measure, gap))
+            return Ticks(tuple(fine), _coarse(axis, step, heading, gap))
     return Ticks((), ())
 
 

@@ -24,7 +24,8 @@ def chart(page: Page, picture: Picture) -> None:
     form = page.form
     left = form.margin + form.gutter
     axis = Axis(picture.start, picture.end, left, form.width - form.margin - left)
-    ticks = ticks_of(axis, lambda text: width_of(text, form.size - 1), PAD)
+    small = form.size - 1
+    ticks = ticks_of(axis, lambda text: width_of(text, small), lambda text: width_of(text, small, bold=True), PAD)
     top, behind = page.y, len(page.groups)
     _axis(page, axis, ticks, picture)
     body = page.y

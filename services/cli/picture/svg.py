@@ -13,7 +13,7 @@ from services.cli.picture.words import Family
 
 FONT: Final = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,'DejaVu Sans',sans-serif"
 
-_LINES: Final[dict[str, Attributes]] = {
+_LINES: Final[dict[str, dict[str, str | float | None]]] = {
     "grid": {"stroke": "#d9dde3", "stroke-width": 1},
     "axis": {"stroke": "#4b5563", "stroke-width": 1},
     "lane": {"stroke": "#c3c8cf", "stroke-width": 1},
@@ -63,7 +63,7 @@ def described(picture: Picture) -> str:
 
 def _patterns(prefix: str) -> Markup:
     """Stripes, so that a pause is known without its colour."""
-    line = {"x1": 0, "y1": 0, "x2": 0, "y2": 8, "stroke": palette.HATCH, "stroke-width": 3}
+    line: Attributes = {"x1": 0, "y1": 0, "x2": 0, "y2": 8, "stroke": palette.HATCH, "stroke-width": 3}
     stripes = element(
         "pattern",
         {
@@ -95,7 +95,7 @@ def _shape(shape: Shape, prefix: str) -> Markup:
         case Pill():
             return _pill(shape)
         case Line(x1, y1, x2, y2, look):
-            return element("line", {"x1": x1, "y1": y1, "x2": x2, "y2": y2, **_LINES[look]})
+            return element("line", _LINES[look] | {"x1": x1, "y1": y1, "x2": x2, "y2": y2})
         case Panel(x, y, width, height, look):
             return element("rect", {"x": x, "y": y, "width": width, "height": height, "fill": _PANELS[look]})
 

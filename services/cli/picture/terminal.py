@@ -75,7 +75,7 @@ def lanes(picture: Picture, width: int) -> Group:
     room = max(LEAST_LANE, width - gutter - 1)
     axis = Axis(picture.start, picture.end, 0, room - 1)
     now = round(axis.at(picture.now)) if picture.start <= picture.now <= picture.end else None
-    ticks = ticks_of(axis, len, 2)
+    ticks = ticks_of(axis, len, len, 2)
     rows: list[tuple[str, str, Cells]] = [
         ("", "", _names(ticks.coarse, room, centred=False)),
         ("", "", _names(ticks.fine, room, centred=True)),

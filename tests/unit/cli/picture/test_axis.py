@@ -24,7 +24,7 @@ def measure(text: str) -> float:
 
 def ticks(start: datetime, span: timedelta, width: float = 900) -> tuple[Axis, Ticks]:
     axis = Axis(start, start + span, 100, width)
-    return axis, ticks_of(axis, measure, GAP)
+    return axis, ticks_of(axis, measure, measure, GAP)
 
 
 @pytest.mark.parametrize(

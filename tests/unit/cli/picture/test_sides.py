@@ -17,6 +17,7 @@ from services.cli.picture.compose import compose
 from services.cli.picture.html import page
 from services.cli.picture.model import Picture
 from services.cli.picture.records import CaseRows, Directory, Place, QuestionRow
+from services.cli.picture.sides import person_side
 from services.cli.picture.svg import standalone
 from services.cli.picture.terminal import Drawn
 from tests.support.pictures import DIRECTORY, Making, moment, the_case
@@ -107,7 +108,7 @@ def test_all_of_it_would_be_found_in_what_ops_see() -> None:
 @pytest.mark.parametrize("table", ["legs", "events", "questions", "checks", "moves"])
 def test_each_part_of_the_filter_is_needed(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, now = a_case_with_secrets()
-    filtered = composing.person_side(rows, DIRECTORY)
+    filtered = person_side(rows, DIRECTORY)
     leaky = replace(filtered, **{table: getattr(rows, table)})
     monkeypatch.setattr(composing, "person_side", lambda rows, directory: leaky)
     if table == "legs":  # a lane needs its history
