@@ -15,6 +15,8 @@ from services.cli.picture.svg import FONT, drawing
 from services.cli.picture.tables import Cell, Facts, tables_of
 from services.cli.picture.words import local
 
+WHEN: Final = frozenset({"When", "How far off", "Due"})  # columns of times, which break badly
+
 STYLE: Final = f"""
 :root {{ color-scheme: light; }}
 * {{ box-sizing: border-box; }}
@@ -33,9 +35,11 @@ figcaption, footer, .note {{ color: {palette.TONES["muted"]}; font-size: .875rem
 table {{ border-collapse: collapse; width: 100%; font-size: .875rem; }}
 th, td {{ text-align: left; vertical-align: top; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid #c3c8cf; }}
 th {{ font-weight: 700; }}
-td {{ overflow-wrap: anywhere; }}
+td {{ overflow-wrap: break-word; }}
+.when {{ white-space: nowrap; }}
 td ul, th ul {{ margin: 0; padding: 0; list-style: none; }}
-#legs td:last-child {{ font-size: .75rem; color: {palette.TONES["muted"]}; }}
+td ul {{ min-width: 18rem; }}
+#legs td:last-child {{ overflow-wrap: anywhere; font-size: .75rem; color: {palette.TONES["muted"]}; }}
 footer {{ margin-top: 2rem; padding-bottom: 2rem; }}
 @media screen and (max-width: 760px) {{
   main, footer {{ padding: 0 8px; }}
@@ -46,6 +50,8 @@ footer {{ margin-top: 2rem; padding-bottom: 2rem; }}
   thead {{ position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }}
   tr {{ border-bottom: 1px solid {palette.TONES["muted"]}; padding: .5rem 0; }}
   td, th[scope=row] {{ border: 0; padding: .1rem 0; }}
+  .when {{ white-space: normal; }}
+  td ul {{ min-width: 0; }}
   td::before {{ content: attr(data-label) ": "; color: {palette.TONES["muted"]}; }}
   td:has(ul)::before {{ display: block; }}
 }}
@@ -137,12 +143,17 @@ def _section(facts: Facts) -> Markup:
 
 def _row(facts: Facts, place: int, row: tuple[Cell, ...]) -> Markup:
     """A row. Its roles are said, since a narrow screen shows it as a block, which would take them away."""
-    cells = [element("th", {"scope": "row", "role": "rowheader"}, _cell(row[0]))]
+    first = {"scope": "row", "role": "rowheader", "class": _look(facts.columns[0])}
+    cells = [element("th", first, _cell(row[0]))]
     cells += [
-        element("td", {"role": "cell", "data-label": column}, _cell(cell))
+        element("td", {"role": "cell", "data-label": column, "class": _look(column)}, _cell(cell))
         for column, cell in zip(facts.columns[1:], row[1:], strict=True)
     ]
     return element("tr", {"role": "row", "class": "late" if place in facts.late else None}, *cells)
+
+
+def _look(column: str) -> str | None:
+    return "when" if column in WHEN else None
 
 
 def _cell(cell: Cell) -> Markup:

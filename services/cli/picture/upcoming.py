@@ -39,7 +39,8 @@ def dues_of(rows: CaseRows, labels: Mapping[str, str], questions: Sequence[Quest
     found += [_due(timer.due_at, due_label(timer.kind), labels[timer.leg_id or ""], now) for timer in asking]
     for question in questions:
         if question.answered_at is None:
-            about = f"{question.role} ({question.name})"
+            named = f"{question.name}, {question.about}" if question.about else question.name
+            about = f"{question.role} ({named})"
             found.append(_due(question.due_at, question.says, about, now))
     return tuple(sorted(found, key=lambda due: (due.at, due.says)))
 
