@@ -46,8 +46,8 @@ def test_the_case_is_told_in_three_sentences_and_a_warning() -> None:
     assert CASE.summary == (
         "5 legs open, 1 of them paused; 1 closed; 2 questions open, 2 of them late.",
         (
-            "Late: Sat 2 Jan 2027, 09:00 (5 days late), duty worker (Q1, Residential rehabilitation): May this be referred to Residential "
-            "rehabilitation? 2 things more are late."
+            "Late: Sat 2 Jan 2027, 09:00 (5 days late), duty worker (Q1, Residential rehabilitation): May this be "
+            "referred to Residential rehabilitation? 2 things more are late."
         ),
         "Next: Mon 11 Jan 2027, 09:00 (in 4 days), Domestic abuse perpetrator programme: Welfare check.",
     )
