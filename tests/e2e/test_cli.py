@@ -141,7 +141,7 @@ def test_without_a_rule_set_ops_still_see_a_case_and_nobody_else_does(terminal: 
     shutil.copytree(REPOSITORY / "rulesets" / "default", tmp_path / "broken")
     (tmp_path / "broken" / "destinations.yaml").write_text("destinations: 3")
     there = terminal.environment | {"ONWARD_RULES_DIR": str(tmp_path / "broken")}
-    words = [ONWARD, "case", "no-rules"]
+    words = [str(ONWARD), "case", "no-rules"]
     ops = subprocess.run(words, capture_output=True, env=there, timeout=60, check=False)
     assert ops.returncode == 0
     assert b"Do not show to the person" in ops.stdout
