@@ -6,6 +6,7 @@ The numbers are those of the list of common mistakes in the project's notes on r
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -400,15 +401,15 @@ def kept_alive_for_ever(patch: Patch) -> None:
 
 
 def held_after_it_was_let_go(patch: Patch) -> None:
-    """A feed is handed back message by message; where one fails, those behind it are kept alive for ever."""
-    close = Microbatch.close
+    """What is buffered of a feed that is let go is neither handed back nor forgotten: it is kept alive for ever."""
 
-    async def by_halves(self: Microbatch, partition: int) -> None:
-        held = dict(self._held)
-        await close(self, partition)
-        self._held.update(held)
+    async def close(self: Microbatch, partition: int) -> None:
+        pull = self._pulls.pop(partition, None)
+        if pull is not None and pull.subscription is not None:
+            await pull.subscription.unsubscribe()
+            self._ready = deque(item for item in self._ready if item[0] is not pull)
 
-    patch.setattr(Microbatch, "close", by_halves)
+    patch.setattr(Microbatch, "close", close)
 
 
 def never_asks_again(patch: Patch) -> None:
@@ -485,6 +486,7 @@ NEEDS: Final[dict[str, tuple[Fault, ...]]] = {
     "refused_passes_for_repeat": (Fault.TRIPPED,),
     "refused_holds_up_the_rest": (Fault.TRIPPED,),
     "no_reconciling": (Fault.BROKER_WIPED, Fault.BROKER_CUT),
+    "held_after_it_was_let_go": (Fault.PAUSE, Fault.STORE_SLOW, Fault.CLOCK),
     "only_the_end_of_a_stream": (Fault.BROKER_CUT,),
 }
 

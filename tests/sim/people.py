@@ -34,7 +34,7 @@ from tests.support.events import EXAMPLES, Event
 
 CONFIRM_SECONDS = 3.0  # until a source publishes again what was not confirmed
 PERSONS = (1, 2)
-EVENTS = (2, 6)  # after the referrals
+EVENTS = (2, 5)  # after the referrals
 LOAD_SECONDS = 18.0
 BURSTS, BURST_SECONDS = (1, 4), 0.02  # events come together, or batches would be of one message each
 ANSWERS = 0.3  # how often a destination answers a command

@@ -18,6 +18,7 @@ from tests.sim.mutants import NEEDS, planted
 from tests.sim.play import Outcome, play
 
 CORES = 2  # those of a usual runner
+LOOP, USUAL_LOOP_SECONDS = 1_000_000, 0.02  # a sum that tells how busy the machine is besides
 AT_ONCE = 20  # seeds from one collection of the dead to the next
 
 
@@ -27,6 +28,7 @@ class Played:
 
     outcomes: list[Outcome] = field(default_factory=list)
     processor_seconds: float = 0.0
+    slowness: float = 1.0  # of the processor meanwhile, against the usual one; never less than 1
     wall_seconds: float = 0.0
 
     @property
@@ -45,7 +47,8 @@ class Played:
         messages = sum(outcome.messages for outcome in self.outcomes)
         steps = sum(outcome.steps for outcome in self.outcomes)
         head = (
-            f"{len(self.outcomes)} seeds in {self.wall_seconds:.0f} s ({self.processor_seconds:.0f} s of processor):"
+            f"{len(self.outcomes)} seeds in {self.wall_seconds:.0f} s ({self.processor_seconds:.0f} s of processor,"
+            f" {self.slowness:.1f} times slower than usual):"
             f" {messages} messages, {steps} steps, {days:.2f} simulated days, {faults.total()} faults"
         )
         return "\n".join([head, *(f"{n:>9} {fault}" for fault, n in faults.most_common())])
@@ -79,9 +82,12 @@ def play_all(pool: ProcessPoolExecutor, seeds: Sequence[int], *, stressing: Coll
     """Play these seeds."""
     began, played = time.monotonic(), Played()
     parts = [seeds[start : start + AT_ONCE] for start in range(0, len(seeds), AT_ONCE)]
-    for outcomes, seconds in pool.map(_play_part, parts, [tuple(stressing)] * len(parts)):
+    loops = 0.0
+    for outcomes, seconds, loop_seconds in pool.map(_play_part, parts, [tuple(stressing)] * len(parts)):
         played.outcomes += outcomes
         played.processor_seconds += seconds
+        loops += loop_seconds
+    played.slowness = max(1.0, loops / len(parts) / USUAL_LOOP_SECONDS)
     played.wall_seconds = time.monotonic() - began
     return played
 
@@ -91,11 +97,13 @@ def play_once(seed: int) -> Outcome:
     return play(seed, keep_lines=True)
 
 
-def _play_part(seeds: Sequence[int], stressing: Collection[Fault]) -> tuple[list[Outcome], float]:
+def _play_part(seeds: Sequence[int], stressing: Collection[Fault]) -> tuple[list[Outcome], float, float]:
     began = time.process_time()
     outcomes = [play(seed, stressing=stressing) for seed in seeds]
     gc.collect()
-    return outcomes, time.process_time() - began
+    ended = time.process_time()
+    sum(range(LOOP))
+    return outcomes, ended - began, time.process_time() - ended
 
 
 def until_caught(mutant: str, seeds: Iterable[int]) -> tuple[int, Outcome | None]:

@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 LATENCY_SECONDS = 0.003
 SLOW_SECONDS = (1.0, 8.0)
+TAKES_TIME = 0.3  # of all answers
 MOST_STATEMENTS = 14  # the one that fails is among so many, if there are so many
 AWAY_SECONDS = 0.05  # until a store that is away refuses
 
@@ -140,7 +141,7 @@ class SimDatabase:
         self._chaos.trace.note(who, f"committed {name}")
         if strikes(Fault.CRASH_AFTER_COMMIT, who):
             await self._die()
-        await self._way(who)
+        await self._way_back(who)
         if strikes(Fault.COMMIT_UNSEEN, who):
             raise failed()
         return result
@@ -153,7 +154,7 @@ class SimDatabase:
             result = body(self._store.connection)
         finally:
             transaction.rollback()
-        await self._way(self._process.name)
+        await self._way_back(self._process.name)
         return result
 
     async def close(self) -> None:
@@ -169,6 +170,11 @@ class SimDatabase:
         slow = self._chaos.strikes(Fault.STORE_SLOW, who)
         chance = self._chaos.chance
         await asyncio.sleep(chance.uniform(*SLOW_SECONDS) if slow else chance.random() * LATENCY_SECONDS)
+
+    async def _way_back(self, who: str) -> None:
+        """Mostly the caller goes on at once, as when the store is in the same machine."""
+        if self._chaos.chance.random() < TAKES_TIME:
+            await self._way(who)
 
     async def _die(self) -> None:
         self._loop.kill(current())
