@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import orjson
-from sqlalchemy import Connection, bindparam, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, select, text, update
 
 from services.ground import streams, tables
 from services.ground.publisher import Confirmed, Outgoing
@@ -165,7 +165,7 @@ def owe_again(
     if seen != created:
         upsert(connection, tables.streams_seen, [{"stream": stream, "created": created}], update=["created"])
     if seen is not None and seen != created:
-        lost = _row.sent_at.is_not(None)
+        lost: ColumnElement[bool] = _row.sent_at.is_not(None)
     elif confirmed > last_sequence or twice:
         after_its_end = _row.stream_sequence.between(last_sequence + 1, confirmed)
         lost = or_(after_its_end, _row.stream_sequence.in_(list(twice)))

@@ -1,1 +1,1 @@
-"""The real services in a simulated world: virtual time, a model of the broker, faults at every await, one seed a run."""
+"""The real services in a simulated world: virtual time, a model of the broker, faults at every await; a run, a seed."""

@@ -308,7 +308,7 @@ class Broker:
                     places.remove(sequence)
             for held in (durable.in_hand, durable.tries):
                 for sequence in [s for s in held if s > stream.last]:
-                    del held[sequence]  # type: ignore[attr-defined]
+                    del held[sequence]
 
     def wipe(self) -> None:
         """Everything is gone; the streams were declared anew."""

@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -69,7 +69,9 @@ def _of_a_settled_system(ended: Ended) -> list[str]:
     good = [message for message in ended.sent if message.good]
     bodies = Counter(message.raw for message in good)
     stored = Counter(appended.message.payload for appended in broker.sent_to_intake())
-    poison = Counter({m.raw: 1 if ended.may_repeat else stored[m.raw] for m in ended.sent if not m.good and m.confirmed})
+    poison = Counter(
+        {m.raw: 1 if ended.may_repeat else stored[m.raw] for m in ended.sent if not m.good and m.confirmed}
+    )
     perhaps = Counter({raw: n - poison[raw] for raw, n in stored.items() if raw not in bodies})
     for service, raw, reason in rows("SELECT service, raw, reason FROM quarantine"):
         if _rightly_aside(service, bytes(raw), reason, bodies, ended.tripped):
@@ -129,15 +131,21 @@ def _legs(rows: Rows) -> list[str]:
         "SELECT person_id, destination, count(*) FROM legs WHERE closed_at IS NULL"
         " GROUP BY person_id, destination HAVING count(*) > 1"
     )
-    opened = dict(rows("SELECT leg_id, count(*) FROM leg_history WHERE from_status IS NULL GROUP BY leg_id"))
-    newest = dict(rows("SELECT leg_id, to_status FROM leg_history ORDER BY rowid"))
-    legs = dict(rows("SELECT id, status FROM legs"))
+    opened: dict[str, int] = dict(
+        rows("SELECT leg_id, count(*) FROM leg_history WHERE from_status IS NULL GROUP BY leg_id")
+    )
+    newest: dict[str, str] = dict(rows("SELECT leg_id, to_status FROM leg_history ORDER BY rowid"))
+    legs: dict[str, str] = dict(rows("SELECT id, status FROM legs"))
     return [
         *(f"{n} open legs of {person} to {destination}" for person, destination, n in two),
         *(f"a leg was lost: {leg}" for leg in opened if leg not in legs),
         *(f"a leg was opened {opened.get(leg, 0)} times: {leg}" for leg in legs if opened.get(leg) != 1),
-        *(f"leg {leg} is {status} and its history says otherwise" for leg, status in legs.items() if newest.get(leg) != status),
-    ]  # fmt: skip
+        *(
+            f"leg {leg} is {status} and its history says otherwise"
+            for leg, status in legs.items()
+            if newest.get(leg) != status
+        ),
+    ]
 
 
 def _decisions_followed(rows: Rows) -> list[str]:
@@ -188,11 +196,11 @@ def _positions(rows: Rows) -> list[str]:
 
 def _receipts(rows: Rows) -> list[str]:
     """Whoever published is told once of each outcome."""
-    told: Counter[tuple[str, str]] = Counter()
+    told: Counter[tuple[str, str, str]] = Counter()
     for service, payload in rows(f"SELECT service, payload FROM outbox WHERE stream = '{RECEIPT}'"):  # noqa: S608
         data = orjson.loads(payload)["data"]
         told[service, data["digest"], "refused" if data["outcome"] == "conflict" else data["outcome"]] += 1
-    due: Counter[tuple[str, str]] = Counter()
+    due: Counter[tuple[str, str, str]] = Counter()
     for body, outcome in rows("SELECT body, outcome FROM raw_messages"):
         due["intake", hashlib.sha256(body).hexdigest(), outcome] += 1
     for (raw,) in rows("SELECT raw FROM quarantine WHERE service = 'router'"):
@@ -247,20 +255,24 @@ def _moments(ended: Ended) -> list[str]:
     """Every moment that we wrote down is one that a clock of this world showed."""
     slack = timedelta(seconds=ended.skew + 1)
     first, last = BEGIN - slack, BEGIN + timedelta(seconds=ended.seconds) + slack
-    wrong = []
-    for table, column in (
-        ("raw_messages", "received_at"),
-        ("inbox", "taken_at"),
-        ("outbox", "created_at"),
-        ("outbox", "sent_at"),
-        ("case_events", "taken_at"),
-        ("deliveries", "handed_over_at"),
-    ):
-        query = f"SELECT min({column}), max({column}) FROM {table}"  # noqa: S608
-        for value in ended.store.rows(query)[0]:
-            if value is not None and not first <= datetime.fromisoformat(value).replace(tzinfo=first.tzinfo) <= last:
-                wrong.append(f"{table}.{column} is of another time: {value}")
-    return wrong
+    found = [
+        (f"{table}.{column}", value)
+        for table, column in (
+            ("raw_messages", "received_at"),
+            ("inbox", "taken_at"),
+            ("outbox", "created_at"),
+            ("outbox", "sent_at"),
+            ("case_events", "taken_at"),
+            ("deliveries", "handed_over_at"),
+        )
+        for value in ended.store.rows(f"SELECT min({column}), max({column}) FROM {table}")[0]  # noqa: S608
+        if value is not None
+    ]
+    return [
+        f"{where} is of another time: {value}"
+        for where, value in found
+        if not first <= datetime.fromisoformat(value).replace(tzinfo=UTC) <= last
+    ]
 
 
 def _attempts(ended: Ended) -> list[str]:

@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeout
 
 from tests.sim.broker import Broker, Headers
-from tests.sim.chaos import Chaos, Fault
+from tests.sim.chaos import Fault
 from tests.sim.loop import Process
 
 T = TypeVar("T")
@@ -136,7 +136,7 @@ class SimClient:
         if message.reply:
             self._chaos.trace.note(self.name, f"< {message.subject} {message.reply}")
         try:
-            callback(message).__await__().send(None)  # type: ignore[attr-defined]
+            callback(message).__await__().send(None)
         except StopIteration:
             return
         raise AssertionError("the callbacks of the ground never wait; let the model's do so too")

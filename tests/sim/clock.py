@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final
 
+import pytest
+
 from services.ground import ids
 from tests.sim.loop import Process, VirtualLoop, current
 
@@ -49,9 +51,7 @@ class _Chance:
 @contextmanager
 def seeded_ids(chance: Random) -> Iterator[None]:
     """New ids follow from the seed."""
-    before = ids._ticks, ids.os
-    ids._ticks, ids.os = _Ticks(), _Chance(chance)  # type: ignore[assignment]
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ids, "_ticks", _Ticks())
+        patch.setattr(ids, "os", _Chance(chance))
         yield
-    finally:
-        ids._ticks, ids.os = before  # type: ignore[assignment]

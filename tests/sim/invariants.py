@@ -64,7 +64,7 @@ class Watched:
 
     def _only_the_owner_writes(self, partitions: set[int], work: Work) -> None:
         rows = work.connection.exec_driver_sql("SELECT partition, owner FROM leases WHERE service = ?", (self.service,))
-        owners = {partition: owner for partition, owner in rows}
+        owners = {row[0]: row[1] for row in rows}
         for partition in sorted(partitions):
             if owners.get(partition) != self._owner:
                 self._found(f"{self._owner} wrote for partition {partition} of {self.service} and does not own it")

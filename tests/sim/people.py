@@ -218,7 +218,8 @@ class People:
         """A human answers the oldest open question."""
         found = self.store.rows("SELECT id, person_id FROM reviews WHERE answered_at IS NULL ORDER BY id LIMIT 1")
         if found:
-            self._publish(_human_says(*found[0], self._number()))
+            review_id, person_id = found[0]
+            self._publish(_human_says((review_id, person_id), self._number()))
 
     # Mending
 
@@ -313,9 +314,9 @@ def _destination_says(routed: dict[str, Any], number: int, chance: Random) -> li
     return said
 
 
-def _human_says(review_id: str, person_id: str, number: int) -> tuple[str, Event]:
+def _human_says(review: tuple[str, str], number: int) -> tuple[str, Event]:
+    review_id, person_id = review
     event = _example("decision-answer-review", f"decision-{number}", review_id=review_id, person_id=person_id)
     for name in ("fact", "value", "shown"):
         event["data"].pop(name, None)
     return "decision", event
-

@@ -252,5 +252,3 @@ def _logged(trace: Trace) -> Iterator[None]:
         yield
     finally:
         structlog.configure(**before)
-
-

@@ -34,9 +34,7 @@ async def problems_of(
     """
     routed = await messages_of(connection, "ROUTE")
     return await database.read(
-        lambda c: problems_in(
-            c, routed, acknowledged=acknowledged, poison=Counter(poison), perhaps=Counter(perhaps)
-        )
+        lambda c: problems_in(c, routed, acknowledged=acknowledged, poison=Counter(poison), perhaps=Counter(perhaps))
     )
 
 
@@ -126,9 +124,7 @@ def _left(routed: list[Row], deliveries: list[Row]) -> list[str]:
     ]
 
 
-def _audited(
-    accepted: list[Row], routable: list[Row], deliveries: list[Row], entries: list[Row]
-) -> list[str]:
+def _audited(accepted: list[Row], routable: list[Row], deliveries: list[Row], entries: list[Row]) -> list[str]:
     by_event = Counter((entry["correlation_id"], entry["operation"]) for entry in entries)
     disclosed = Counter(
         record["id"]
