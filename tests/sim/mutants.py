@@ -1,5 +1,4 @@
 """Mistakes that a tired developer makes, planted in the real code one at a time. The simulation must catch each."""
-"""
 
 from __future__ import annotations
 
