@@ -7,8 +7,8 @@ sent by the next owner of the partition before it takes anything new.
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -74,8 +74,8 @@ class Consumer(Generic[Body]):
         self._confirmed: list[Confirmed] = []  # published, to be marked in the next transaction
         self._gathered: list[Outgoing] = []  # committed, to be published with more of their kind
         self._gathered_of: list[Delivery] = []  # what they came from
-        self._owing: dict[int, int] = {}  # partitions whose commits may not all have been sent: after which failure
-        self._failed = itertools.count(1)  # numbers the failures, and gives none twice
+        self._owing: Counter[int] = Counter()  # failures after which a partition's commits may not all have been sent
+        self._sending = asyncio.Lock()  # batches are sent in the order in which they were committed
         self._overlap = asyncio.Semaphore(settings.overlap)
         self._in_hand: set[asyncio.Task[None]] = set()
         self._chores: list[asyncio.Task[None]] = []
@@ -209,7 +209,7 @@ class Consumer(Generic[Body]):
             return await self._database.write(body)
         except BaseException:
             self._confirmed = marks + self._confirmed
-            self._owe(partitions)  # the store may have committed before it failed to say so
+            self._owing.update(partitions)  # the store may have committed before it failed to say so
             raise
 
     def _note(self, messages: Sequence[Incoming[Body] | Bad]) -> None:
@@ -241,24 +241,22 @@ class Consumer(Generic[Body]):
 
     async def _publish(self, messages: Sequence[Outgoing], of: Sequence[Delivery]) -> None:
         try:
-            await self._send_owed()
-            confirmed = await self._publisher.publish(messages)
+            async with self._sending:  # while one asks the store what is owed, the next must not overtake it
+                await self._send_owed()
+                confirmed = await self._publisher.publish(messages)
         except BaseException:
-            self._owe({delivery.partition for delivery in of})
+            self._owing.update({delivery.partition for delivery in of})
             raise
         # Not in one line with the wait: that would read the list before it, and put back what was marked meanwhile.
         self._confirmed += confirmed
-
-    def _owe(self, partitions: Iterable[int]) -> None:
-        self._owing.update(dict.fromkeys(partitions, next(self._failed)))
 
     async def _send_owed(self) -> None:
         """What is committed and perhaps not sent goes before anything newer, which would overtake it otherwise."""
         if self._owing:
             owing = dict(self._owing)
             await self._relay.send_unsent(sorted(owing.keys() & self._epochs), older_than_seconds=0)
-            for partition, failure in owing.items():
-                if self._owing.get(partition) == failure:  # none more meanwhile; another call may have been here first
+            for partition, failures in owing.items():
+                if self._owing[partition] == failures:  # none more meanwhile
                     del self._owing[partition]
 
     def _sent(self, task: asyncio.Task[None]) -> None:

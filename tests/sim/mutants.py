@@ -20,7 +20,7 @@ NEEDS: Final[dict[str, tuple[Fault, ...]]] = {
     "timeout_is_failure": (Fault.LOST, Fault.REJECTED, Fault.COMMIT_UNSEEN),
     "newer_before_owed": (Fault.COMMIT_UNSEEN, Fault.REFUSED),
     "all_commands_at_once": (Fault.REJECTED, Fault.LOST),
-    "owed_is_forgotten_by_the_second": (Fault.COMMIT_UNSEEN, Fault.LOST, Fault.REFUSED),
+    "overtaken_while_it_asks": (Fault.COMMIT_UNSEEN, Fault.STORE_SLOW, Fault.REFUSED),
     "no_fence": (Fault.PAUSE, Fault.CLOCK, Fault.STORE_SLOW),
     "number_kept_in_memory": (Fault.COMMIT_REFUSED, Fault.CRASH_BEFORE_COMMIT),
     "an_outage_is_an_attempt": (Fault.STORE_SICK, Fault.STATEMENT),

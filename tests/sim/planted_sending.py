@@ -171,16 +171,19 @@ def all_commands_at_once(patch: Patch) -> None:
     patch.setattr("services.ground.publisher._in_turn", lambda messages, atomic_from=None: list(messages))
 
 
-def owed_is_forgotten_by_the_second(patch: Patch) -> None:
-    """Failures are counted, and not numbered: of two that send what is owed, the second forgets a newer one."""
-    owe = Consumer._owe
+def overtaken_while_it_asks(patch: Patch) -> None:
+    """A batch asks the store what is owed, and the next one, which has nothing to ask, is sent before it."""
 
-    def counted(self: Consumer[Any], partitions: Any) -> None:
-        before = dict(self._owing)
-        owe(self, partitions)
-        self._owing.update({p: before.get(p, 0) + 1 for p in partitions})
+    async def publish(self: Consumer[Any], messages: Sequence[Outgoing], of: Sequence[Delivery]) -> None:
+        try:
+            await self._send_owed()
+            confirmed = await self._publisher.publish(messages)
+        except BaseException:
+            self._owing.update({delivery.partition for delivery in of})
+            raise
+        self._confirmed += confirmed
 
-    patch.setattr(Consumer, "_owe", counted)
+    patch.setattr(Consumer, "_publish", publish)
 
 
 PLANTS: Final = (
@@ -198,5 +201,5 @@ PLANTS: Final = (
     no_reconciling,
     only_the_end_of_a_stream,
     all_commands_at_once,
-    owed_is_forgotten_by_the_second,
+    overtaken_while_it_asks,
 )
