@@ -124,6 +124,8 @@ class _World:
         }
         settings = _settings().model_copy(update=changes)
         self.window = chance.choice((3600.0, 3600.0, 2.0))  # in which the broker knows a message's id
+        if Fault.BROKER_CUT in chaos.every:
+            self.window = 3600.0  # two losses and a repeat beyond the window at one place hide one another
         self.broker = Broker(loop, chaos, settings, window=self.window)
         self.outside = Process("outside")
         self.store = the_store()
