@@ -17,7 +17,8 @@ MUTANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
 
 # Of mistakes that show only where several things go wrong within a second: what goes wrong often in their worlds.
 NEEDS: Final[dict[str, tuple[Fault, ...]]] = {
-    "timeout_is_failure": (Fault.LOST, Fault.REJECTED, Fault.COMMIT_UNSEEN),
+    "timeout_is_failure": (Fault.LOST, Fault.REJECTED),
+    "no_relay_at_takeover": (Fault.CRASH_AFTER_COMMIT, Fault.CRASH),
     "newer_before_owed": (Fault.COMMIT_UNSEEN, Fault.REFUSED),
     "all_commands_at_once": (Fault.REJECTED, Fault.LOST),
     "overtaken_while_it_asks": (Fault.COMMIT_UNSEEN, Fault.STORE_SLOW, Fault.REFUSED),

@@ -33,16 +33,27 @@ from tests.sim.store import SimDatabase, Store
 from tests.support.events import EXAMPLES, Event
 
 CONFIRM_SECONDS = 3.0  # until a source publishes again what was not confirmed
-PERSONS = (1, 2)
-EVENTS = (2, 5)  # after the referrals
 LOAD_SECONDS = 18.0
-BURSTS, BURST_SECONDS = (1, 4), 0.02  # events come together, or batches would be of one message each
+BURST_SECONDS = 0.02  # events come together, or batches would be of one message each
 ANSWERS = 0.3  # how often a destination answers a command
 ANSWERS_MOST = 4
 DECISIONS_MOST = 2
 NOT_MENDED = ("failed_repeatedly", "failed_after_waiting")  # reasons of what the handler tripped over
 
 _EXAMPLES = {path.stem: path.read_bytes() for path in EXAMPLES.glob("*.json")}
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much is said: the least and the most of each."""
+
+    persons: tuple[int, int]
+    events: tuple[int, int]  # after the referrals
+    bursts: tuple[int, int]  # into which they fall
+
+
+USUAL = Load(persons=(1, 2), events=(2, 5), bursts=(1, 4))
+DENSE = Load(persons=(1, 1), events=(6, 9), bursts=(1, 3))  # so that a leg has several commands on their way at once
 
 
 @dataclass(slots=True)
@@ -69,6 +80,7 @@ class People:
     client: SimClient
     database: SimDatabase
     settings: Settings
+    load: Load
     tripped: set[str] = field(default_factory=set)  # sources' ids of events over which the router trips
     sent: list[Sent] = field(default_factory=list)
     resent: int = 0
@@ -93,11 +105,11 @@ class People:
         """Begin to listen, and let the load come."""
         await self.client.subscribe("_CONFIRM.*", cb=self._on_confirmation)
         self.broker.listeners.append(self._hear)
-        persons = self.chance.randint(*PERSONS)
+        persons = self.chance.randint(*self.load.persons)
         for person in range(1, persons + 1):
             self._later(self.chance.uniform(0, LOAD_SECONDS / 3), lambda p=person: self._publish(_referral(p)))  # type: ignore[misc]
-        bursts = [self.chance.uniform(0, LOAD_SECONDS) for _ in range(self.chance.randint(*BURSTS))]
-        for _ in range(self.chance.randint(*EVENTS)):
+        bursts = [self.chance.uniform(0, LOAD_SECONDS) for _ in range(self.chance.randint(*self.load.bursts))]
+        for _ in range(self.chance.randint(*self.load.events)):
             say, person = self.chance.choice(_SAYS), self.chance.randint(1, persons)
             at = self.chance.choice(bursts) + self.chance.uniform(0, BURST_SECONDS)
             self._later(at, lambda s=say, p=person: self._publish(s(self._number(), p, self.chance)))  # type: ignore[misc]

@@ -29,7 +29,7 @@ from tests.sim.client import SimClient
 from tests.sim.clock import seeded_ids
 from tests.sim.hosts import Host, Surroundings
 from tests.sim.loop import Process, TooManySteps, VirtualLoop, current
-from tests.sim.people import LOAD_SECONDS, People
+from tests.sim.people import DENSE, LOAD_SECONDS, USUAL, People
 from tests.sim.store import SimDatabase, the_store
 from tests.sim.weather import SKEW_SECONDS, Weather
 
@@ -78,7 +78,7 @@ def _settings() -> Settings:
 
 
 def play(seed: int, *, stressing: Collection[Fault] = (), keep_lines: bool = False) -> Outcome:
-    """Run one seed; with `stressing`, in a world that has much of these faults."""
+    """Run one seed; with `stressing`, in a world that has much of these faults, and much to do."""
     chance = Random(seed)
     loop = VirtualLoop(chance)
     trace = Trace(loop.time)
@@ -132,7 +132,8 @@ class _World:
         self.store.empty()
         client = SimClient("outside", self.outside, self.broker)
         database = SimDatabase(self.store, self.outside, loop, _Calm(chance, self.trace))
-        self.people = People(loop, self.outside, self.broker, chaos, self.store, client, database, settings)
+        load = DENSE if self.stressing else USUAL
+        self.people = People(loop, self.outside, self.broker, chaos, self.store, client, database, settings, load)
         self.tripped: set[str] = set()
         around = Surroundings(
             loop, chaos, self.broker, self.store, settings, _rules(), self.problems.append, self._trips
