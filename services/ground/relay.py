@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from nats.js import JetStreamContext
 from sqlalchemy import Connection
@@ -14,6 +14,8 @@ from services.ground.database import Database
 from services.ground.log import logger
 from services.ground.publisher import Outgoing, Publisher
 from services.ground.streams import SUBJECTS
+
+ALL_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Relay:
@@ -27,8 +29,11 @@ class Relay:
         self._log = logger(service)
 
     async def send_unsent(self, partitions: Sequence[int], *, older_than_seconds: float) -> None:
-        """Send what these partitions owe, oldest first, page by page."""
-        before = self._clock.now() - timedelta(seconds=older_than_seconds)
+        """Send what these partitions owe, oldest first, page by page.
+
+        All of it where no age is asked for: a former owner's clock may have been ahead of ours.
+        """
+        before = self._clock.now() - timedelta(seconds=older_than_seconds) if older_than_seconds else ALL_TIME
         after = ""
         while partitions:
             page = await self._database.read(

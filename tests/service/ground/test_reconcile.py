@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Connection, insert, select, text
 
 from services.ground import outbox, tables
+from services.ground.clock import SetClock
 from services.ground.database import open_database
 from services.ground.migration import upgrade_schema
-from services.ground.publisher import Confirmed
+from services.ground.publisher import Confirmed, Outgoing
+from services.ground.relay import Relay
 from services.ground.settings import Settings
 from services.ground.streams import CASE
 from tests.support.events import referral_of
@@ -111,6 +113,31 @@ async def test_a_broker_that_lost_the_end_of_a_stream_and_went_on_is_noticed_by_
         assert await database.write(lambda c: look(c, confirmed=newest, twice=twice)) == 2
         owed = select(tables.outbox.c.id).where(tables.outbox.c.sent_at.is_(None)).order_by(tables.outbox.c.id)
         assert await database.read(lambda c: c.execute(owed).scalars().all()) == ["b", "d"]
+    finally:
+        await database.close()
+
+
+async def test_what_a_former_owner_with_a_clock_ahead_owes_is_sent_at_once_when_it_is_taken_over(
+    settings: Settings,
+) -> None:
+    sent: list[str] = []
+
+    class Noting:
+        async def publish(self, messages: Sequence[Outgoing]) -> list[Confirmed]:
+            sent.extend(message.id for message in messages)
+            return [Confirmed(message.id, 1) for message in messages]
+
+    database = await open_database(settings)
+    try:
+        await database.write(upgrade_schema)
+        row = _sent("a", "ROUTE", 1) | {"sent_at": None, "stream_sequence": None}
+        await database.write(lambda c: c.execute(insert(tables.outbox), [row]))
+        clock = SetClock(row["created_at"] - timedelta(minutes=1))  # type: ignore[operator]
+        relay = Relay("intake", clock=clock, database=database, publisher=Noting())  # type: ignore[arg-type]
+        await relay.send_unsent([0], older_than_seconds=10)
+        assert sent == [], "the sweep leaves what a batch may be about to send"
+        await relay.send_unsent([0], older_than_seconds=0)
+        assert sent == ["a"]
     finally:
         await database.close()
 
