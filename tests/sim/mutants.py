@@ -18,10 +18,10 @@ MUTANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
 # Of mistakes that show only where several things go wrong within a second: what goes wrong often in their worlds.
 NEEDS: Final[dict[str, tuple[Fault, ...]]] = {
     "timeout_is_failure": (Fault.LOST, Fault.REJECTED),
+    "publish_before_commit": (Fault.COMMIT_REFUSED, Fault.STATEMENT),
     "no_relay_at_takeover": (Fault.CRASH_AFTER_COMMIT, Fault.CRASH),
     "newer_before_owed": (Fault.COMMIT_UNSEEN, Fault.REFUSED),
     "all_commands_at_once": (Fault.REJECTED, Fault.LOST),
-    "overtaken_while_it_asks": (Fault.COMMIT_UNSEEN, Fault.STORE_SLOW, Fault.REFUSED),
     "no_fence": (Fault.PAUSE, Fault.CLOCK, Fault.STORE_SLOW),
     "number_kept_in_memory": (Fault.COMMIT_REFUSED, Fault.CRASH_BEFORE_COMMIT),
     "an_outage_is_an_attempt": (Fault.STORE_SICK, Fault.STATEMENT),
@@ -29,7 +29,7 @@ NEEDS: Final[dict[str, tuple[Fault, ...]]] = {
     "refused_passes_for_repeat": (Fault.TRIPPED,),
     "refused_holds_up_the_rest": (Fault.TRIPPED,),
     "no_reconciling": (Fault.BROKER_WIPED, Fault.BROKER_CUT),
-    "held_after_it_was_let_go": (Fault.PAUSE, Fault.STORE_SLOW, Fault.CLOCK),
+    "held_after_it_was_let_go": (Fault.CRASH, Fault.STORE_SLOW),
     "only_the_end_of_a_stream": (Fault.BROKER_CUT,),
 }
 

@@ -171,21 +171,6 @@ def all_commands_at_once(patch: Patch) -> None:
     patch.setattr("services.ground.publisher._in_turn", lambda messages, atomic_from=None: list(messages))
 
 
-def overtaken_while_it_asks(patch: Patch) -> None:
-    """A batch asks the store what is owed, and the next one, which has nothing to ask, is sent before it."""
-
-    async def publish(self: Consumer[Any], messages: Sequence[Outgoing], of: Sequence[Delivery]) -> None:
-        try:
-            await self._send_owed()
-            confirmed = await self._publisher.publish(messages)
-        except BaseException:
-            self._owing.update({delivery.partition for delivery in of})
-            raise
-        self._confirmed += confirmed
-
-    patch.setattr(Consumer, "_publish", publish)
-
-
 PLANTS: Final = (
     ack_before_commit,
     ack_of_what_failed,
@@ -201,5 +186,4 @@ PLANTS: Final = (
     no_reconciling,
     only_the_end_of_a_stream,
     all_commands_at_once,
-    overtaken_while_it_asks,
 )

@@ -10,7 +10,7 @@ import pytest
 from tests.sim.mutants import MUTANTS
 from tests.sim.runner import processes, until_caught
 
-MOST_SEEDS = 60
+MOST_SEEDS = 100
 LEAST_MUTANTS = 25
 FROM = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from sqlalchemy import Connection, insert, select, text
@@ -132,7 +132,7 @@ async def test_what_a_former_owner_with_a_clock_ahead_owes_is_sent_at_once_when_
         await database.write(upgrade_schema)
         row = _sent("a", "ROUTE", 1) | {"sent_at": None, "stream_sequence": None}
         await database.write(lambda c: c.execute(insert(tables.outbox), [row]))
-        clock = SetClock(row["created_at"] - timedelta(minutes=1))  # type: ignore[operator]
+        clock = SetClock(datetime(2026, 3, 1, 23, 59, tzinfo=UTC))
         relay = Relay("intake", clock=clock, database=database, publisher=Noting())  # type: ignore[arg-type]
         await relay.send_unsent([0], older_than_seconds=10)
         assert sent == [], "the sweep leaves what a batch may be about to send"
