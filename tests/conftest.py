@@ -14,7 +14,7 @@ from services.ground.log import configure_logging
 from services.ground.settings import REPOSITORY, Settings
 from tests.support.postgres import drop_database, new_database, postgres_server
 
-LONGEST_FIRST = ("faults", "e2e", "service", "unit")
+LONGEST_FIRST = ("faults", "sim", "e2e", "service", "unit")
 
 # How long one example takes says something of the machine, nothing of the code.
 hypothesis_settings.register_profile("onward", deadline=None)
@@ -30,7 +30,7 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
 
 # A test's own environment must not decide what it tests.
 for _name in [name for name in os.environ if name.startswith("ONWARD_") and not name.startswith("ONWARD_TEST_")]:
-    if _name != "ONWARD_SOAK":
+    if _name not in ("ONWARD_SOAK", "ONWARD_SIM_SEED"):
         del os.environ[_name]
 
 

@@ -75,6 +75,7 @@ class Consumer(Generic[Body]):
         self._gathered: list[Outgoing] = []  # committed, to be published with more of their kind
         self._gathered_of: list[Delivery] = []  # what they came from
         self._owing: Counter[int] = Counter()  # failures after which a partition's commits may not all have been sent
+        self._sending = asyncio.Lock()  # batches are sent in the order in which they were committed
         self._overlap = asyncio.Semaphore(settings.overlap)
         self._in_hand: set[asyncio.Task[None]] = set()
         self._chores: list[asyncio.Task[None]] = []
@@ -240,8 +241,9 @@ class Consumer(Generic[Body]):
 
     async def _publish(self, messages: Sequence[Outgoing], of: Sequence[Delivery]) -> None:
         try:
-            await self._send_owed()
-            confirmed = await self._publisher.publish(messages)
+            async with self._sending:  # while one asks the store what is owed, the next must not overtake it
+                await self._send_owed()
+                confirmed = await self._publisher.publish(messages)
         except BaseException:
             self._owing.update({delivery.partition for delivery in of})
             raise

@@ -18,16 +18,30 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from services.ground import tables
 from services.ground.driver import rows_of
 from services.ground.errors import LeaseLost
-from services.ground.sql import insert_new, upsert
+from services.ground.sql import insert_missing, upsert
 
 FORGET_AFTER = timedelta(days=1)  # an instance not seen for so long
 
-_lease = tables.leases.c
+_lease, _instance = tables.leases.c, tables.instances.c
+
+# Made once: renewing runs several times a minute in every process, and making a statement takes longer than running it.
 _OURS = (
     select(_lease.partition, _lease.epoch)
     .where(_lease.service == bindparam("service"), _lease.owner == bindparam("owner"))
     .with_for_update(read=True)
 )
+_OF_SERVICE = (
+    select(tables.leases).where(_lease.service == bindparam("service")).order_by(_lease.partition).with_for_update()
+)
+_HOLD = (
+    update(tables.leases)
+    .where(_lease.service == bindparam("service_"), _lease.partition == bindparam("partition_"))
+    .values(owner=bindparam("owner"), epoch=bindparam("epoch"), until=bindparam("until"))
+)
+_ALIVE = select(_instance.owner).where(
+    _instance.service == bindparam("service"), _instance.seen_at > bindparam("since")
+)
+_LONG_GONE = delete(tables.instances).where(_instance.seen_at < bindparam("since"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,45 +61,38 @@ def renew(connection: Connection, holder: Holder, now: datetime, *, started_at: 
     left out, and must be let go with `release` once nothing of it is in hand.
     """
     _say_alive(connection, holder, now, started_at=started_at, taken=taken)
-    insert_new(
+    insert_missing(
         connection,
         tables.leases,
         [{"service": holder.service, "partition": p, "epoch": 0} for p in range(holder.partitions)],
     )
-    lease = tables.leases.c
     share = ceil(holder.partitions / _alive(connection, holder, now))
-    rows = connection.execute(
-        select(tables.leases).where(lease.service == holder.service).order_by(lease.partition).with_for_update()
-    ).all()
+    rows = connection.execute(_OF_SERVICE, {"service": holder.service}).all()
     held = {row.partition: row.epoch for row in rows if row.owner == holder.owner}
     kept = dict(sorted(held.items())[:share])
     for row in rows:
         free = row.owner is None or row.until <= now or is_dead(row.owner)
         if len(kept) < share and row.partition not in held and free:
             kept[row.partition] = row.epoch + 1
-    for partition, epoch in kept.items():
-        connection.execute(
-            update(tables.leases)
-            .where(lease.service == holder.service, lease.partition == partition)
-            .values(owner=holder.owner, epoch=epoch, until=now + holder.hold)
-        )
+    if kept:
+        hold = {"service_": holder.service, "owner": holder.owner, "until": now + holder.hold}
+        connection.execute(_HOLD, [{**hold, "partition_": p, "epoch": epoch} for p, epoch in kept.items()])
     return kept
 
 
 def release(connection: Connection, holder: Holder, partitions: list[int]) -> None:
     """Give partitions up at once, for another process to take."""
-    lease = tables.leases.c
     connection.execute(
         update(tables.leases)
-        .where(lease.service == holder.service, lease.owner == holder.owner, lease.partition.in_(partitions))
+        .where(_lease.service == holder.service, _lease.owner == holder.owner, _lease.partition.in_(partitions))
         .values(owner=None, until=None)
     )
 
 
 def sign_off(connection: Connection, holder: Holder) -> None:
     """Leave the list of living processes."""
-    alive = tables.instances.c
-    connection.execute(delete(tables.instances).where(alive.service == holder.service, alive.owner == holder.owner))
+    us = (_instance.service == holder.service) & (_instance.owner == holder.owner)
+    connection.execute(delete(tables.instances).where(us))
 
 
 def fence(connection: Connection, holder: Holder, epochs: Mapping[int, int]) -> None:
@@ -105,14 +112,11 @@ def _say_alive(connection: Connection, holder: Holder, now: datetime, *, started
         "taken": taken,
     }
     upsert(connection, tables.instances, [row], update=["seen_at", "taken"])
-    connection.execute(delete(tables.instances).where(tables.instances.c.seen_at < now - FORGET_AFTER))
+    connection.execute(_LONG_GONE, {"since": now - FORGET_AFTER})
 
 
 def _alive(connection: Connection, holder: Holder, now: datetime) -> int:
-    alive = tables.instances.c
-    owners = connection.execute(
-        select(alive.owner).where(alive.service == holder.service, alive.seen_at > now - holder.hold)
-    ).scalars()
+    owners = connection.execute(_ALIVE, {"service": holder.service, "since": now - holder.hold}).scalars()
     return max(1, len([owner for owner in owners if not is_dead(owner)]))
 
 

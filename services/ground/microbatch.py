@@ -65,7 +65,7 @@ class Microbatch:
     def __init__(self, connection: Client, *, window: int) -> None:
         self._connection = connection
         self._window = window  # messages asked for ahead, all feeds together
-        self._held: set[str] = set()  # delivered to us and neither acknowledged nor left: their ack subjects
+        self._held: dict[str, None] = {}  # delivered to us and neither acknowledged nor left: their ack subjects
         self._pulls: dict[int, _Pull] = {}
         self._ready: deque[tuple[_Pull, Delivery]] = deque()
         self._arrived = asyncio.Event()
@@ -83,12 +83,13 @@ class Microbatch:
         pull = self._pulls.pop(partition, None)
         if pull is None or pull.subscription is None:
             return
+        handed_back = [delivery for of, delivery in self._ready if of is pull]
+        self._ready = deque(item for item in self._ready if item[0] is not pull)
+        self.leave(handed_back)  # first: what the broker is not told of it must not be kept alive for ever
         with suppress(NatsError):
             await pull.subscription.unsubscribe()
-            for _, delivery in [item for item in self._ready if item[0] is pull]:
-                self._held.discard(delivery.ack_subject)
+            for delivery in handed_back:
                 await self._connection.publish(delivery.ack_subject, b"-NAK")
-        self._ready = deque(item for item in self._ready if item[0] is not pull)
 
     async def next(self, most: int) -> list[Delivery]:
         """Wait a moment for a message, then return all that is there, `most` at the most; perhaps nothing."""
@@ -114,13 +115,13 @@ class Microbatch:
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
         """Tell the broker that these are done."""
         for delivery in deliveries:
-            self._held.discard(delivery.ack_subject)
+            self._held.pop(delivery.ack_subject, None)
             await self._connection.publish(delivery.ack_subject, b"+ACK")
 
     def leave(self, deliveries: Sequence[Delivery]) -> None:
         """Say nothing of these: the broker delivers them again, with the consumer's backoff."""
         for delivery in deliveries:
-            self._held.discard(delivery.ack_subject)
+            self._held.pop(delivery.ack_subject, None)
 
     async def keep_alive(self) -> None:
         """Tell the broker that what we hold is in progress.
@@ -143,7 +144,7 @@ class Microbatch:
             _plain(message.subject), message.data, message.reply, pull.feed.stream, sequence, pull.feed.partition
         )
         pull.buffered += 1
-        self._held.add(message.reply)
+        self._held[message.reply] = None
         self._ready.append((pull, delivery))
         self._arrived.set()
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, exists, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, select, text, update
 
 from services.ground import streams, tables
 from services.ground.driver import rows_of
@@ -14,6 +14,7 @@ from services.ground.publisher import Confirmed, Outgoing
 from services.ground.sql import upsert
 
 PAGE = 1000
+NEWEST_PLACES = 1_000_000  # of a stream, that are looked through for two rows in one place: a tenth of a second
 
 # Whose inbox shows that a message of the stream arrived. Other streams are read outside of Onward.
 READERS = {streams.CASE: "router", streams.DISPATCH: "dispatch", streams.AUDIT: "audit"}
@@ -30,24 +31,67 @@ _MARK_SENT = {
     ).bindparams(bindparam("at", type_=tables.Moment())),
 }
 
+_row, _inbox, _aside, _reconciled = tables.outbox.c, tables.inbox.c, tables.quarantine.c, tables.reconciled.c
+
+# Made once, because making a statement takes longer than running it.
+_MESSAGE = (_row.id, _row.stream, _row.subject, _row.payload)
+_UNSENT = (
+    select(*_MESSAGE)
+    .where(
+        _row.sent_at.is_(None),
+        _row.service == bindparam("service"),
+        _row.partition.in_(bindparam("partitions", expanding=True)),
+        _row.created_at <= bindparam("before"),
+        _row.id > bindparam("after"),
+    )
+    .order_by(_row.id)
+    .limit(PAGE)
+)
+_NOT_TAKEN = (
+    select(*_MESSAGE, _row.sent_at)
+    .where(
+        _row.stream == bindparam("stream"),
+        _row.service == bindparam("service"),
+        _row.id > bindparam("after"),
+        _row.id < bindparam("before"),
+        ~exists().where(
+            _inbox.consumer == bindparam("reader"), _inbox.source == bindparam("source"), _inbox.id == _row.id
+        ),
+        ~exists().where(
+            _aside.service == bindparam("reader"), _aside.source == bindparam("source"), _aside.message_id == _row.id
+        ),
+    )
+    .order_by(_row.id)
+    .limit(PAGE)
+)
+_RECONCILED = select(_reconciled.up_to).where(
+    _reconciled.service == bindparam("service"), _reconciled.stream == bindparam("stream")
+)
+_LAST_BEFORE = (
+    select(_row.id)
+    .where(_row.stream == bindparam("stream"), _row.id < bindparam("before"))
+    .order_by(_row.id.desc())
+    .limit(1)
+)
+_NEWEST_PLACE = select(func.max(_row.stream_sequence)).where(
+    _row.stream == bindparam("stream"), _row.stream_sequence.is_not(None)
+)
+_TWICE = (
+    select(_row.stream_sequence)
+    .where(_row.stream == bindparam("stream"), _row.stream_sequence > bindparam("after"))
+    .group_by(_row.stream_sequence)
+    .having(func.count() > 1)
+    .limit(PAGE)
+)
+_SEEN = select(tables.streams_seen.c.created).where(tables.streams_seen.c.stream == bindparam("stream"))
+
 
 def unsent(
     connection: Connection, service: str, partitions: Sequence[int], *, before: datetime, after: str = ""
 ) -> list[Outgoing]:
     """A page of rows that these partitions owe, oldest first, made before a moment and after an id."""
-    row = tables.outbox.c
-    found = connection.execute(
-        select(row.id, row.stream, row.subject, row.payload)
-        .where(
-            row.sent_at.is_(None),
-            row.service == service,
-            row.partition.in_(list(partitions)),
-            row.created_at <= before,
-            row.id > after,
-        )
-        .order_by(row.id)
-        .limit(PAGE)
-    )
+    values = {"service": service, "partitions": list(partitions), "before": before, "after": after}
+    found = connection.execute(_UNSENT, values)
     return [Outgoing(r.id, r.stream, r.subject, r.payload) for r in found]
 
 
@@ -71,27 +115,13 @@ def not_taken(connection: Connection, service: str, stream: str, *, before_id: s
     How far all is well is noted, so that the next call looks at newer rows only; a row that stays untaken is found
     again each time.
     """
-    row, inbox, aside = tables.outbox.c, tables.inbox.c, tables.quarantine.c
-    mark = connection.execute(
-        select(tables.reconciled.c.up_to).where(
-            tables.reconciled.c.service == service, tables.reconciled.c.stream == stream
-        )
-    ).scalar()
-    reader = READERS[stream]
-    source = f"onward-{service}"
-    taken = exists().where(inbox.consumer == reader, inbox.source == source, inbox.id == row.id)
-    set_aside = exists().where(and_(aside.service == reader, aside.source == source, aside.message_id == row.id))
-    untaken = connection.execute(
-        select(row.id, row.stream, row.subject, row.payload, row.sent_at)
-        .where(row.stream == stream, row.service == service, row.id > (mark or ""), row.id < before_id)
-        .where(~taken, ~set_aside)
-        .order_by(row.id)
-        .limit(PAGE)
-    ).all()
+    of = {"service": service, "stream": stream}
+    mark = connection.execute(_RECONCILED, of).scalar()
+    wanted = of | {"reader": READERS[stream], "source": f"onward-{service}", "after": mark or "", "before": before_id}
+    untaken = connection.execute(_NOT_TAKEN, wanted).all()
     # A row not sent yet holds the mark back as well: once sent it must still be looked at.
     up_to = untaken[0].id if untaken else before_id
-    well = select(row.id).where(row.stream == stream, row.id < up_to).order_by(row.id.desc()).limit(1)
-    last_well = connection.execute(well).scalar()
+    last_well = connection.execute(_LAST_BEFORE, {"stream": stream, "before": up_to}).scalar()
     if last_well is not None:
         upsert(
             connection,
@@ -104,33 +134,46 @@ def not_taken(connection: Connection, service: str, stream: str, *, before_id: s
 
 def newest_confirmed(connection: Connection, stream: str) -> int:
     """The newest place in a stream that the broker confirmed to any of us; 0 where it confirmed none."""
-    row = tables.outbox.c
-    confirmed = select(row.stream_sequence).where(row.stream == stream, row.stream_sequence.is_not(None))
-    recent = confirmed.order_by(row.id.desc()).limit(PAGE).subquery()
-    return int(connection.execute(select(func.max(recent.c.stream_sequence))).scalar() or 0)
+    return int(connection.execute(_NEWEST_PLACE, {"stream": stream}).scalar() or 0)
 
 
-def owe_again(connection: Connection, stream: str, *, created: str, last_sequence: int, confirmed: int) -> int:
+def given_twice(connection: Connection, stream: str, *, newest: int) -> list[int]:
+    """Places of a stream that the broker gave to two messages: it lost the first one, and went on from before it.
+
+    That it lost something shows in its newest place only until as much was published again. A page of them.
+    """
+    values = {"stream": stream, "after": max(0, newest - NEWEST_PLACES)}
+    return list(connection.execute(_TWICE, values).scalars())
+
+
+def owe_again(
+    connection: Connection,
+    stream: str,
+    *,
+    created: str,
+    last_sequence: int,
+    confirmed: int,
+    twice: Sequence[int] = (),
+) -> int:
     """Notice a broker that lost messages, and owe them again. Returns how many rows that are.
 
     `created` is when the broker made the stream and `last_sequence` its newest message: a stream made anew, or one that
     ends before what it once confirmed, has lost something (one flipped bit in its file is enough). `confirmed` is
-    `newest_confirmed`, read before the broker was asked: what is confirmed meanwhile is no loss.
+    `newest_confirmed`, read before the broker was asked: what is confirmed meanwhile is no loss. Of two rows at one
+    place, `twice`, either may be the lost one: both are owed, and the broker knows the other by its id.
     """
-    seen = connection.execute(
-        select(tables.streams_seen.c.created).where(tables.streams_seen.c.stream == stream)
-    ).scalar()
+    seen = connection.execute(_SEEN, {"stream": stream}).scalar()
     if seen != created:
         upsert(connection, tables.streams_seen, [{"stream": stream, "created": created}], update=["created"])
-    row = tables.outbox.c
     if seen is not None and seen != created:
-        lost = row.sent_at.is_not(None)
-    elif confirmed > last_sequence:
-        lost = row.stream_sequence.between(last_sequence + 1, confirmed)
+        lost: ColumnElement[bool] = _row.sent_at.is_not(None)
+    elif confirmed > last_sequence or twice:
+        after_its_end = _row.stream_sequence.between(last_sequence + 1, confirmed)
+        lost = or_(after_its_end, _row.stream_sequence.in_(list(twice)))
     else:
         return 0
     return connection.execute(
-        update(tables.outbox).where(row.stream == stream, lost).values(sent_at=None, stream_sequence=None)
+        update(tables.outbox).where(_row.stream == stream, lost).values(sent_at=None, stream_sequence=None)
     ).rowcount
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from nats.js import JetStreamContext
+from sqlalchemy import Connection
 
 from services.ground import outbox
 from services.ground.clock import Clock
@@ -13,6 +14,8 @@ from services.ground.database import Database
 from services.ground.log import logger
 from services.ground.publisher import Outgoing, Publisher
 from services.ground.streams import SUBJECTS
+
+ALL_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Relay:
@@ -26,8 +29,11 @@ class Relay:
         self._log = logger(service)
 
     async def send_unsent(self, partitions: Sequence[int], *, older_than_seconds: float) -> None:
-        """Send what these partitions owe, oldest first, page by page."""
-        before = self._clock.now() - timedelta(seconds=older_than_seconds)
+        """Send what these partitions owe, oldest first, page by page.
+
+        All of it where no age is asked for: a former owner's clock may have been ahead of ours.
+        """
+        before = self._clock.now() - timedelta(seconds=older_than_seconds) if older_than_seconds else ALL_TIME
         after = ""
         while partitions:
             page = await self._database.read(
@@ -42,11 +48,11 @@ class Relay:
     async def reconcile(self, js: JetStreamContext, *, after_seconds: float) -> None:
         """Find what the broker lost, and what no reader took in this time, and send it again."""
         for stream in SUBJECTS:
-            confirmed = await self._database.read(lambda c, s=stream: outbox.newest_confirmed(c, s))  # type: ignore[misc]
+            confirmed, twice = await self._database.read(lambda c, s=stream: _confirmed(c, s))  # type: ignore[misc]
             info = await js.stream_info(stream)
             owed = await self._database.write(
-                lambda c, s=stream, i=info, n=confirmed: outbox.owe_again(  # type: ignore[misc]
-                    c, s, created=str(i.created), last_sequence=i.state.last_seq, confirmed=n
+                lambda c, s=stream, i=info, n=confirmed, t=twice: outbox.owe_again(  # type: ignore[misc]
+                    c, s, created=str(i.created), last_sequence=i.state.last_seq, confirmed=n, twice=t
                 )
             )
             if owed:
@@ -63,3 +69,9 @@ class Relay:
     async def _send(self, page: Sequence[Outgoing]) -> None:
         confirmed = await self._publisher.publish(page)
         await self._database.write(lambda c: outbox.mark_sent(c, confirmed, self._clock.now()))
+
+
+def _confirmed(connection: Connection, stream: str) -> tuple[int, list[int]]:
+    """The newest place that the broker confirmed, and those that it confirmed to two messages."""
+    newest = outbox.newest_confirmed(connection, stream)
+    return newest, outbox.given_twice(connection, stream, newest=newest)

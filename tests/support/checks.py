@@ -33,30 +33,44 @@ async def problems_of(
     and `perhaps` bad ones whose confirmation never came: the broker may have kept them or not.
     """
     routed = await messages_of(connection, "ROUTE")
-    return await database.read(lambda c: _problems(c, routed, acknowledged, Counter(poison), Counter(perhaps)))
+    return await database.read(
+        lambda c: problems_in(c, routed, acknowledged=acknowledged, poison=Counter(poison), perhaps=Counter(perhaps))
+    )
 
 
-def _problems(
+def problems_in(
     connection: Connection,
     routed: list[Row],
+    *,
     acknowledged: Collection[str],
     poison: Counter[bytes],
     perhaps: Counter[bytes],
 ) -> list[str]:
+    """The same, for whoever has read already what left: `routed` are the messages of ROUTE, oldest first."""
+
     def rows(query: str) -> list[Row]:
         return [dict(row) for row in connection.execute(text(query)).mappings()]
 
     accepted = rows("SELECT origin_id, event_id, person_id, sequence FROM accepted_events")
     aside = rows("SELECT service, message_id, raw, reason FROM quarantine")
     deliveries = rows("SELECT leg_id, number, message_id, event_id FROM deliveries")
+    decisions = rows("SELECT event_id FROM decisions")
+    decided = {row["event_id"] for row in decisions}
+    refused = {row["message_id"] for row in aside if row["service"] == "router"} - decided
+    routable = [event for event in accepted if event["event_id"] not in refused]
     return [
         *_lost(acknowledged, accepted),
         *_set_aside(aside, poison, perhaps),
-        *_decided(accepted, rows("SELECT event_id FROM decisions")),
+        *_decided(routable, decisions),
         *_in_sequence(accepted),
         *_delivered(rows("SELECT id, commands FROM legs"), deliveries),
         *_left(routed, deliveries),
-        *_audited(accepted, deliveries, rows("SELECT position, operation, correlation_id, entry FROM log_entries")),
+        *_audited(
+            accepted,
+            routable,
+            deliveries,
+            rows("SELECT position, operation, correlation_id, entry FROM log_entries"),
+        ),
         *_not_to_be_read(rows("SELECT id, stream, payload FROM outbox")),
         *_left_over(rows),
     ]
@@ -110,7 +124,7 @@ def _left(routed: list[Row], deliveries: list[Row]) -> list[str]:
     ]
 
 
-def _audited(accepted: list[Row], deliveries: list[Row], entries: list[Row]) -> list[str]:
+def _audited(accepted: list[Row], routable: list[Row], deliveries: list[Row], entries: list[Row]) -> list[str]:
     by_event = Counter((entry["correlation_id"], entry["operation"]) for entry in entries)
     disclosed = Counter(
         record["id"]
@@ -122,8 +136,8 @@ def _audited(accepted: list[Row], deliveries: list[Row], entries: list[Row]) -> 
     positions = sorted(entry["position"] for entry in entries)
     wrong = [
         f"{operation} entries of {event['origin_id']}: {by_event[event['event_id'], operation]}"
-        for event in accepted
-        for operation in ("collect", "alter")
+        for operation, events in (("collect", accepted), ("alter", routable))
+        for event in events
         if by_event[event["event_id"], operation] != 1
     ]
     wrong += [

@@ -50,7 +50,7 @@ class FaultyDatabase:
 
     async def write(self, body: Callable[[Connection], T]) -> T:
         """As the real one, or an error: before, during or after it."""
-        place = _name(body)
+        place = name_of(body)
         self._gate.store(place, Kind.BEGIN)
 
         def watched(connection: Connection) -> T:
@@ -65,7 +65,7 @@ class FaultyDatabase:
 
     async def read(self, body: Callable[[Connection], T]) -> T:
         """As the real one, or an error."""
-        place = _name(body)
+        place = name_of(body)
         self._gate.store(place, Kind.BEGIN)
 
         def watched(connection: Connection) -> T:
@@ -78,7 +78,7 @@ class FaultyDatabase:
         """Left to the owner of the real one."""
 
 
-def _name(body: Callable[..., object]) -> str:
+def name_of(body: Callable[..., object]) -> str:
     """Whose transaction it is, and for a lambda what that does: `Relay.reconcile: outbox.owe_again`."""
     whose = body.__qualname__.replace(".<locals>", "")
     if body.__name__ != "<lambda>":

@@ -235,14 +235,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.create_index("outbox_by_stream", ["stream", "id"], unique=False)
+        kept = sa.text("stream_sequence IS NOT NULL")
         batch_op.create_index(
-            "outbox_unsent",
-            ["service", "partition", "id"],
-            unique=False,
-            sqlite_where=sa.text("sent_at IS NULL"),
-            postgresql_where=sa.text("sent_at IS NULL"),
+            "outbox_by_place", ["stream", "stream_sequence"], sqlite_where=kept, postgresql_where=kept
         )
+        batch_op.create_index("outbox_by_stream", ["stream", "id"], unique=False)
+        owed = sa.text("sent_at IS NULL")
+        batch_op.create_index("outbox_unsent", ["service", "partition", "id"], sqlite_where=owed, postgresql_where=owed)
 
     op.create_table(
         "pauses",

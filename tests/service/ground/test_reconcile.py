@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, select, text
 
-from services.ground import outbox
-from services.ground.publisher import Confirmed
+from services.ground import outbox, tables
+from services.ground.clock import SetClock
+from services.ground.database import open_database
+from services.ground.migration import upgrade_schema
+from services.ground.publisher import Confirmed, Outgoing
+from services.ground.relay import Relay
 from services.ground.settings import Settings
 from services.ground.streams import CASE
 from tests.support.events import referral_of
@@ -89,6 +95,66 @@ async def test_what_is_confirmed_while_the_broker_is_asked_is_no_loss(settings: 
         await database.write(lambda c: c.execute(text("UPDATE streams_seen SET created = 'then'")))
         assert await database.write(owed(0)) == 0, "confirmed after it was read how far the store is"
         assert await database.write(owed(newest)) == 1
+
+
+async def test_a_broker_that_lost_the_end_of_a_stream_and_went_on_is_noticed_by_the_places_it_gives_again(
+    settings: Settings,
+) -> None:
+    rows = [("a", "RECEIPT", 1), ("b", "RECEIPT", 2), ("c", "RECEIPT", 3), ("d", "RECEIPT", 2), ("e", "ROUTE", 3)]
+    database = await open_database(settings)
+    try:
+        await database.write(upgrade_schema)
+        await database.write(lambda c: c.execute(insert(tables.outbox), [_sent(*row) for row in rows]))
+        look = partial(outbox.owe_again, stream="RECEIPT", created="then", last_sequence=5)
+        newest = await database.read(lambda c: outbox.newest_confirmed(c, "RECEIPT"))
+        twice = await database.read(lambda c: outbox.given_twice(c, "RECEIPT", newest=newest))
+        assert (newest, twice) == (3, [2])
+        assert await database.write(lambda c: look(c, confirmed=newest)) == 0, "its end tells nothing any more"
+        assert await database.write(lambda c: look(c, confirmed=newest, twice=twice)) == 2
+        owed = select(tables.outbox.c.id).where(tables.outbox.c.sent_at.is_(None)).order_by(tables.outbox.c.id)
+        assert await database.read(lambda c: c.execute(owed).scalars().all()) == ["b", "d"]
+    finally:
+        await database.close()
+
+
+async def test_what_a_former_owner_with_a_clock_ahead_owes_is_sent_at_once_when_it_is_taken_over(
+    settings: Settings,
+) -> None:
+    sent: list[str] = []
+
+    class Noting:
+        async def publish(self, messages: Sequence[Outgoing]) -> list[Confirmed]:
+            sent.extend(message.id for message in messages)
+            return [Confirmed(message.id, 1) for message in messages]
+
+    database = await open_database(settings)
+    try:
+        await database.write(upgrade_schema)
+        row = _sent("a", "ROUTE", 1) | {"sent_at": None, "stream_sequence": None}
+        await database.write(lambda c: c.execute(insert(tables.outbox), [row]))
+        clock = SetClock(datetime(2026, 3, 1, 23, 59, tzinfo=UTC))
+        relay = Relay("intake", clock=clock, database=database, publisher=Noting())  # type: ignore[arg-type]
+        await relay.send_unsent([0], older_than_seconds=10)
+        assert sent == [], "the sweep leaves what a batch may be about to send"
+        await relay.send_unsent([0], older_than_seconds=0)
+        assert sent == ["a"]
+    finally:
+        await database.close()
+
+
+def _sent(id_: str, stream: str, place: int) -> dict[str, object]:
+    moment = datetime(2026, 3, 2, tzinfo=UTC)
+    return {
+        "id": id_,
+        "service": "intake",
+        "partition": 0,
+        "stream": stream,
+        "subject": "any",
+        "payload": b"",
+        "created_at": moment,
+        "sent_at": moment,
+        "stream_sequence": place,
+    }
 
 
 async def _forget_to_send(onward: System) -> None:

@@ -1,0 +1,1 @@
+"""The real services in a simulated world: virtual time, a model of the broker, faults at every await; a run, a seed."""

@@ -1,0 +1,208 @@
+"""An event loop whose time is virtual and whose processes can die or freeze between any two steps.
+
+What runs next is the seed's choice among the simulated processes; inside one the order is first come, first served, as
+asyncio promises its users. When nobody has anything to do, time jumps to the next timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from asyncio.events import _set_running_loop
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar, copy_context
+from random import Random
+from typing import Any, TypeVar, TypeVarTuple
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+MOST_STEPS = 400_000  # of one run; a world that needs more turns in a circle
+
+
+class Process:
+    """What lives, freezes and dies together: a service, the broker, or the world outside."""
+
+    __slots__ = ("context", "dead", "dies_at", "frozen", "last_tick", "name", "on_death", "ready", "skew", "steps")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.ready: deque[asyncio.Handle] = deque()
+        self.frozen = False
+        self.dead = False
+        self.steps = 0
+        self.dies_at: int | None = None  # the step before which it dies
+        self.skew = 0.0  # seconds by which its clock is wrong
+        self.last_tick = 0  # of its ids
+        self.on_death: Callable[[], None] | None = None
+        self.context = copy_context()
+        self.context.run(_current.set, self)
+
+
+_current: ContextVar[Process] = ContextVar("simulated_process")
+
+
+def current() -> Process:
+    """The process whose step this is."""
+    return _current.get()
+
+
+class TooManySteps(Exception):
+    """The world does not come to rest."""
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """Runs all simulated processes in one thread."""
+
+    def __init__(self, chance: Random) -> None:
+        super().__init__()
+        self._chance = chance
+        self._moment = 0.0
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._number = 0
+        self._runnable: list[Process] = []
+        self._over = False
+        self.steps = 0
+        self.errors: list[str] = []
+
+    def time(self) -> float:
+        """Simulated seconds since the beginning."""
+        return self._moment
+
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """As asyncio's, in the process of the context."""
+        if context is None:
+            context = copy_context()
+        handle = asyncio.Handle(callback, args, self, context)
+        self._make_ready(context[_current], handle)
+        return handle
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """There is one thread."""
+        return self.call_soon(callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """As asyncio's."""
+        handle = asyncio.TimerHandle(when, callback, args, self, context or copy_context())
+        self._number += 1
+        heapq.heappush(self._timers, (when, self._number, handle))
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """As asyncio's."""
+        return self.call_at(self._moment + delay, callback, *args, context=context)
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """It is passed over when its time comes."""
+
+    def get_debug(self) -> bool:
+        """Never: asyncio's own looking costs more than the steps."""
+        return False
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """An error that nobody caught is a finding; tasks of the dead are none."""
+        error = context.get("exception")
+        if error is not None and not self._over:
+            self.errors.append(f"nobody caught {error!r}: {context.get('message')}")
+
+    def spawn(self, process: Process, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start a task in a process."""
+        return self.create_task(coroutine, context=process.context.copy())
+
+    def freeze(self, process: Process) -> None:
+        """Stop a process between two steps; what happens to it meanwhile waits for it."""
+        process.frozen = True
+        if process in self._runnable:
+            self._runnable.remove(process)
+
+    def thaw(self, process: Process) -> None:
+        """Let it go on, as if no time had passed."""
+        if process.frozen and not process.dead:
+            process.frozen = False
+            if process.ready:
+                self._runnable.append(process)
+
+    def kill(self, process: Process) -> None:
+        """Its code never runs again, not even to tidy up."""
+        if process.dead:
+            return
+        process.dead = True
+        process.ready.clear()
+        if process in self._runnable:
+            self._runnable.remove(process)
+        if process.on_death is not None:
+            process.on_death()
+
+    def run(self, main: asyncio.Task[T]) -> T:
+        """Let the world go on until this is done."""
+        _set_running_loop(self)
+        try:
+            while not main.done():
+                self._step()
+        finally:
+            _set_running_loop(None)
+        return main.result()
+
+    def end(self) -> None:
+        """Nothing runs any more, whatever is collected later."""
+        self._over = True
+        self._timers.clear()
+        self._runnable.clear()
+        self.close()
+
+    def _check_closed(self) -> None:
+        """What the dead leave behind may still call us; it is not heard."""
+
+    def _step(self) -> None:
+        runnable = self._runnable
+        if not runnable:
+            self._pass_time()
+            return
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise TooManySteps
+        at = int(self._chance.random() * len(runnable)) if len(runnable) > 1 else 0
+        process = runnable[at]
+        handle = process.ready.popleft()
+        if not process.ready:
+            del runnable[at]
+        if handle.cancelled():
+            return
+        process.steps += 1
+        if process.steps == process.dies_at:
+            self.kill(process)
+            return
+        handle._run()
+
+    def _pass_time(self) -> None:
+        """Go to the next timer; all that are due then become ready, in the order of their times."""
+        timers = self._timers
+        moved = False
+        while timers and (not moved or timers[0][0] <= self._moment):
+            when, _, handle = heapq.heappop(timers)
+            if handle.cancelled():
+                continue
+            process: Process = handle._context[_current]  # type: ignore[attr-defined]
+            if process.dead:
+                continue
+            self._moment = max(self._moment, when)
+            self._make_ready(process, handle)
+            moved = moved or not process.frozen
+        if not moved:
+            raise RuntimeError("nothing will ever happen again")
+
+    def _make_ready(self, process: Process, handle: asyncio.Handle) -> None:
+        if process.dead or self._over:
+            return
+        process.ready.append(handle)
+        if not process.frozen and len(process.ready) == 1:
+            self._runnable.append(process)

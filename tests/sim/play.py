@@ -1,0 +1,257 @@
+"""One world from its beginning to its end: a load amid faults, then all is mended, then everything must finish.
+
+`play(seed)` is a function of the seed alone, given PYTHONHASHSEED (Python orders its sets by it).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from random import Random
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict
+
+from services.ground import consumer, microbatch, publisher
+from services.ground.handler import Incoming
+from services.ground.settings import Settings
+from services.router.rules.loader import load_rule_set
+from services.router.rules.ruleset import RuleSet
+from tests.sim.broker import Broker
+from tests.sim.chaos import Chaos, Fault, Trace
+from tests.sim.check import Ended, lost_for_good, problems_at_the_end
+from tests.sim.client import SimClient
+from tests.sim.clock import seeded_ids
+from tests.sim.hosts import Host, Surroundings
+from tests.sim.loop import Process, TooManySteps, VirtualLoop, current
+from tests.sim.people import DENSE, LOAD_SECONDS, USUAL, People
+from tests.sim.store import SimDatabase, the_store
+from tests.sim.weather import SKEW_SECONDS, Weather
+
+HEAL_SECONDS = LOAD_SECONDS + 5.0
+FINISH_SECONDS = 600.0  # simulated, from when all is mended
+LOOK_SECONDS = 2.0
+SERVICES = ("intake", "router", "router", "dispatch", "audit")
+
+# Slower than in life in proportion to each other, so that a world has few of them.
+IDLE_FLUSH_SECONDS = 5.0
+GATHER_SECONDS = 2.5
+WAIT_SECONDS = 5.0
+RECONCILE_SECONDS = 30.0
+
+
+@dataclass
+class Outcome:
+    """What became of a seed."""
+
+    seed: int
+    problems: list[str]
+    digest: str
+    faults: Counter[str]
+    seconds: float  # simulated
+    steps: int
+    messages: int  # published by sources
+    lines: list[str] = field(repr=False, default_factory=list)
+
+
+@cache
+def _rules() -> RuleSet:
+    return load_rule_set(Settings().rules_dir)
+
+
+@cache
+def _settings() -> Settings:
+    return Settings(
+        sweep_seconds=8,
+        redelivery_seconds=(6, 8, 12),
+        publish_seconds=2,
+        reconcile_seconds=RECONCILE_SECONDS,
+        max_attempts=2,
+        drain_seconds=4,
+        window=64,
+    )
+
+
+def play(seed: int, *, stressing: Collection[Fault] = (), keep_lines: bool = False) -> Outcome:
+    """Run one seed; with `stressing`, in a world that has much of these faults, and much to do."""
+    chance = Random(seed)
+    loop = VirtualLoop(chance)
+    trace = Trace(loop.time)
+    with ExitStack() as stack:
+        stack.enter_context(seeded_ids(chance))
+        stack.enter_context(_constants(chance))
+        stack.enter_context(_logged(trace))
+        world = _World(loop, chance, trace, stressing)
+        world.build()
+        task = loop.spawn(world.outside, world.live())
+        try:
+            loop.run(task)
+        except TooManySteps:
+            world.problems.append("it turns in a circle")
+        finally:
+            loop.end()
+        problems = world.problems + loop.errors + ([] if world.unfinished else world.check())
+    return Outcome(
+        seed,
+        problems,
+        trace.digest,
+        Counter({str(fault): n for fault, n in world.chaos.struck.items()}),
+        loop.time(),
+        loop.steps,
+        len(world.people.sent),
+        trace.lines if keep_lines or problems else [],
+    )
+
+
+class _World:
+    def __init__(self, loop: VirtualLoop, chance: Random, trace: Trace, stressing: Collection[Fault]) -> None:
+        self.loop, self.chance, self.trace, self.stressing = loop, chance, trace, stressing
+        self.problems: list[str] = []
+        self.unfinished = False
+
+    def build(self) -> None:
+        chance, loop = self.chance, self.loop
+        self.chaos = chaos = Chaos(chance, self.trace, stressing=self.stressing)
+        changes = {
+            "partitions": chance.randint(1, 3),
+            "batch_size": chance.choice((1, 4, 256, 256)),
+            "lease_seconds": chance.choice((12.0, 40.0, 90.0)),  # in the last, none ever runs out
+        }
+        settings = _settings().model_copy(update=changes)
+        self.window = chance.choice((3600.0, 3600.0, 2.0))  # in which the broker knows a message's id
+        if Fault.BROKER_CUT in chaos.every:
+            self.window = 3600.0  # two losses and a repeat beyond the window at one place hide one another
+        self.broker = Broker(loop, chaos, settings, window=self.window)
+        self.outside = Process("outside")
+        self.store = the_store()
+        self.store.empty()
+        client = SimClient("outside", self.outside, self.broker)
+        database = SimDatabase(self.store, self.outside, loop, _Calm(chance, self.trace))
+        load = DENSE if self.stressing else USUAL
+        self.people = People(loop, self.outside, self.broker, chaos, self.store, client, database, settings, load)
+        self.tripped: set[str] = set()
+        around = Surroundings(
+            loop, chaos, self.broker, self.store, settings, _rules(), self.problems.append, self._trips
+        )
+        numbers: Counter[str] = Counter()
+        self.hosts: list[Host] = []
+        for service in (*SERVICES, *chance.choice(((), (chance.choice(SERVICES),)))):
+            numbers[service] += 1
+            self.hosts.append(Host(service, numbers[service], around, self.outside))
+        self.weather = Weather(loop, chaos, self.broker, self.hosts, lease_seconds=settings.lease_seconds)
+
+    async def live(self) -> None:
+        for host in self.hosts:
+            host.start()
+        await self.people.start()
+        for fault, mean_seconds in self.chaos.every.items():
+            self.loop.spawn(self.outside, self.weather.strike(fault, mean_seconds))
+        await asyncio.sleep(HEAL_SECONDS)
+        self.tripped = set(self.people.tripped)
+        self.trace.note("outside", "all is mended")
+        self.chaos.calm()
+        self.weather.mend()
+        await self._finish()
+
+    async def _finish(self) -> None:
+        deadline = self.loop.time() + FINISH_SECONDS
+        losses = self.broker.losses
+        await asyncio.sleep(RECONCILE_SECONDS if losses else LOOK_SECONDS)
+        resent = False
+        while busy := self._busy() or (None if resent else "to be sent again"):
+            if busy == "to be sent again":
+                resent = True
+                await self.people.after_all_is_mended()
+            elif self.loop.time() > deadline:
+                self.unfinished = True
+                self.problems.append(f"not finished {FINISH_SECONDS:g} s after all was mended: {busy}")
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _busy(self) -> str | None:
+        if self.people.busy:
+            return "somebody outside"
+        if busy := self.broker.busy():
+            return busy
+        for what, query in _LEFT:
+            if n := self.store.rows(query)[0][0]:
+                return f"{n} {what}"
+        lost = lost_for_good(self.store, self.broker)
+        return f"{len(lost)} not sent again, as {lost[0]}" if lost else None
+
+    def _trips(self, message: Incoming[Any]) -> bool:
+        event = getattr(message.body, "event", None)
+        return event is not None and event.originid in self.people.tripped
+
+    def check(self) -> list[str]:
+        ended = Ended(
+            self.store,
+            self.broker,
+            self.people.sent,
+            frozenset(self.tripped),
+            bool(self.broker.losses) or self.window < 60,
+            self.loop.time(),
+            SKEW_SECONDS,
+        )
+        try:
+            return problems_at_the_end(ended)
+        finally:
+            self.store.connection.rollback()
+
+
+_LEFT = (
+    ("to send", "SELECT count(*) FROM outbox WHERE sent_at IS NULL"),
+    ("waiting for a predecessor", "SELECT count(*) FROM early"),
+)
+
+
+class _Calm(Chaos):
+    """For those outside, whose store never fails."""
+
+    def __init__(self, chance: Random, trace: Trace) -> None:
+        super().__init__(Random(0), trace)
+        self.chance = chance
+        self.calm()
+
+
+@contextmanager
+def _constants(chance: Random) -> Iterator[None]:
+    """Chores come seldom, for each costs as much as an event; atomic batches begin early in some worlds."""
+    atomic_from = chance.choice((2, 4, 16))
+    changes = (
+        (consumer, "IDLE_FLUSH_SECONDS", IDLE_FLUSH_SECONDS),
+        (consumer, "GATHER_SECONDS", GATHER_SECONDS),
+        (consumer, "ATOMIC_FROM", atomic_from),
+        (microbatch, "WAIT_SECONDS", WAIT_SECONDS),
+        (publisher, "ATOMIC_FROM", atomic_from),
+    )
+    before = [(module, name, getattr(module, name)) for module, name, _ in changes]
+    for module, name, value in changes:
+        setattr(module, name, value)
+    try:
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
+
+
+@contextmanager
+def _logged(trace: Trace) -> Iterator[None]:
+    """What the services log becomes lines of the trace."""
+
+    def note(_: object, __: str, event: EventDict) -> EventDict:
+        what = " ".join(f"{key}={value}" for key, value in event.items() if key not in ("service", "event"))
+        trace.note(current().name, f"logs {event['event']} {what}")
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[note], wrapper_class=structlog.BoundLogger, cache_logger_on_first_use=False)
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

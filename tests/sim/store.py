@@ -1,0 +1,181 @@
+"""A real SQLite store in memory, whose transactions run at once where they are called, and can fail as stores fail.
+
+A process that dies in a transaction leaves nothing of it, and one that dies after the commit all of it: there is no
+third outcome, so dying just before and just after the commit stands for dying at any statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, TypeVar
+
+import orjson
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import StaticPool
+
+from services.ground.migration import upgrade_schema
+from tests.sim.chaos import Chaos, Fault
+from tests.sim.loop import Process, VirtualLoop, current
+from tests.support.faulty import name_of
+
+T = TypeVar("T")
+
+LATENCY_SECONDS = 0.003
+SLOW_SECONDS = (1.0, 8.0)
+TAKES_TIME = 0.3  # of all answers
+MOST_STATEMENTS = 14  # the one that fails is among so many, if there are so many
+AWAY_SECONDS = 0.05  # until a store that is away refuses
+
+_JSON = {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads}
+
+
+def failed() -> OperationalError:
+    """What the driver raises when the store is away."""
+    return OperationalError("planted", None, RuntimeError("planted"))
+
+
+class Store:
+    """The one database of a simulated world. The engine is made once and emptied for each world."""
+
+    dialect = "sqlite"
+
+    def __init__(self) -> None:
+        self._engine = create_engine("sqlite://", poolclass=StaticPool, **_JSON)
+        event.listen(self._engine, "connect", _prepare)
+        event.listen(self._engine, "begin", lambda _: self.driver.execute("BEGIN"))
+        event.listen(self._engine, "before_cursor_execute", self._before_statement)
+        self._left: int | None = None  # statements until one fails
+        self.connection = self._engine.connect()
+        with self.connection.begin():
+            upgrade_schema(self.connection)
+        self._empty = sqlite3.connect(":memory:")
+        self.driver.backup(self._empty)
+        self._tables = [
+            name for (name,) in self.driver.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        ]
+
+    @property
+    def driver(self) -> sqlite3.Connection:
+        """The driver's own connection, for looking in."""
+        driver = self.connection.connection.dbapi_connection
+        assert isinstance(driver, sqlite3.Connection)
+        return driver
+
+    def empty(self) -> None:
+        """As it was when it was made."""
+        self._empty.backup(self.driver)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What a query finds, outside of any transaction."""
+        return self.driver.execute(query).fetchall()
+
+    def content(self) -> list[str]:
+        """Everything, as text, in one order."""
+        return sorted(f"{name} {row!r}" for name in self._tables for row in self.rows(f"SELECT * FROM {name}"))  # noqa: S608
+
+    def _before_statement(self, *_: object) -> None:
+        if self._left is not None:
+            self._left -= 1
+            if self._left < 0:
+                self._left = None
+                raise failed()
+
+    @contextmanager
+    def failing_after(self, statements: int | None) -> Iterator[None]:
+        """Let a statement fail, once."""
+        self._left = statements
+        try:
+            yield
+        finally:
+            self._left = None
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+@cache
+def the_store() -> Store:
+    """This interpreter's."""
+    return Store()
+
+
+class SimDatabase:
+    """A process's way to the store."""
+
+    dialect = "sqlite"
+
+    def __init__(self, store: Store, process: Process, loop: VirtualLoop, chaos: Chaos) -> None:
+        self._store, self._process, self._loop, self._chaos = store, process, loop, chaos
+        self.away = False
+        self.sick = False  # every transaction has a statement that fails, or nearly every one
+
+    async def write(self, body: Callable[[Connection], T]) -> T:
+        """As the real one, or an error, or never: before, during or after it."""
+        name, who = name_of(body), self._process.name
+        await self._way_in(who)
+        strikes = self._chaos.strikes
+        connection = self._store.connection
+        fails = self.sick or strikes(Fault.STATEMENT, who)
+        fails_after = int(self._chaos.chance.random() * MOST_STATEMENTS) if fails else None
+        with self._store.failing_after(fails_after):
+            transaction = connection.begin()
+            try:
+                result = body(connection)
+                if strikes(Fault.COMMIT_REFUSED, who):
+                    raise failed()
+            except BaseException as error:
+                transaction.rollback()
+                self._chaos.trace.note(who, f"rolled back {name}: {type(error).__name__}")
+                raise
+        if strikes(Fault.CRASH_BEFORE_COMMIT, who):
+            transaction.rollback()
+            await self._die()
+        transaction.commit()
+        self._chaos.trace.note(who, f"committed {name}")
+        if strikes(Fault.CRASH_AFTER_COMMIT, who):
+            await self._die()
+        await self._way_back(who)
+        if strikes(Fault.COMMIT_UNSEEN, who):
+            raise failed()
+        return result
+
+    async def read(self, body: Callable[[Connection], T]) -> T:
+        """As the real one, or an error."""
+        await self._way_in(self._process.name)
+        transaction = self._store.connection.begin()
+        try:
+            result = body(self._store.connection)
+        finally:
+            transaction.rollback()
+        await self._way_back(self._process.name)
+        return result
+
+    async def close(self) -> None:
+        """The store is the world's."""
+
+    async def _way_in(self, who: str) -> None:
+        await self._way(who)
+        if self.away or self._chaos.strikes(Fault.BEGIN, who):
+            await asyncio.sleep(AWAY_SECONDS)
+            raise failed()
+
+    async def _way(self, who: str) -> None:
+        slow = self._chaos.strikes(Fault.STORE_SLOW, who)
+        chance = self._chaos.chance
+        await asyncio.sleep(chance.uniform(*SLOW_SECONDS) if slow else chance.random() * LATENCY_SECONDS)
+
+    async def _way_back(self, who: str) -> None:
+        """Mostly the caller goes on at once, as when the store is in the same machine."""
+        if self._chaos.chance.random() < TAKES_TIME:
+            await self._way(who)
+
+    async def _die(self) -> None:
+        self._loop.kill(current())
+        await self._loop.create_future()
