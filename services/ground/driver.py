@@ -1,8 +1,8 @@
 """Runs the statements of every unit of work on SQLite past SQLAlchemy's work on each execution.
 
 SQLAlchemy compiles a statement once, and its column types still turn values into what the driver takes and back; the
-driver runs it. Executing through SQLAlchemy cost 16 to 30 microseconds a statement against 2 to 4, and a batch of one
-message has twenty (docs/performance.md). PostgreSQL is reached through SQLAlchemy as ever.
+driver runs it. Executing through SQLAlchemy cost 16 to 28 microseconds a statement against 1.4 to 4, and a batch of one
+message has about twenty (docs/performance.md). PostgreSQL is reached through SQLAlchemy as ever.
 """
 
 from __future__ import annotations

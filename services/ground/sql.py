@@ -27,9 +27,9 @@ def insert_all(connection: Connection, table: Table, rows: Sequence[Row]) -> Non
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert the rows whose primary key is not there yet, for rows that mostly are there.
+    """Insert the rows whose primary key is not there yet, for rows that mostly are there and where nobody asks which.
 
-    `insert_new` would find that out by an error, whose traceback keeps the whole batch alive until the next collection.
+    `insert_new` expects new rows, and finds out by an error, which is the slow way, that these are not.
     """
     if not rows:
         return

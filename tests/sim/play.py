@@ -88,6 +88,7 @@ def play(seed: int, *, stressing: Collection[Fault] = (), keep_lines: bool = Fal
         stack.enter_context(_logged(trace))
         world = _World(loop, chance, trace, stressing)
         world.build()
+        stack.enter_context(world.store.watched())
         task = loop.spawn(world.outside, world.live())
         try:
             loop.run(task)

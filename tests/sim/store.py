@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
+from services.ground import driver
 from services.ground.migration import upgrade_schema
 from tests.sim.chaos import Chaos, Fault
 from tests.sim.loop import Process, VirtualLoop, current
@@ -84,6 +85,21 @@ class Store:
             if self._left < 0:
                 self._left = None
                 raise failed()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """See the statements that go straight to the driver as well."""
+
+        def seen(connection: Connection, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+            if connection.engine is self._engine:
+                self._before_statement()
+            return run(connection, sql, values)
+
+        run, driver.run = driver.run, seen
+        try:
+            yield
+        finally:
+            driver.run = run
 
     @contextmanager
     def failing_after(self, statements: int | None) -> Iterator[None]:
