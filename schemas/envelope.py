@@ -34,6 +34,8 @@ class EventType(StrEnum):
     RECEIPT_ISSUED = "onward.receipt.issued.v1"
     AUDIT_ENTERED = "onward.audit.entered.v1"
     MESSAGE_QUARANTINED = "onward.message.quarantined.v1"
+    OUTCOME_REPORTED = "onward.outcome.reported.v1"
+    TIMER_FELL_DUE = "onward.timer.fell_due.v1"
 
 
 class Channel(StrEnum):
@@ -43,6 +45,7 @@ class Channel(StrEnum):
     RISK = "risk"
     PROGRESS = "progress"
     DECISION = "decision"
+    TIMER = "timer"  # our own alone: what fell due comes back as an event
 
 
 class EventData(Payload):
@@ -56,6 +59,7 @@ DataT = TypeVar("DataT", bound=EventData)
 PersonIds = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[0-9a-f -]+$")]
 
 INTAKE_SOURCE: Final = "onward-intake"
+TIMERS_SOURCE: Final = "onward-timers"  # the only one that publishes timers
 
 
 class _CloudEvent(Payload, Generic[DataT]):

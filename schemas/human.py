@@ -26,6 +26,7 @@ _NEEDS: dict[DecisionKind, tuple[str, ...]] = {
     DecisionKind.ANSWER_REVIEW: ("review_id",),
     DecisionKind.CORRECT_STATUS: ("leg_id", "status"),
     DecisionKind.REOPEN_LEG: ("leg_id",),
+    DecisionKind.CLOSE_LEG: ("leg_id", "reason_code"),
     DecisionKind.MERGE_PERSONS: ("person_id", "other_person_id"),
     DecisionKind.KEEP_PERSONS_APART: ("person_id", "other_person_id"),
 }
@@ -55,7 +56,8 @@ class HumanDecision(EventData):
     answer: ShortText | None = None  # one of those that the review offered
     fact: Slug | None = None  # a fact that the rules lacked
     value: ShortText | None = None  # what it is
-    status: LegStatus | None = None  # correct_status: what the leg's status should be
+    status: LegStatus | None = None  # correct_status: what it should be; reopen_leg, close_leg: what it is from now on
+    reason_code: Slug | None = None  # the reason as pathway.yaml lists it; close_leg cannot do without
     shown: Several[OurId] = ()  # the records that were on the screen when it was decided
 
     @model_validator(mode="after")

@@ -67,7 +67,13 @@ def store(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def settings(store: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Settings]:
     """Settings of a system of its own, on the store in turn; quick to notice, so that tests are."""
-    quick = {"lease_seconds": 3, "sweep_seconds": 1, "redelivery_seconds": (0.5, 1.0, 2.0), "log_level": "error"}
+    quick = {
+        "lease_seconds": 3,
+        "sweep_seconds": 1,
+        "redelivery_seconds": (0.5, 1.0, 2.0),
+        "timer_seconds": 0.1,
+        "log_level": "error",
+    }
     if store == "sqlite":
         chosen = Settings(data_dir=tmp_path, **quick)  # type: ignore[arg-type]
         configure_logging(chosen)

@@ -50,7 +50,7 @@ def demo(
 
 
 async def _play(folder: Path) -> Row:
-    settings = Settings(data_dir=folder, database_url=None, nats_url=None, log_level="error")
+    settings = Settings(data_dir=folder, database_url=None, nats_url=None, timer_seconds=0.1, log_level="error")
     configure_logging(settings)
     clock = SetClock(BEGINNING)
     sources = {name: d.source for name, d in load_rule_set(settings.rules_dir).destinations.items()}
@@ -61,9 +61,11 @@ async def _play(folder: Path) -> Row:
         try:
             legs: dict[str, str] = {}
             for step in steps():
+                before = await _last(connection)
                 clock.set(BEGINNING + step.after)
+                await settle(world, connection, seconds=SETTLE_SECONDS)  # what fell due meanwhile comes first
                 event = step.event(clock.now(), legs, sources)
-                told["steps"].append(await _step(step, event, world, connection, legs, told["missed"]))
+                told["steps"].append(await _step(step, event, world, connection, before, legs, told["missed"]))
             await _end(world, told)
         finally:
             await connection.close()
@@ -71,10 +73,18 @@ async def _play(folder: Path) -> Row:
 
 
 async def _step(
-    step: Step, event: dict[str, Any], world: World, connection: Client, legs: dict[str, str], missed: list[str]
+    step: Step,
+    event: dict[str, Any],
+    world: World,
+    connection: Client,
+    before: int,
+    legs: dict[str, str],
+    missed: list[str],
 ) -> Row:
-    """Publish one event as its source would, let it settle, and tell what became of it."""
-    before = await _last(connection)
+    """Publish one event as its source would, let it settle, and tell what became of it.
+
+    `before` is the last message that had left for a destination before the clock moved.
+    """
     terminal.out.print(f"[bold]{for_people(world.clock.now())}[/]  {step.tells}")
     subject = f"intake.{event['source']}.{step.channel}"
     await connection.jetstream().publish(subject, json.dumps(event).encode(), stream=streams.INTAKE)
@@ -132,12 +142,10 @@ async def _end(world: World, told: Row) -> None:
         to = sorted({entry["recipient"] for entry in of_these if entry.get("recipient")})
         table.add_row(operation, str(count), ("to " + ", ".join(to)) if to else "")
     terminal.out.print(table)
-    terminal.out.print(
-        f"{len(entries)} entries in the log, each written in the transaction that did it.\n"
-        "Welfare checks and the review are set and shown; acting on them when they fall due is the next part.\n"
-    )
+    terminal.out.print(f"{len(entries)} entries in the log, each written in the transaction that did it.\n")
     terminal.out.print("What next: [bold]make up[/], then README.md: publish, tune a rule, read the audit log.")
-    told |= {"case": case, "audited": dict(audited)}
+    outcomes = sum(entry["purpose"] == "outcome" for entry in entries)
+    told |= {"case": case, "audited": dict(audited), "outcomes": outcomes}
 
 
 async def _event_id(world: World, event: dict[str, Any]) -> str:

@@ -153,7 +153,9 @@ def case_of(connection: Connection, person_id: str) -> Row:
         "timers": rows(
             connection,
             router.timers,
-            (router.timers.c.person_id == person_id) & router.timers.c.fired_at.is_(None),
+            (router.timers.c.person_id == person_id)
+            & router.timers.c.fired_at.is_(None)
+            & router.timers.c.cancelled_at.is_(None),
             router.timers.c.due_at,
         ),
         "reviews": rows(connection, router.reviews, router.reviews.c.person_id == person_id),

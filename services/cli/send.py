@@ -16,7 +16,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from rich.progress import track
 
-from schemas.envelope import Channel
+from schemas.envelope import Channel, EventType
 from schemas.reading import Unreadable
 from schemas.registry import INTAKE, read_submission
 from services.cli import terminal
@@ -147,10 +147,11 @@ async def _receipts(
     until = time.monotonic() + wait
     while waiting and time.monotonic() < until:
         try:
-            receipt = orjson.loads((await subscription.next_msg(timeout=0.2)).data)["data"]
+            message = orjson.loads((await subscription.next_msg(timeout=0.2)).data)
         except (TimeoutError, NatsTimeout):
             continue
-        if receipt.get("origin") in waiting:
+        receipt = message["data"]
+        if message["type"] == EventType.RECEIPT_ISSUED and receipt.get("origin") in waiting:  # not an outcome
             waiting.discard(receipt["origin"])
             found[receipt["origin"]] = receipt
     return [{"id": m.id, **found.get(m.id, {"outcome": "sent", "event_id": None, "problems": []})} for m in messages]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import orjson
@@ -14,7 +15,7 @@ from nats.errors import Error as NatsError
 
 from services.ground.consumer import Consumer
 from services.ground.errors import BrokerUnreachable, NotMigrated, OnwardError
-from services.ground.handler import Handler
+from services.ground.handler import Chore, Handler
 from services.ground.log import logger
 from services.ground.migration import require_schema
 from services.ground.streams import require_declared
@@ -37,10 +38,11 @@ def ready_subject(service: str, instance: str | None = None) -> str:
 class Service:
     """A service that can be started alone or beside others in one process."""
 
-    def __init__(self, handler: Handler[Any], world: World) -> None:
+    def __init__(self, handler: Handler[Any], world: World, *, chores: Sequence[Chore] = ()) -> None:
         self.name = handler.service
         self._world = world
         self._handler = handler
+        self._chores = chores
         self._log = logger(self.name)
         self.consumer: Consumer[Any] | None = None
         self._broker = NatsBroker(
@@ -88,6 +90,7 @@ class Service:
             clock=self._world.clock,
             database=self._world.database,
             connection=connection,
+            chores=self._chores,
         )
         await self.consumer.start()
         self._log.info("service_started", partitions=self.consumer.partitions)

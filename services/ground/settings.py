@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     lease_seconds: PositiveFloat = Field(5, description="A partition's owner that is silent this long loses it.")
     sweep_seconds: PositiveFloat = Field(10, description="Outbox rows unsent for this long are published again.")
     reconcile_seconds: PositiveFloat = Field(300, description="Sent rows that nobody took by then are published again.")
+    timer_seconds: PositiveFloat = Field(1.0, description="How often it is looked whether a timer has fallen due.")
     drain_seconds: PositiveFloat = Field(10, description="Time to finish what is in hand when told to stop.")
 
     log_format: Literal["auto", "console", "json"] = Field(

@@ -6,18 +6,24 @@ import asyncio
 from collections.abc import Sequence
 
 from nats.aio.client import Client
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 
+from services.ground import tables
 from services.ground.errors import OnwardError
 from services.ground.streams import TAKES, feeds_of
 from services.ground.world import World
 
 POLL_SECONDS = 0.02
 _UNSENT = text("SELECT count(*) FROM outbox WHERE sent_at IS NULL")
+# A timer's message has no message behind it that stays unacknowledged until it is published.
+_DUE = text(
+    "SELECT (SELECT count(*) FROM timers WHERE fired_at IS NULL AND cancelled_at IS NULL AND due_at <= :now)"
+    " + (SELECT count(*) FROM outbox WHERE sent_at IS NULL AND stream = 'INTAKE')"
+).bindparams(bindparam("now", type_=tables.Moment()))
 
 
 async def settle(world: World, connection: Client, *, seconds: float, names: Sequence[str] = tuple(TAKES)) -> None:
-    """Wait until these services have nothing to take and nothing waits to be sent.
+    """Wait until these services have nothing to take, no timer is due and nothing waits to be sent.
 
     Raises OnwardError naming who is still busy.
     """
@@ -32,6 +38,11 @@ async def settle(world: World, connection: Client, *, seconds: float, names: Seq
 async def _busy(world: World, connection: Client, names: Sequence[str]) -> str | None:
     """The first thing that is not done, in the order of a message's way: what one leaves behind, the next has."""
     js = connection.jetstream()
+    if "router" in names:
+        now = world.clock.now()
+        due = await world.database.read(lambda c: c.execute(_DUE, {"now": now}).scalar_one())
+        if due:
+            return f"{due} timers that fell due"
     for name in names:
         for feed in feeds_of(name, world.settings):
             info = await js.consumer_info(feed.stream, feed.durable)

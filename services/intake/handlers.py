@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.envelope import Channel, EventType
+from schemas.envelope import TIMERS_SOURCE, Channel, EventType
 from schemas.reading import Unreadable, digest_of
 from schemas.receipt import Problem, Receipt
 from schemas.refusal import Unacceptable
 from schemas.registry import Submission, read_submission
+from schemas.timer import TimerFellDue
 from schemas.vocabulary import AuditOperation, ReceiptOutcome
 from services.ground import streams
 from services.ground.handler import Incoming
@@ -60,12 +61,17 @@ class IntakeHandler:
             raise Unacceptable(
                 "unknown_channel", [Problem(place="", message=f"publish to intake.{source}.<{'|'.join(Channel)}>")]
             ) from None
+        if channel is Channel.TIMER and source != TIMERS_SOURCE:
+            raise Unacceptable("not_your_channel", [Problem(place="", message="timers are Onward's own")])
         try:
             envelope = read_submission(delivery.raw, channel)
         except Unreadable as error:
             raise Unacceptable("unreadable", error.problems) from None
         if envelope.source != source:
             raise Unacceptable("another_source", [Problem(place="/source", message="is not the source it came from")])
+        if isinstance(envelope.data, TimerFellDue) and envelope.id != envelope.data.timer_id:
+            # Under another id it would be another event, and a timer comes back once.
+            raise Unacceptable("not_its_id", [Problem(place="/id", message="must be the timer's own")])
         claim = claim_of(envelope.data, source)
         return Incoming(delivery, Published(source, channel, envelope, digest_of(envelope), claim))
 
@@ -167,11 +173,15 @@ class IntakeHandler:
             digest=hashlib.sha256(delivery.raw).hexdigest(),
         )
         source = delivery.subject.split(".")[1]
+        if source == TIMERS_SOURCE:
+            return  # nobody of ours reads a receipt: what is refused stands in quarantine, where people look
         work.publish(
             streams.RECEIPT, f"receipt.{source}", EventType.RECEIPT_ISSUED, receipt, partition=delivery.partition
         )
 
     def _audit(self, message: Incoming[Published], person: str, linked: Link, event_id: str, work: Work) -> None:
+        if message.body.channel is Channel.TIMER:
+            return  # nothing was collected from anybody: what our own promise changes is entered by the router
         data, source = message.body.envelope.data, message.body.source
         operations = [AuditOperation.COLLECT]
         if linked.person_id is not None and (linked.add or message.body.channel is Channel.REFERRAL):

@@ -15,10 +15,11 @@ from schemas.receipt import Problem
 from schemas.referral import ReferralSubmitted
 from schemas.refusal import Unacceptable
 from schemas.risk import RiskReported
+from schemas.timer import TimerFellDue
 
 Identifier = tuple[str, str]  # kind, value
 Question = Literal["identifiers_disagree", "perhaps_known", "second_identifier"]
-Data = ReferralSubmitted | RiskReported | ProgressReported | HumanDecision
+Data = ReferralSubmitted | RiskReported | ProgressReported | HumanDecision | TimerFellDue
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ def claim_of(data: Data, source: str) -> Claim:
             return Claim(leg_id=data.leg_id)
         case HumanDecision():
             return Claim(person_id=data.person_id, leg_id=data.leg_id, review_id=data.review_id)
+        case TimerFellDue():
+            return Claim(person_id=data.person_id)  # ours, so it is sure; its leg may have come to another person since
 
 
 def link(claim: Claim, known: Known) -> Link:

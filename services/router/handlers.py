@@ -10,7 +10,7 @@ from typing import Final
 
 import orjson
 
-from schemas.envelope import Channel, EventType
+from schemas.envelope import TIMERS_SOURCE, Channel, EventType
 from schemas.human import HumanDecision
 from schemas.progress import ProgressReported
 from schemas.reading import Unreadable
@@ -19,7 +19,8 @@ from schemas.referral import ReferralSubmitted
 from schemas.refusal import Unacceptable
 from schemas.registry import Accepted, read_accepted
 from schemas.risk import RiskReported
-from schemas.vocabulary import AuditOperation, ReceiptOutcome
+from schemas.timer import TimerFellDue
+from schemas.vocabulary import AuditOperation, DecisionKind, ReceiptOutcome
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
@@ -27,18 +28,38 @@ from services.ground.microbatch import Delivery
 from services.ground.work import Key, Work, acting
 from services.router.casework.act import Acting, act, ask
 from services.router.casework.case import Case
+from services.router.casework.corrections import DECIDED as CORRECTIONS
+from services.router.casework.corrections import Decided
+from services.router.casework.deadlines import with_deadlines
+from services.router.casework.enter import enter
+from services.router.casework.fell_due import fell_due
 from services.router.casework.progress import leg_of, take_progress
-from services.router.casework.steps import Command, LegMoved, LegOpened, ReviewAnswered, ReviewAsked, ReviewKind, Step
+from services.router.casework.steps import (
+    Command,
+    LegMoved,
+    LegNoted,
+    LegOpened,
+    ReviewAnswered,
+    ReviewAsked,
+    ReviewKind,
+    ReviewMoved,
+    Step,
+)
+from services.router.fallen import Fallen
 from services.router.keep import Cause, Keeping
-from services.router.load import load_cases, referral_contents
+from services.router.load import Referrer, load_cases, referral_contents
 from services.router.rules.decide import decide
 from services.router.rules.decision import Decision, Matched, Reason
 from services.router.rules.due import Due
 from services.router.rules.events import CaseEvent, PastEvent, kind_of
 from services.router.rules.facts import facts_of, remember
 from services.router.rules.ruleset import RuleSet
+from services.router.tell import Telling, tell, tellings
 
 RECORDS_MOST = 100  # of one audit entry
+
+# What carries out each kind of decision.
+CARRIED_OUT: Final[Mapping[DecisionKind, Decided]] = {**CORRECTIONS}
 
 WHO_IS_IT: Final[Mapping[str, str]] = {  # what a human is asked when intake was not sure whom an event is about
     "perhaps_known": "Is this somebody that we know already?",
@@ -72,9 +93,13 @@ class RouterHandler:
 
     service = "router"
 
-    def __init__(self, rules: Callable[[], RuleSet]) -> None:
-        """`rules` gives the rule set in force, asked once a batch so that a batch is decided by one version."""
+    def __init__(self, rules: Callable[[], RuleSet], *, organisation: str = "onward") -> None:
+        """`rules` gives the rule set in force, asked once a batch so that a batch is decided by one version.
+
+        `organisation` operates this system: audit entries name it where Onward itself acts.
+        """
         self._rules = rules
+        self._organisation = organisation
 
     def read(self, delivery: Delivery) -> Incoming[Taken]:
         """Read an event of intake's. Raises Unacceptable for what no intake of ours can have made."""
@@ -93,10 +118,13 @@ class RouterHandler:
         keeping = Keeping(work)
         moments: dict[Due, datetime] = {}
         orders: list[_Order] = []
+        told: list[Telling] = []
+        data = [message.body.event.data for message in messages]
+        fallen = Fallen([each for each in data if isinstance(each, TimerFellDue)], cases, work)
         for message in messages:
             case = cases[message.body.event.subject]
             try:
-                decision_id, decision, steps = _decide(message.body, case, rules, moments, work)
+                decision_id, decision, steps = _decide(message.body, case, rules, moments, fallen, work)
             except Unacceptable as why:  # said before anything of the case was changed
                 self.refuse(message.delivery, why, work, key=message.key)
                 continue
@@ -104,9 +132,13 @@ class RouterHandler:
             orders += [
                 _Order(message, step, case.referral_event, decision_id) for step in steps if isinstance(step, Command)
             ]
-            _audit(message, decision, decision_id, steps, work)
+            told += _tellings(message, steps, rules)
+            _audit(message, self._actor(message.body.event), decision, decision_id, steps, work)
+            fallen.follow(steps)
         keeping.write()
+        fallen.taken(work)
         _send(orders, rules, work)
+        tell(told, _referrers(messages), rules, work, teller=self._organisation)
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine an event, where people see it, and tell its source, who was told that it was accepted."""
@@ -116,6 +148,8 @@ class RouterHandler:
             event = _accepted(delivery)
         except Unacceptable:
             return  # no source can be told: it is a fault between our own services
+        if event.originsource == TIMERS_SOURCE:
+            return  # that is ourselves
         receipt = Receipt(
             outcome=ReceiptOutcome.REFUSED,
             origin=event.originid,
@@ -133,6 +167,12 @@ class RouterHandler:
             partition=delivery.partition,
         )
 
+    def _actor(self, event: Accepted) -> dict[str, str]:
+        """Who acts by an event: its source, or Onward itself where a timer fell due."""
+        if isinstance(event.data, TimerFellDue):
+            return acting("onward", organisation=self._organisation, role="service")
+        return acting(event.originsource, organisation=event.originsource, role="source")
+
 
 def _accepted(delivery: Delivery) -> Accepted:
     try:
@@ -143,12 +183,14 @@ def _accepted(delivery: Delivery) -> Accepted:
         raise Unacceptable("unknown_channel") from None
 
 
-def _occurred_at(data: RiskReported | ProgressReported | HumanDecision) -> datetime:
+def _occurred_at(data: RiskReported | ProgressReported | HumanDecision | TimerFellDue) -> datetime:
+    if isinstance(data, TimerFellDue):
+        return data.due_at
     return data.decided_at if isinstance(data, HumanDecision) else data.occurred_at
 
 
 def _decide(
-    taken: Taken, case: Case, rules: RuleSet, moments: dict[Due, datetime], work: Work
+    taken: Taken, case: Case, rules: RuleSet, moments: dict[Due, datetime], fallen: Fallen, work: Work
 ) -> tuple[str, Decision, list[Step]]:
     """The decision on one event, and the steps of the event itself and of the decision."""
     event, data = taken.event, taken.event.data
@@ -157,18 +199,23 @@ def _decide(
     if isinstance(data, ProgressReported):
         may_report = {name: destination.source for name, destination in rules.destinations.items()}
         about = leg_of(case, data.leg_id, reported_by=event.originsource, may_report=may_report)
+    elif isinstance(data, HumanDecision | TimerFellDue) and data.leg_id is not None:
+        about = case.legs.get(data.leg_id)
     case_event = CaseEvent(
         kind_of(data), data, taken.occurred_at, event.receivedat, about.destination if about else None
     )
     view = case.view()
     facts = facts_of(rules, case_event, view, work.now)
+    referral = event.id if isinstance(data, ReferralSubmitted) else None
+    acting = Acting(case, rules, work.now, work.id, about.id if about else None, moments, referral)
     if isinstance(data, ProgressReported) and about is not None:
-        steps += take_progress(case, about, data, work.now, work.id)
-    if isinstance(data, HumanDecision) and data.review_id is not None:
-        steps.append(ReviewAnswered(data.review_id, data.decided_by.user, data.answer or data.reason))
+        steps += take_progress(case, about, data, acting)
+    if isinstance(data, HumanDecision):
+        steps += _carry_out(case, data, acting)
+    if isinstance(data, TimerFellDue) and not fallen.asks_nothing(data):
+        steps += fell_due(case, data, acting)
     decision = decide(rules, facts)
     case.remembered = remember(rules, case_event, view)
-    acting = Acting(case, rules, work.now, work.id, about.id if about else None, moments)
     steps += act(decision, acting)
     if event.linkquestion is not None:
         steps += ask(
@@ -178,7 +225,18 @@ def _decide(
             role=rules.otherwise.review.role,
             due=rules.otherwise.review.due,
         )
+    steps = with_deadlines(data, steps, acting)
+    enter(case, steps, event_id=event.id, now=work.now)
     return work.id(), decision, steps
+
+
+def _carry_out(case: Case, decision: HumanDecision, acting: Acting) -> list[Step]:
+    """What a human's decision does to the case, beside what the rules say of it."""
+    carried_out = CARRIED_OUT.get(decision.kind)
+    steps = carried_out(case, decision, acting) if carried_out is not None else []
+    if decision.review_id is not None:
+        steps.append(ReviewAnswered(decision.review_id, decision.decided_by.user, decision.answer or decision.reason))
+    return steps
 
 
 def _note(
@@ -221,7 +279,7 @@ def _event_row(taken: Taken, work: Work) -> dict[str, object]:
 
 def _send(orders: Sequence[_Order], rules: RuleSet, work: Work) -> None:
     """Publish the commands, each with the content of the newest referral then, and of the event."""
-    contents = {order.message.body.event.id: order.message.body.content for order in orders}
+    contents = {order.message.body.event.id: _told(order.message.body) for order in orders}
     older = [order.referral for order in orders if order.referral is not None and order.referral not in contents]
     contents |= referral_contents(older, work)
     for order in orders:
@@ -238,11 +296,27 @@ def _send(orders: Sequence[_Order], rules: RuleSet, work: Work) -> None:
         )
 
 
+def _told(taken: Taken) -> bytes:
+    """What an event has to tell a destination. A timer tells nothing of the person."""
+    return b"{}" if isinstance(taken.event.data, TimerFellDue) else taken.content
+
+
 def _content(referral: str | None, event: str, contents: Mapping[str, bytes]) -> orjson.Fragment:
     """What was referred, and over it what the event says."""
     if referral is None or referral == event:
         return orjson.Fragment(contents[event])
     return orjson.Fragment(orjson.dumps(orjson.loads(contents[referral]) | orjson.loads(contents[event])))
+
+
+def _tellings(message: Incoming[Taken], steps: Sequence[Step], rules: RuleSet) -> list[Telling]:
+    event = message.body.event
+    return tellings(steps, rules, person_id=event.subject, event_id=event.id, partition=message.delivery.partition)
+
+
+def _referrers(messages: Sequence[Incoming[Taken]]) -> dict[str, Referrer]:
+    """Who made the referrals of this batch."""
+    taken = [message.body for message in messages if isinstance(message.body.event.data, ReferralSubmitted)]
+    return {t.event.id: Referrer(t.event.originsource, t.event.originid, t.content) for t in taken}
 
 
 def _command(id_: str, order: _Order, rules: RuleSet, content: orjson.Fragment) -> dict[str, object]:
@@ -272,7 +346,14 @@ def _because(said: Iterable[Reason | Matched]) -> list[dict[str, str]]:
     return [{"rule": reason.rule, "because": reason.because} for reason in said]
 
 
-def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps: Sequence[Step], work: Work) -> None:
+def _audit(
+    message: Incoming[Taken],
+    actor: Mapping[str, str],
+    decision: Decision,
+    decision_id: str,
+    steps: Sequence[Step],
+    work: Work,
+) -> None:
     """One entry for what this event changed, and why."""
     event = message.body.event
     legs: set[str] = set()
@@ -280,7 +361,9 @@ def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps
     for step in steps:
         if isinstance(step, ReviewAsked):
             reviews.add(step.id)
-        elif isinstance(step, LegOpened | LegMoved | Command):
+        elif isinstance(step, ReviewMoved):
+            reviews.add(step.review_id)
+        elif isinstance(step, LegOpened | LegMoved | LegNoted | Command):
             legs.add(step.leg.id)
     records = [
         ("event", event.id),
@@ -290,7 +373,7 @@ def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps
     ]
     work.audit(
         AuditOperation.ALTER,
-        actor=acting(event.originsource, organisation=event.originsource, role="source"),
+        actor=actor,
         person_id=event.subject,
         records=records[:RECORDS_MOST],
         fields=("status",) if legs else (),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import orjson
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import ColumnElement, Table, false, func, or_, select, update
 
 from services.ground.bulk import Row
 from services.ground.sql import insert_all, insert_missing, upsert
@@ -16,7 +16,9 @@ from services.router import store
 from services.router.casework.case import Case, Leg
 from services.router.casework.steps import (
     Command,
+    Effect,
     LegMoved,
+    LegNoted,
     LegOpened,
     OfferAnswered,
     PauseAgreed,
@@ -24,13 +26,17 @@ from services.router.casework.steps import (
     PauseOffered,
     ReviewAnswered,
     ReviewAsked,
+    ReviewMoved,
     Step,
+    TimerCancelled,
     TimerSet,
+    Word,
 )
 from services.router.rules.decision import OUTCOME, Decision, Matched, plain
 
-_Ending = OfferAnswered | PauseEnded | ReviewAnswered
-_LEG_CHANGES = ["status", "since", "priority", "due_at", "closed_at", "commands", "held_from"]
+_Ending = OfferAnswered | PauseEnded | ReviewAnswered | ReviewMoved
+_LEG_NEVER_CHANGES = ("id", "person_id", "destination", "opened_at", "referral_event")
+_LEG_CHANGES = [column.name for column in store.legs.columns if column.name not in _LEG_NEVER_CHANGES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class Keeping:
     _cases: dict[str, Case] = field(default_factory=dict)
     _changed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # leg ids by person
     _endings: list[_Ending] = field(default_factory=list)
+    _timers: list[tuple[TimerSet, dict[str, object]]] = field(default_factory=list)
+    _cancelled: list[tuple[str, TimerCancelled]] = field(default_factory=list)  # by person
     _rule_sets: set[str] = field(default_factory=set)
 
     def event(self, row: Row, case: Case) -> None:
@@ -78,22 +86,19 @@ class Keeping:
         match step:
             case Command():
                 pass
-            case LegOpened(leg, reasons):
-                because = "; ".join(reason.because for reason in reasons)
-                self._rows[store.leg_history].append(self._history(leg, None, because, cause))
-            case LegMoved(before, leg, because):
-                self._rows[store.leg_history].append(self._history(leg, before, because, cause))
-            case TimerSet():
-                self._rows[store.timers].append(self._timer(step, case))
+            case LegOpened() | LegMoved() | LegNoted():
+                self._rows[store.leg_history].append(self._of_leg(step, cause))
+            case TimerSet() | TimerCancelled():
+                self._timer_step(step, case)
             case ReviewAsked():
                 self._rows[store.reviews].append(self._review(step, case, cause, perhaps=None))
             case PauseOffered():
                 self._rows[store.offers].append(self._offer(step, cause))
             case PauseAgreed():
                 self._rows[store.pauses].append(self._pause(step, cause))
-            case OfferAnswered() | PauseEnded() | ReviewAnswered():
+            case OfferAnswered() | PauseEnded() | ReviewAnswered() | ReviewMoved():
                 self._endings.append(step)
-        if isinstance(step, LegOpened | LegMoved | Command):
+        if isinstance(step, LegOpened | LegMoved | LegNoted | Command):
             self._changed[case.person_id].add(step.leg.id)
 
     def question_of_identity(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str]) -> None:
@@ -110,12 +115,45 @@ class Keeping:
             [_case(case, self.work) for case in self._cases.values()],
             update=["changed_at", "referral_event", "remembered"],
         )
-        legs = [_leg(self._cases[p].legs[leg], p) for p, ids in self._changed.items() for leg in ids]
-        upsert(connection, store.legs, legs, update=_LEG_CHANGES)
+        legs = [(p, self._cases[p].legs[leg]) for p, ids in self._changed.items() for leg in ids]
+        # Those that ended come first: where one ends and another to its destination opens, never are two of them open.
+        for ended in (True, False):
+            rows = [_leg(leg, p) for p, leg in legs if leg.closed is ended]
+            upsert(connection, store.legs, rows, update=_LEG_CHANGES)
+        for person_id, step in self._cancelled:
+            self._cancel_kept(step, person_id)
+        insert_all(connection, store.timers, [row for _, row in self._timers])
         for table, rows in self._rows.items():
             insert_all(connection, table, rows)
         for ending in self._endings:
             self._end(ending)
+
+    def _timer_step(self, step: TimerSet | TimerCancelled, case: Case) -> None:
+        """Set a timer; or cancel those that this batch set before, and later those of earlier ones. Later ones stay."""
+        if isinstance(step, TimerSet):
+            self._timers.append((step, self._timer(step, case)))
+            return
+        self._cancelled.append((case.person_id, step))
+        for timer, row in self._timers:
+            means = step.means(timer.id, timer.kind, timer.leg_id, timer.review_id)
+            if means and row["person_id"] == case.person_id and row["cancelled_at"] is None:
+                row |= {"cancelled_at": self.work.now, "cancelled_because": step.why}
+
+    def _cancel_kept(self, step: TimerCancelled, person_id: str) -> None:
+        """Also one that has fired and is on its way: its event will find it cancelled."""
+        timer = store.timers.c
+        which: list[ColumnElement[bool]] = [timer.taken_at.is_(None), timer.cancelled_at.is_(None)]
+        if step.timer_id is not None:
+            which.append(timer.id == step.timer_id)
+        else:
+            same = [
+                c == of for c, of in ((timer.leg_id, step.leg_id), (timer.review_id, step.review_id)) if of is not None
+            ]
+            which += [timer.person_id == person_id, or_(false(), *same)]
+            if step.kind is not None:
+                which.append(timer.kind == step.kind.value)
+        why = {"cancelled_at": self.work.now, "cancelled_because": step.why}
+        self.work.connection.execute(update(store.timers).where(*which).values(why))
 
     def _end(self, ending: _Ending) -> None:
         """Close what was open. Runs last, since a batch can hold both the question and its answer."""
@@ -131,9 +169,24 @@ class Keeping:
             case ReviewAnswered(review_id, by, answer):
                 unanswered = (review.id == review_id) & review.answered_at.is_(None)
                 change = update(store.reviews).where(unanswered).values(answered_at=now, answered_by=by, answer=answer)
+            case ReviewMoved(review_id, role, due_at):
+                unanswered = (review.id == review_id) & review.answered_at.is_(None)
+                change = update(store.reviews).where(unanswered).values(role=role, due_at=due_at, moved_at=now)
         self.work.connection.execute(change)
 
-    def _history(self, leg: Leg, before: Leg | None, because: str, cause: Cause) -> Row:
+    def _of_leg(self, step: LegOpened | LegMoved | LegNoted, cause: Cause) -> Row:
+        match step:
+            case LegOpened(leg, reasons):
+                because = "; ".join(reason.because for reason in reasons)
+                return self._history(leg, None, because, cause, Effect.OPENED, None)
+            case LegMoved(before, leg, because, effect, word):
+                return self._history(leg, before, because, cause, effect, word)
+            case LegNoted(leg, because, effect, word):
+                return self._history(leg, leg, because, cause, effect, word)
+
+    def _history(
+        self, leg: Leg, before: Leg | None, because: str, cause: Cause, effect: Effect, word: Word | None
+    ) -> Row:
         return {
             "id": self.work.id(),
             "leg_id": leg.id,
@@ -145,6 +198,12 @@ class Keeping:
             "by_source": cause.source,
             "event_id": cause.event_id,
             "decision_id": cause.decision_id,
+            "effect": effect.value,
+            "stage": leg.stage,
+            "said": word.said if word else None,
+            "occurred_at": word.occurred_at if word else None,
+            "by_user": word.by if word else None,
+            "reason": word.reason if word else None,
         }
 
     def _review(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str] | None) -> Row:
@@ -186,7 +245,7 @@ class Keeping:
             "event_id": cause.event_id,
         }
 
-    def _timer(self, step: TimerSet, case: Case) -> Row:
+    def _timer(self, step: TimerSet, case: Case) -> dict[str, object]:
         return {
             "id": step.id,
             "kind": step.kind.value,
@@ -195,6 +254,8 @@ class Keeping:
             "set_at": self.work.now,
             "leg_id": step.leg_id,
             "review_id": step.review_id,
+            "cancelled_at": None,
+            "cancelled_because": None,
         }
 
 
@@ -238,7 +299,13 @@ def _leg(leg: Leg, person_id: str) -> Row:
         "priority": leg.priority,
         "due_at": leg.due_at,
         "opened_at": leg.opened_at,
-        "closed_at": leg.since if leg.closed else None,
+        "closed_at": leg.closed_at,
         "commands": leg.commands,
         "held_from": leg.held_from.value if leg.held_from else None,
+        "concluded_at": leg.concluded_at,
+        "reason": leg.reason,
+        "waitlist_place": leg.waitlist_place,
+        "expected_on": leg.expected_on,
+        "referral_event": leg.referral,
+        "account": leg.account.to_json() if leg.account else None,
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import cast
+from datetime import date, datetime, timedelta
+from typing import NamedTuple, cast
 
 from sqlalchemy import bindparam, select
 
@@ -12,6 +12,7 @@ from schemas.vocabulary import LegStatus
 from services.ground.sql import select_in
 from services.ground.work import Work
 from services.router import store
+from services.router.casework.account import Account
 from services.router.casework.case import Case, Leg
 from services.router.rules.events import Kept, PastEvent
 
@@ -25,6 +26,7 @@ _EVENTS = (
     .where(_event.occurred_at > bindparam("since"))
     .order_by(_event.occurred_at)
 )
+_REFERRERS = select(_event.event_id, _event.source, _event.origin_id, _event.content)
 _CONTENTS = select(_event.event_id, _event.content)
 
 
@@ -50,6 +52,22 @@ def referral_contents(event_ids: Sequence[str], work: Work) -> dict[str, bytes]:
     return {str(r["event_id"]): cast(bytes, r["content"]) for r in rows}
 
 
+class Referrer(NamedTuple):
+    """Who made a referral, and how they name it."""
+
+    source: str
+    origin: str  # their id of its message
+    content: bytes  # its data, JSON
+
+
+def referrers(event_ids: Sequence[str], work: Work) -> dict[str, Referrer]:
+    """Who made these referrals, by event id."""
+    rows = select_in(work.connection, _REFERRERS, (_event.event_id,), [(e,) for e in sorted(set(event_ids))])
+    return {
+        str(r["event_id"]): Referrer(str(r["source"]), str(r["origin_id"]), cast(bytes, r["content"])) for r in rows
+    }
+
+
 def _leg(r: object) -> Leg:
     row = cast("dict[str, object]", r)
     held_from = row["held_from"]
@@ -63,4 +81,11 @@ def _leg(r: object) -> Leg:
         opened_at=cast(datetime, row["opened_at"]),
         commands=cast(int, row["commands"]),
         held_from=LegStatus(str(held_from)) if held_from else None,
+        closed_at=cast("datetime | None", row["closed_at"]),
+        concluded_at=cast("datetime | None", row["concluded_at"]),
+        reason=cast("str | None", row["reason"]),
+        waitlist_place=cast("int | None", row["waitlist_place"]),
+        expected_on=cast("date | None", row["expected_on"]),
+        referral=cast("str | None", row["referral_event"]),
+        account=Account.from_json(row["account"]) if row["account"] is not None else None,
     )

@@ -69,6 +69,12 @@ legs = Table(
     Column("closed_at", Moment),
     Column("commands", Integer, nullable=False),  # sent to the destination so far
     Column("held_from", Text),
+    Column("concluded_at", Moment),  # closed_at: ended; concluded_at: nothing more is to be done
+    Column("reason", Text),  # a code of pathway.yaml
+    Column("waitlist_place", Integer),
+    Column("expected_on", Date),
+    Column("referral_event", Text),  # that it stems from
+    Column("account", JSON(none_as_null=True)),  # what was told of it, in the order of occurrence
 )
 Index("legs_of_person", legs.c.person_id)
 Index("legs_one_open", legs.c.person_id, legs.c.destination, unique=True,
@@ -87,6 +93,12 @@ leg_history = Table(  # append-only
     Column("by_source", Text, nullable=False),  # whose event caused it
     Column("event_id", Text, nullable=False),
     Column("decision_id", Text),
+    Column("effect", Text, nullable=False),  # opened, moved, noted, conflict, corrected, ...
+    Column("stage", Text, nullable=False),  # of the leg then: open, ended, concluded
+    Column("said", Text),  # what was said of it
+    Column("occurred_at", Moment),  # and when that happened
+    Column("by_user", Text),
+    Column("reason", Text),  # a code of pathway.yaml
 )
 Index("leg_history_of_leg", leg_history.c.leg_id, leg_history.c.id)
 
@@ -106,6 +118,7 @@ reviews = Table(  # questions to humans
     Column("destination", Text),
     Column("fact", Text),
     Column("perhaps", JSON(none_as_null=True)),  # other persons, for a question of identity
+    Column("moved_at", Moment),  # when it last went to another role, or came back to its own
     Column("answered_at", Moment),
     Column("answered_by", Text),
     Column("answer", Text),
@@ -143,7 +156,7 @@ pauses = Table(
 )
 Index("pauses_of_leg", pauses.c.leg_id)
 
-timers = Table(  # promises to look again; nothing fires them yet
+timers = Table(  # promises to look again; none is ever taken away
     "timers",
     metadata,
     Column("id", Text, primary_key=True),
@@ -153,10 +166,13 @@ timers = Table(  # promises to look again; nothing fires them yet
     Column("set_at", Moment, nullable=False),
     Column("leg_id", Text),
     Column("review_id", Text),
-    Column("fired_at", Moment),
+    Column("fired_at", Moment),  # when it became a message, in the same transaction
+    Column("taken_at", Moment),  # when its event was decided
+    Column("cancelled_at", Moment),  # nobody waited for it any more; before it fired, or on its way
+    Column("cancelled_because", Text),
 )
-Index("timers_due", timers.c.due_at,
-      sqlite_where=timers.c.fired_at.is_(None), postgresql_where=timers.c.fired_at.is_(None))  # fmt: skip
+_waiting = timers.c.fired_at.is_(None) & timers.c.cancelled_at.is_(None)
+Index("timers_due", timers.c.due_at, timers.c.id, sqlite_where=_waiting, postgresql_where=_waiting)
 Index("timers_of_person", timers.c.person_id)
 
 rule_sets = Table(  # every version that ever decided

@@ -22,5 +22,6 @@ def test_the_demo_plays_the_whole_case_and_every_step_holds(tmp_path: Path) -> N
     first = {sent["destination"] for sent in told["steps"][0]["sent"]}
     assert {"dapp", "addiction_service", "mental_health_team", "victim_safety"} <= first
     assert set(told["audited"]) == {"collect", "alter", "disclose"}
-    assert told["audited"]["disclose"] == sum(len(step["sent"]) for step in told["steps"])
+    assert told["outcomes"] > 0, "the police hear what became of their referral"
+    assert told["audited"]["disclose"] == sum(len(step["sent"]) for step in told["steps"]) + told["outcomes"]
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"

@@ -223,7 +223,10 @@ def test_a_break_is_found(check: Check, module: str, snippet: str, found: str) -
 
 
 def test_no_file_is_longer_than_one_can_hold_in_mind() -> None:
-    assert too_long({str(f.relative_to(REPOSITORY)): f.read_text() for f in _python_files()}) == []
+    read_by_people = [
+        f for f in _python_files() if f.parent.name != "versions"
+    ]  # a migration lists tables for a machine
+    assert too_long({str(f.relative_to(REPOSITORY)): f.read_text() for f in read_by_people}) == []
     assert too_long({"a.py": "x\n" * (LONGEST_FILE + 1), "b.py": "x\n" * LONGEST_FILE}) == ["a.py"]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from services.migrations.timer_tables import create_timers
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -160,6 +162,12 @@ def upgrade() -> None:
         sa.Column("by_source", sa.Text(), nullable=False),
         sa.Column("event_id", sa.Text(), nullable=False),
         sa.Column("decision_id", sa.Text(), nullable=True),
+        sa.Column("effect", sa.Text(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("said", sa.Text(), nullable=True),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("by_user", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("leg_history", schema=None) as batch_op:
@@ -178,6 +186,12 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("commands", sa.Integer(), nullable=False),
         sa.Column("held_from", sa.Text(), nullable=True),
+        sa.Column("concluded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("waitlist_place", sa.Integer(), nullable=True),
+        sa.Column("expected_on", sa.Date(), nullable=True),
+        sa.Column("referral_event", sa.Text(), nullable=True),
+        sa.Column("account", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("legs", schema=None) as batch_op:
@@ -348,6 +362,7 @@ def upgrade() -> None:
         sa.Column("destination", sa.Text(), nullable=True),
         sa.Column("fact", sa.Text(), nullable=True),
         sa.Column("perhaps", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("moved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_by", sa.Text(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
@@ -375,24 +390,4 @@ def upgrade() -> None:
         sa.Column("created", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("stream"),
     )
-    op.create_table(
-        "timers",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("person_id", sa.Text(), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("leg_id", sa.Text(), nullable=True),
-        sa.Column("review_id", sa.Text(), nullable=True),
-        sa.Column("fired_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    with op.batch_alter_table("timers", schema=None) as batch_op:
-        batch_op.create_index(
-            "timers_due",
-            ["due_at"],
-            unique=False,
-            sqlite_where=sa.text("fired_at IS NULL"),
-            postgresql_where=sa.text("fired_at IS NULL"),
-        )
-        batch_op.create_index("timers_of_person", ["person_id"], unique=False)
+    create_timers()

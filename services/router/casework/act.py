@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from schemas.vocabulary import LegStatus, RouteAction
+from schemas.vocabulary import LegStatus, RouteAction, TimerKind
 from services.router.casework.case import Case, Leg
 from services.router.casework.steps import (
     Command,
@@ -16,7 +16,6 @@ from services.router.casework.steps import (
     ReviewAsked,
     ReviewKind,
     Step,
-    TimerKind,
     TimerSet,
 )
 from services.router.rules.decision import Decision, Reasons, RouteDecided
@@ -36,6 +35,7 @@ class Acting:
     new_id: Callable[[], str]
     about_leg: str | None = None  # the leg that the event came from
     moments: dict[Due, datetime] = field(default_factory=dict)  # worked out already, for the same `now`
+    referral: str | None = None  # the event that legs opened now stem from, where it is a referral
 
     def due(self, due: Due) -> datetime:
         """The moment by which something is due."""
@@ -106,6 +106,7 @@ def _open(route: RouteDecided, destination: Destination, acting: Acting) -> list
         due_at=acting.due(route.due),
         opened_at=acting.now,
         commands=1,
+        referral=acting.referral,
     )
     return _begin(leg, RouteAction.REFER, route.reasons, destination, acting)
 

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 
 from schemas.vocabulary import LegStatus
+from services.router.casework.account import Account, Stand
+from services.router.casework.reviews import Review
 from services.router.rules.events import CaseView, Kept, LegView, PastEvent
-
-CLOSED = frozenset(
-    {
-        LegStatus.DECLINED,
-        LegStatus.NO_CAPACITY,
-        LegStatus.PROGRAMME_COMPLETE,
-        LegStatus.NOT_ELIGIBLE,
-        LegStatus.NOT_SUITABLE,
-        LegStatus.DESELECTED,
-        LegStatus.WITHDRAWN,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +25,35 @@ class Leg:
     opened_at: datetime
     commands: int = 0  # sent to the destination so far; each carries its number
     held_from: LegStatus | None = None  # where it stood before it was paused
+    closed_at: datetime | None = None  # ended: reports or records may still be outstanding
+    concluded_at: datetime | None = None  # nothing more is to be done
+    reason: str | None = None  # why it ended: a code of pathway.yaml, where one was given
+    waitlist_place: int | None = None  # 1 is next
+    expected_on: date | None = None  # when a start or an answer may be expected
+    referral: str | None = None  # the event that it stems from, whose source hears what becomes of it
+    account: Account | None = None  # what was told of it; None: nothing yet
 
     @property
     def closed(self) -> bool:
-        """Whether nothing more is expected of it."""
-        return self.status in CLOSED
+        """Whether it has ended. Which statuses end a leg stands in `pathway.yaml`; `pathway.move` keeps to it."""
+        return self.closed_at is not None
 
-    def become(self, status: LegStatus, at: datetime) -> Leg:
-        """The same leg in another status; a pause remembers where it began."""
-        held_from = self.status if status is LegStatus.ON_HOLD else None
-        return replace(self, status=status, since=at, held_from=held_from)
+    @property
+    def stage(self) -> str:
+        """Open, ended (something may remain to be done) or concluded."""
+        if self.concluded_at is not None:
+            return "concluded"
+        return "open" if self.closed_at is None else "ended"
+
+    @property
+    def stand(self) -> Stand:
+        """Where it stands."""
+        return Stand(self.status, self.held_from, self.waitlist_place, self.expected_on, self.reason)
+
+    @property
+    def told(self) -> Account:
+        """What was told of it since it was last placed."""
+        return self.account or Account(self.stand)
 
 
 @dataclass(slots=True)
@@ -57,6 +66,7 @@ class Case:
     events: list[PastEvent] = field(default_factory=list)
     remembered: Mapping[str, Kept] = field(default_factory=dict)
     referral_event: str | None = None  # the last referral, whose content goes with later routes
+    reviews: dict[str, Review] = field(default_factory=dict)  # the open ones, where they were read
 
     def view(self) -> CaseView:
         """The case as rules see it: of each destination the leg that is open, or else the newest."""

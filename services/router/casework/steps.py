@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
-from schemas.vocabulary import LegStatus, PauseReason, RouteAction
+from schemas.vocabulary import LegStatus, PauseReason, RouteAction, TimerKind
 from services.router.casework.case import Leg
 from services.router.rules.decision import Reasons
 
@@ -21,15 +21,31 @@ class ReviewKind(StrEnum):
     FACT = "fact"  # a fact that could change the outcome is not known
     CONFIRM_ROUTE = "confirm_route"  # a route that waits for a human's word
     LINK = "link"  # is this somebody that we know?
+    CONFLICT = "conflict"  # what was told of a leg cannot all be so
+    CLOSED = "closed"  # a human closed a leg: is that right?
+    UNTIMED_HOLD = "untimed_hold"  # a human put a leg to rest without an end: until when?
+    DEADLINE = "deadline"  # a time has passed in which something should have happened
 
 
-class TimerKind(StrEnum):
-    """What a timer asks to be looked at. Acting on due timers is not built yet; they are set and shown."""
+class Effect(StrEnum):
+    """What became of a leg by what was said of it."""
 
-    ACKNOWLEDGEMENT = "acknowledgement"  # has the destination answered?
-    REVIEW = "review"  # has a human answered?
-    WELFARE_CHECK = "welfare_check"
-    PAUSE_REVIEW = "pause_review"  # resume, extend or close?
+    OPENED = "opened"
+    MOVED = "moved"
+    NOTED = "noted"  # it says what is so already, or nothing of where the leg stands
+    CONFLICT = "conflict"  # it cannot be so beside what is known: a human is asked
+    CORRECTED = "corrected"  # a human says that it stood wrongly
+    REOPENED = "reopened"
+    CONCLUDED = "concluded"  # it had ended; now nothing more is to be done
+
+
+class Word(NamedTuple):
+    """What was said of a leg, when it happened and who answers for it."""
+
+    said: str  # a ProgressKind or a DecisionKind
+    occurred_at: datetime
+    by: str | None = None  # the user, where a human decided
+    reason: str | None = None  # a code of pathway.yaml
 
 
 class LegOpened(NamedTuple):
@@ -45,6 +61,17 @@ class LegMoved(NamedTuple):
     before: Leg
     leg: Leg
     because: str
+    effect: Effect = Effect.MOVED
+    word: Word | None = None
+
+
+class LegNoted(NamedTuple):
+    """Something was said of a leg that left it where it stands."""
+
+    leg: Leg
+    because: str
+    effect: Effect
+    word: Word
 
 
 class Command(NamedTuple):
@@ -120,9 +147,40 @@ class TimerSet(NamedTuple):
     review_id: str | None = None
 
 
+class TimerCancelled(NamedTuple):
+    """Promises that nobody waits for any more: one by its id, or those of a leg or a review, of one kind or of all.
+
+    They stay in the store with why. One that fell due already and is on its way asks nothing when it arrives.
+    """
+
+    why: str
+    timer_id: str | None = None
+    leg_id: str | None = None
+    review_id: str | None = None
+    kind: TimerKind | None = None  # None: of every kind
+
+    def means(self, id_: str, kind: TimerKind, leg_id: str | None, review_id: str | None) -> bool:
+        """Whether a timer is among those."""
+        if self.timer_id is not None:
+            return id_ == self.timer_id
+        same = (self.leg_id is not None and leg_id == self.leg_id) or (
+            self.review_id is not None and review_id == self.review_id
+        )
+        return same and self.kind in (None, kind)
+
+
+class ReviewMoved(NamedTuple):
+    """A question goes to another role, or comes back to its own, with a new due time."""
+
+    review_id: str
+    role: str
+    due_at: datetime
+
+
 Step: TypeAlias = (
     LegOpened
     | LegMoved
+    | LegNoted
     | Command
     | ReviewAsked
     | ReviewAnswered
@@ -131,4 +189,6 @@ Step: TypeAlias = (
     | PauseAgreed
     | PauseEnded
     | TimerSet
+    | TimerCancelled
+    | ReviewMoved
 )

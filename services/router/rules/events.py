@@ -12,9 +12,10 @@ from schemas.human import HumanDecision
 from schemas.progress import ProgressReported
 from schemas.referral import ReferralSubmitted
 from schemas.risk import RiskReported
+from schemas.timer import TimerFellDue
 from schemas.vocabulary import LegStatus
 
-Reported: TypeAlias = ReferralSubmitted | RiskReported | ProgressReported | HumanDecision
+Reported: TypeAlias = ReferralSubmitted | RiskReported | ProgressReported | HumanDecision | TimerFellDue
 
 Kept: TypeAlias = str | int | bool | list[str] | None  # what a case remembers of a fact, as plain JSON
 
@@ -61,6 +62,16 @@ class EventKind(StrEnum):
     DECISION_KEEP_PERSONS_APART = "decision_keep_persons_apart"
     DECISION_CORRECT_STATUS = "decision_correct_status"
     DECISION_REOPEN_LEG = "decision_reopen_leg"
+    DECISION_CLOSE_LEG = "decision_close_leg"
+
+    TIMER_ACKNOWLEDGEMENT = "timer_acknowledgement"
+    TIMER_FIRST_CONTACT = "timer_first_contact"
+    TIMER_REVIEW = "timer_review"
+    TIMER_OFFER = "timer_offer"
+    TIMER_WELFARE_CHECK = "timer_welfare_check"
+    TIMER_CHECK_ESCALATION = "timer_check_escalation"
+    TIMER_PAUSE_REVIEW = "timer_pause_review"
+    TIMER_SNOOZE = "timer_snooze"
 
 
 def kind_of(payload: Reported) -> EventKind:
@@ -71,6 +82,8 @@ def kind_of(payload: Reported) -> EventKind:
         return EventKind(payload.kind)
     if isinstance(payload, ProgressReported):
         return EventKind(f"progress_{payload.kind}")
+    if isinstance(payload, TimerFellDue):
+        return EventKind(f"timer_{payload.kind}")
     return EventKind(f"decision_{payload.kind}")
 
 
@@ -80,6 +93,8 @@ def payload_of(kind: EventKind) -> type[Reported]:
         return ReferralSubmitted
     if kind.startswith("progress_"):
         return ProgressReported
+    if kind.startswith("timer_"):
+        return TimerFellDue
     return HumanDecision if kind.startswith("decision_") else RiskReported
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from services.router.rules.calendar import Calendar
 from services.router.rules.combine import Combined, Wishes, wishes_of
@@ -16,9 +16,13 @@ from services.router.rules.due import Due
 from services.router.rules.events import EventKind
 from services.router.rules.extract import Plan, plan_for
 from services.router.rules.language import Otherwise, Rule
+from services.router.rules.pathway import Pathway
 
 # By their places among the rules: those that certainly hold, and those that are acted on all the same.
 Places: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+FIRST_CONTACT_WITHIN: Final = Due(working_days=5)  # where a destination names no other time
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Destination:
     acknowledge_within: Due
     share: tuple[str, ...]  # the fields that may leave, as dotted paths; a path covers what is below it
     channel: Literal["queue"]
+    first_contact_within: Due = FIRST_CONTACT_WITHIN  # of its acceptance
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class RuleSet:
     calendar: Calendar
     rules: tuple[Rule, ...]  # by id
     otherwise: Otherwise
+    pathway: Pathway  # where legs stand, and how they may move
     matchers: Mapping[str, Matcher] = field(init=False, repr=False, compare=False)
     why_they_hold: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)
     why_they_act: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)  # floors, on the unknown

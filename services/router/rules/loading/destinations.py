@@ -14,7 +14,7 @@ from services.router.rules.fields import NoSuchField, shape_of
 from services.router.rules.loading.desk import Desk
 from services.router.rules.loading.tree import Mapping, Node, Scalar
 from services.router.rules.mistakes import did_you_mean
-from services.router.rules.ruleset import Destination
+from services.router.rules.ruleset import FIRST_CONTACT_WITHIN, Destination
 
 SHAREABLE: Final = (ReferralSubmitted, RiskReported, ProgressReported)
 # What never goes to a service that works with the person who harms. The answers to a risk instrument are the victim's
@@ -22,7 +22,7 @@ SHAREABLE: Final = (ReferralSubmitted, RiskReported, ProgressReported)
 NEVER_TO_THE_PERSONS_SIDE: Final = ("victim", "children", "safe_contact", "risk.answers")
 
 _NEEDED = ("label", "kind", "side", "voluntary", "consent_needed", "source", "acknowledge_within", "share", "channel")
-_KEYS = (*_NEEDED, "min_age", "areas")
+_KEYS = (*_NEEDED, "min_age", "areas", "first_contact_within")
 _SIDES: tuple[Literal["person", "other_party", "panel"], ...] = ("person", "other_party", "panel")
 
 
@@ -55,6 +55,7 @@ def _destination(desk: Desk, name: str, said: Mapping) -> Destination:
         acknowledge_within=desk.due(said.get("acknowledge_within"), "acknowledge_within") or Due(hours=24),
         share=_share(desk, said.get("share"), side),
         channel=desk.word(said.get("channel"), "channel", _CHANNELS) or "queue",
+        first_contact_within=desk.due(said.get("first_contact_within"), "first_contact_within") or FIRST_CONTACT_WITHIN,
     )
 
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 
-from schemas.vocabulary import LegStatus, RouteAction
+from schemas.vocabulary import LegStatus, RouteAction, TimerKind
 from services.ground.settings import Settings
 from services.router.casework.act import Acting, act
 from services.router.casework.case import Case, Leg
+from services.router.casework.pathway import put
 from services.router.casework.steps import (
     Command,
     LegOpened,
@@ -18,7 +19,6 @@ from services.router.casework.steps import (
     ReviewAsked,
     ReviewKind,
     Step,
-    TimerKind,
     TimerSet,
 )
 from services.router.rules.decide import decide
@@ -91,7 +91,7 @@ def test_stepping_up_never_makes_a_leg_less_urgent() -> None:
 
 def test_a_closed_leg_does_not_stand_in_the_way_of_a_new_one() -> None:
     case = _open_leg()
-    case.legs["leg-1"] = case.legs["leg-1"].become(LegStatus.DECLINED, NOW)
+    case.legs["leg-1"] = put(_rules().pathway, case.legs["leg-1"], LegStatus.DECLINED, now=NOW)
     steps = _act(case, _decision(routes=(_route(),)))
     assert [step for step in steps if isinstance(step, LegOpened)]
 

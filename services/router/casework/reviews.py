@@ -1,0 +1,25 @@
+"""A question to a human as casework reads it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from services.router.casework.steps import ReviewKind  # which stands on the case, which stands on this
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One question. It is answered once."""
+
+    id: str
+    kind: ReviewKind
+    question: str
+    role: str
+    due_at: datetime
+    event_id: str  # the event that it was asked about
+    leg_id: str | None = None
+    answered: bool = False
+    put_at: datetime | None = None  # when it was put to this role; None: not known
