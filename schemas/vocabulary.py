@@ -190,6 +190,7 @@ class RiskKind(StrEnum):
     MISSED_WELFARE_CHECK = "missed_welfare_check"
     CONTEXTUAL = "contextual"  # a holiday, anniversary or court date comes near
     PROTECTIVE = "protective"  # something that helps: weeks clean, steady engagement
+    WELFARE_CONCERN = "welfare_concern"  # a welfare check in a pause found a worry
 
 
 class ContextKind(StrEnum):
@@ -308,6 +309,14 @@ class DecisionKind(StrEnum):
     KEEP_PERSONS_APART = "keep_persons_apart"
     CORRECT_STATUS = "correct_status"
     REOPEN_LEG = "reopen_leg"
+    AGREE_OFFER = "agree_offer"  # person and facilitator take up an offered pause
+    DECLINE_OFFER = "decline_offer"  # the person chooses to go on
+    RECORD_CHECK = "record_check"  # a welfare check was done; needs what it found
+    RESCHEDULE_CHECK = "reschedule_check"  # needs the new day
+    MUTE_CHECKS = "mute_checks"  # no welfare checks up to a day
+    EXTEND_PAUSE = "extend_pause"  # needs the new last day
+    SHORTEN_PAUSE = "shorten_pause"  # needs the new last day
+    RESUME_LEG = "resume_leg"  # a paused leg goes on where it stood
     CLOSE_LEG = "close_leg"
 
 

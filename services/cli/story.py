@@ -164,7 +164,10 @@ def steps() -> list[Step]:
             "The first welfare check is missed.",
             "risk",
             _risk("missed_welfare_check"),
-            (Expected("a human is asked to act", "SELECT count(*) FROM reviews WHERE kind = 'escalation'", None),),
+            (
+                Expected("it is on record", "SELECT count(*) FROM welfare_checks WHERE status = 'missed'"),
+                Expected("the facilitator is asked", "SELECT count(*) FROM reviews WHERE kind = 'welfare_check'", None),
+            ),
         ),
         Step(
             timedelta(weeks=12),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -20,38 +20,40 @@ from schemas.refusal import Unacceptable
 from schemas.registry import Accepted, read_accepted
 from schemas.risk import RiskReported
 from schemas.timer import TimerFellDue
-from schemas.vocabulary import AuditOperation, DecisionKind, ReceiptOutcome
+from schemas.vocabulary import AuditOperation, DecisionKind, LegStatus, ReceiptOutcome, RiskKind
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
 from services.ground.microbatch import Delivery
 from services.ground.work import Key, Work, acting
 from services.router.casework.act import Acting, act, ask
-from services.router.casework.case import Case
+from services.router.casework.as_risk import as_risk
+from services.router.casework.case import Case, Leg
+from services.router.casework.checks import reported_missed
 from services.router.casework.corrections import DECIDED as CORRECTIONS
 from services.router.casework.corrections import Decided
 from services.router.casework.deadlines import with_deadlines
+from services.router.casework.decided import TAKES, in_full
 from services.router.casework.enter import enter
 from services.router.casework.fell_due import fell_due
+from services.router.casework.pause_ends import follow
 from services.router.casework.progress import leg_of, take_progress
+from services.router.casework.reviews import refused
 from services.router.casework.steps import (
     Command,
-    LegMoved,
-    LegNoted,
-    LegOpened,
     ReviewAnswered,
     ReviewAsked,
     ReviewKind,
-    ReviewMoved,
     Step,
+    records_of,
 )
 from services.router.fallen import Fallen
 from services.router.keep import Cause, Keeping
-from services.router.load import Referrer, load_cases, referral_contents
+from services.router.load import Referrer, load_cases, load_open, referral_contents
 from services.router.rules.decide import decide
 from services.router.rules.decision import Decision, Matched, Reason
 from services.router.rules.due import Due
-from services.router.rules.events import CaseEvent, PastEvent, kind_of
+from services.router.rules.events import CaseEvent, PastEvent, Reported, kind_of
 from services.router.rules.facts import facts_of, remember
 from services.router.rules.ruleset import RuleSet
 from services.router.tell import Telling, tell, tellings
@@ -59,7 +61,7 @@ from services.router.tell import Telling, tell, tellings
 RECORDS_MOST = 100  # of one audit entry
 
 # What carries out each kind of decision.
-CARRIED_OUT: Final[Mapping[DecisionKind, Decided]] = {**CORRECTIONS}
+CARRIED_OUT: Final[Mapping[DecisionKind, Decided]] = {**CORRECTIONS, **TAKES}
 
 WHO_IS_IT: Final[Mapping[str, str]] = {  # what a human is asked when intake was not sure whom an event is about
     "perhaps_known": "Is this somebody that we know already?",
@@ -73,9 +75,15 @@ class Taken:
     """An accepted event, its data once as a model and once as the JSON that is kept and sent on."""
 
     event: Accepted
-    kind: str
+    data: Reported  # what the case is changed by
+    decided_on: Reported  # what rules read: the same, or the risk that it tells of
     occurred_at: datetime
-    content: bytes
+    content: bytes  # of what rules read
+
+    @property
+    def kind(self) -> str:
+        """An EventKind's value."""
+        return kind_of(self.decided_on).value
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,7 @@ class RouterHandler:
         data = event.data
         occurred = event.time if isinstance(data, ReferralSubmitted) else _occurred_at(data)
         content = orjson.dumps(orjson.loads(delivery.raw)["data"])  # quicker than writing the model again
-        taken = Taken(event, kind_of(data).value, occurred, content)
+        taken = Taken(event, data, data, occurred, content)
         place = Place(event.subject, event.order)
         return Incoming(delivery, taken, Key(event.source, event.id), place)
 
@@ -115,15 +123,17 @@ class RouterHandler:
         """Decide each event in order and do what was decided."""
         rules = self._rules()
         cases = load_cases([message.body.event.subject for message in messages], work)
+        load_open(_with_questions(messages, cases), work)
         keeping = Keeping(work)
         moments: dict[Due, datetime] = {}
         orders: list[_Order] = []
         told: list[Telling] = []
         data = [message.body.event.data for message in messages]
-        fallen = Fallen([each for each in data if isinstance(each, TimerFellDue)], cases, work)
-        for message in messages:
-            case = cases[message.body.event.subject]
+        fallen = Fallen([each for each in data if isinstance(each, TimerFellDue)], work)
+        for received in messages:
+            message, case = received, cases[received.body.event.subject]
             try:
+                message = replace(received, body=_as_decided(received.body, case))
                 decision_id, decision, steps = _decide(message.body, case, rules, moments, fallen, work)
             except Unacceptable as why:  # said before anything of the case was changed
                 self.refuse(message.delivery, why, work, key=message.key)
@@ -189,34 +199,70 @@ def _occurred_at(data: RiskReported | ProgressReported | HumanDecision | TimerFe
     return data.decided_at if isinstance(data, HumanDecision) else data.occurred_at
 
 
+def _with_questions(messages: Sequence[Incoming[Taken]], cases: Mapping[str, Case]) -> list[Case]:
+    """The cases whose open questions can be answered by this batch: by a human, or because a leg rests no longer."""
+    looked_at = {m.body.event.subject for m in messages if isinstance(m.body.data, HumanDecision | TimerFellDue)}
+    resting = (p for p, case in cases.items() if any(leg.status is LegStatus.ON_HOLD for leg in case.legs.values()))
+    return [cases[person] for person in sorted(looked_at.union(resting))]
+
+
+def _as_decided(taken: Taken, case: Case) -> Taken:
+    """An answer in full, and the risk that an event tells of, instead of how they were said."""
+    data = in_full(case, taken.data) if isinstance(taken.data, HumanDecision) else taken.data
+    decided_on = as_risk(case, data) or data
+    if decided_on is taken.data:
+        return taken
+    content = decided_on.model_dump_json(exclude_none=True).encode()
+    return replace(taken, data=data, decided_on=decided_on, content=content)
+
+
+def _leg_of(taken: Taken, case: Case, rules: RuleSet) -> Leg | None:
+    """The leg that an event is about, if it names one. Raises Unacceptable where that is none of theirs."""
+    data = taken.data
+    if isinstance(data, ProgressReported):
+        may_report = {name: destination.source for name, destination in rules.destinations.items()}
+        return leg_of(case, data.leg_id, reported_by=taken.event.originsource, may_report=may_report)
+    if isinstance(data, HumanDecision) and data.leg_id is not None:
+        if data.leg_id not in case.legs:
+            raise refused("unknown_leg", "/leg_id", "is no leg of this person")
+        return case.legs[data.leg_id]
+    return None
+
+
 def _decide(
     taken: Taken, case: Case, rules: RuleSet, moments: dict[Due, datetime], fallen: Fallen, work: Work
 ) -> tuple[str, Decision, list[Step]]:
     """The decision on one event, and the steps of the event itself and of the decision."""
-    event, data = taken.event, taken.event.data
-    steps: list[Step] = []
-    about = None
-    if isinstance(data, ProgressReported):
-        may_report = {name: destination.source for name, destination in rules.destinations.items()}
-        about = leg_of(case, data.leg_id, reported_by=event.originsource, may_report=may_report)
-    elif isinstance(data, HumanDecision | TimerFellDue) and data.leg_id is not None:
-        about = case.legs.get(data.leg_id)
+    event, data = taken.event, taken.data
+    about = _leg_of(taken, case, rules)
     case_event = CaseEvent(
-        kind_of(data), data, taken.occurred_at, event.receivedat, about.destination if about else None
+        kind_of(taken.decided_on),
+        taken.decided_on,
+        taken.occurred_at,
+        event.receivedat,
+        about.destination if about else None,
     )
     view = case.view()
     facts = facts_of(rules, case_event, view, work.now)
     referral = event.id if isinstance(data, ReferralSubmitted) else None
-    acting = Acting(case, rules, work.now, work.id, about.id if about else None, moments, referral)
-    if isinstance(data, ProgressReported) and about is not None:
-        steps += take_progress(case, about, data, acting)
-    if isinstance(data, HumanDecision):
-        steps += _carry_out(case, data, acting)
-    if isinstance(data, TimerFellDue) and not fallen.asks_nothing(data):
-        steps += fell_due(case, data, acting)
+    by = data.decided_by.user if isinstance(data, HumanDecision) else event.originsource
+    acting = Acting(
+        case,
+        rules,
+        work.now,
+        work.id,
+        about_leg=about.id if about else None,
+        moments=moments,
+        referral=referral,
+        event_id=event.id,
+        kind=taken.kind,
+        by=by,
+    )
+    steps = [] if isinstance(data, TimerFellDue) and fallen.asks_nothing(data) else _taken(data, case, about, acting)
     decision = decide(rules, facts)
     case.remembered = remember(rules, case_event, view)
     steps += act(decision, acting)
+    steps += follow(case, steps, acting)
     if event.linkquestion is not None:
         steps += ask(
             acting,
@@ -230,12 +276,23 @@ def _decide(
     return work.id(), decision, steps
 
 
+def _taken(data: Reported, case: Case, about: Leg | None, acting: Acting) -> list[Step]:
+    """What the event itself does, whatever rules say of it."""
+    if isinstance(data, ProgressReported) and about is not None:
+        return take_progress(case, about, data, acting)
+    if isinstance(data, RiskReported) and data.kind is RiskKind.MISSED_WELFARE_CHECK:
+        return reported_missed(case, data.occurred_at, acting)
+    if isinstance(data, TimerFellDue):
+        return fell_due(case, data, acting)
+    return _carry_out(case, data, acting) if isinstance(data, HumanDecision) else []
+
+
 def _carry_out(case: Case, decision: HumanDecision, acting: Acting) -> list[Step]:
-    """What a human's decision does to the case, beside what the rules say of it."""
+    """What a human's decision does to the case, beside what the rules say of it; and the question that it answers."""
     carried_out = CARRIED_OUT.get(decision.kind)
     steps = carried_out(case, decision, acting) if carried_out is not None else []
-    if decision.review_id is not None:
-        steps.append(ReviewAnswered(decision.review_id, decision.decided_by.user, decision.answer or decision.reason))
+    if decision.review_id in case.reviews:  # open still: what was done has not answered it by itself
+        steps.append(ReviewAnswered(str(decision.review_id), acting.by, decision.answer or decision.reason))
     return steps
 
 
@@ -298,7 +355,7 @@ def _send(orders: Sequence[_Order], rules: RuleSet, work: Work) -> None:
 
 def _told(taken: Taken) -> bytes:
     """What an event has to tell a destination. A timer tells nothing of the person."""
-    return b"{}" if isinstance(taken.event.data, TimerFellDue) else taken.content
+    return b"{}" if isinstance(taken.decided_on, TimerFellDue) else taken.content
 
 
 def _content(referral: str | None, event: str, contents: Mapping[str, bytes]) -> orjson.Fragment:
@@ -356,27 +413,14 @@ def _audit(
 ) -> None:
     """One entry for what this event changed, and why."""
     event = message.body.event
-    legs: set[str] = set()
-    reviews: set[str] = set()
-    for step in steps:
-        if isinstance(step, ReviewAsked):
-            reviews.add(step.id)
-        elif isinstance(step, ReviewMoved):
-            reviews.add(step.review_id)
-        elif isinstance(step, LegOpened | LegMoved | LegNoted | Command):
-            legs.add(step.leg.id)
-    records = [
-        ("event", event.id),
-        ("decision", decision_id),
-        *(("leg", leg) for leg in sorted(legs)),
-        *(("review", review) for review in sorted(reviews)),
-    ]
+    touched = records_of(steps)
+    records = [("event", event.id), ("decision", decision_id), *touched]
     work.audit(
         AuditOperation.ALTER,
         actor=actor,
         person_id=event.subject,
         records=records[:RECORDS_MOST],
-        fields=("status",) if legs else (),
+        fields=("status",) if any(kind == "leg" for kind, _ in touched) else (),
         purpose="routing",
         correlation_id=event.id,
         causation_id=event.id,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import orjson
-from sqlalchemy import ColumnElement, Table, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Table, false, or_, update
 
 from services.ground.bulk import Row
 from services.ground.sql import insert_all, insert_missing, upsert
@@ -15,6 +15,8 @@ from services.ground.work import Work
 from services.router import store
 from services.router.casework.case import Case, Leg
 from services.router.casework.steps import (
+    CheckChanged,
+    CheckPlanned,
     Command,
     Effect,
     LegMoved,
@@ -22,8 +24,10 @@ from services.router.casework.steps import (
     LegOpened,
     OfferAnswered,
     PauseAgreed,
+    PauseChanged,
     PauseEnded,
     PauseOffered,
+    Resting,
     ReviewAnswered,
     ReviewAsked,
     ReviewMoved,
@@ -32,9 +36,21 @@ from services.router.casework.steps import (
     TimerSet,
     Word,
 )
+from services.router.resting_rows import (
+    CHECK_CHANGES,
+    OFFER_CHANGES,
+    PAUSE_CHANGES,
+    check_row,
+    offer_row,
+    pause_row,
+)
 from services.router.rules.decision import OUTCOME, Decision, Matched, plain
 
-_Ending = OfferAnswered | PauseEnded | ReviewAnswered | ReviewMoved
+_RESTING_CHANGES = {
+    store.offers: OFFER_CHANGES,
+    store.pauses: PAUSE_CHANGES,
+    store.welfare_checks: CHECK_CHANGES,
+}
 _LEG_NEVER_CHANGES = ("id", "person_id", "destination", "opened_at", "referral_event")
 _LEG_CHANGES = [column.name for column in store.legs.columns if column.name not in _LEG_NEVER_CHANGES]
 
@@ -56,7 +72,8 @@ class Keeping:
     _rows: dict[Table, list[Row]] = field(default_factory=lambda: defaultdict(list))
     _cases: dict[str, Case] = field(default_factory=dict)
     _changed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # leg ids by person
-    _endings: list[_Ending] = field(default_factory=list)
+    _resting: dict[Table, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))  # the last of each id
+    _questions: list[ReviewAnswered | ReviewMoved] = field(default_factory=list)  # what became of them
     _timers: list[tuple[TimerSet, dict[str, object]]] = field(default_factory=list)
     _cancelled: list[tuple[str, TimerCancelled]] = field(default_factory=list)  # by person
     _rule_sets: set[str] = field(default_factory=set)
@@ -92,14 +109,21 @@ class Keeping:
                 self._timer_step(step, case)
             case ReviewAsked():
                 self._rows[store.reviews].append(self._review(step, case, cause, perhaps=None))
-            case PauseOffered():
-                self._rows[store.offers].append(self._offer(step, cause))
-            case PauseAgreed():
-                self._rows[store.pauses].append(self._pause(step, cause))
-            case OfferAnswered() | PauseEnded() | ReviewAnswered() | ReviewMoved():
-                self._endings.append(step)
+            case ReviewAnswered() | ReviewMoved():
+                self._questions.append(step)
+            case _:
+                self._rest(step)
         if isinstance(step, LegOpened | LegMoved | LegNoted | Command):
             self._changed[case.person_id].add(step.leg.id)
+
+    def _rest(self, step: Resting) -> None:
+        match step:
+            case PauseOffered(offer) | OfferAnswered(offer):
+                self._resting[store.offers][offer.id] = offer_row(offer)
+            case PauseAgreed(pause) | PauseChanged(pause) | PauseEnded(pause):
+                self._resting[store.pauses][pause.id] = pause_row(pause)
+            case CheckPlanned(check) | CheckChanged(check):
+                self._resting[store.welfare_checks][check.id] = check_row(check)
 
     def question_of_identity(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str]) -> None:
         """A question whether this is somebody that we know."""
@@ -125,8 +149,10 @@ class Keeping:
         insert_all(connection, store.timers, [row for _, row in self._timers])
         for table, rows in self._rows.items():
             insert_all(connection, table, rows)
-        for ending in self._endings:
-            self._end(ending)
+        for table, changes in _RESTING_CHANGES.items():
+            upsert(connection, table, list(self._resting[table].values()), update=changes)
+        for question in self._questions:
+            self._question(question)
 
     def _timer_step(self, step: TimerSet | TimerCancelled, case: Case) -> None:
         """Set a timer; or cancel those that this batch set before, and later those of earlier ones. Later ones stay."""
@@ -150,29 +176,20 @@ class Keeping:
                 c == of for c, of in ((timer.leg_id, step.leg_id), (timer.review_id, step.review_id)) if of is not None
             ]
             which += [timer.person_id == person_id, or_(false(), *same)]
-            if step.kind is not None:
-                which.append(timer.kind == step.kind.value)
+            if step.kinds:
+                which.append(timer.kind.in_([kind.value for kind in step.kinds]))
         why = {"cancelled_at": self.work.now, "cancelled_because": step.why}
         self.work.connection.execute(update(store.timers).where(*which).values(why))
 
-    def _end(self, ending: _Ending) -> None:
-        """Close what was open. Runs last, since a batch can hold both the question and its answer."""
-        offer, pause, review, now = store.offers.c, store.pauses.c, store.reviews.c, self.work.now
-        match ending:
-            case PauseEnded(leg_id):
-                open_pause = (pause.leg_id == leg_id) & pause.ended_at.is_(None)
-                change = update(store.pauses).where(open_pause).values(ended_at=now)
-            case OfferAnswered(leg_id, answer):
-                newest = select(func.max(offer.id)).where(offer.leg_id == leg_id, offer.answer.is_(None))
-                this = offer.id == newest.scalar_subquery()
-                change = update(store.offers).where(this).values(answer=answer, answered_at=now)
-            case ReviewAnswered(review_id, by, answer):
-                unanswered = (review.id == review_id) & review.answered_at.is_(None)
-                change = update(store.reviews).where(unanswered).values(answered_at=now, answered_by=by, answer=answer)
-            case ReviewMoved(review_id, role, due_at):
-                unanswered = (review.id == review_id) & review.answered_at.is_(None)
-                change = update(store.reviews).where(unanswered).values(role=role, due_at=due_at, moved_at=now)
-        self.work.connection.execute(change)
+    def _question(self, step: ReviewAnswered | ReviewMoved) -> None:
+        """Close or move a question. Runs last, since a batch can hold both the question and its answer."""
+        review, now = store.reviews.c, self.work.now
+        unanswered = (review.id == step.review_id) & review.answered_at.is_(None)
+        if isinstance(step, ReviewAnswered):
+            values = {"answered_at": now, "answered_by": step.by, "answer": step.answer}
+        else:
+            values = {"role": step.role, "due_at": step.due_at, "moved_at": now}
+        self.work.connection.execute(update(store.reviews).where(unanswered).values(values))
 
     def _of_leg(self, step: LegOpened | LegMoved | LegNoted, cause: Cause) -> Row:
         match step:
@@ -221,28 +238,7 @@ class Keeping:
             "destination": step.destination,
             "fact": step.fact,
             "perhaps": perhaps,
-        }
-
-    def _offer(self, step: PauseOffered, cause: Cause) -> Row:
-        return {
-            "id": step.id,
-            "leg_id": step.leg_id,
-            "offered_at": self.work.now,
-            "for_days": step.for_days,
-            "welfare_check_days": step.welfare_check_days,
-            "event_id": cause.event_id,
-        }
-
-    def _pause(self, step: PauseAgreed, cause: Cause) -> Row:
-        return {
-            "id": step.id,
-            "leg_id": step.leg_id,
-            "reason": step.reason.value,
-            "from_date": step.from_date,
-            "until_date": step.until_date,
-            "held_from": step.held_from.value,
-            "agreed_at": self.work.now,
-            "event_id": cause.event_id,
+            "answers": list(step.answers) or None,
         }
 
     def _timer(self, step: TimerSet, case: Case) -> dict[str, object]:

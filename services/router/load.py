@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, cast
 
@@ -14,6 +14,7 @@ from services.ground.work import Work
 from services.router import store
 from services.router.casework.account import Account
 from services.router.casework.case import Case, Leg
+from services.router.resting_rows import check_of, offer_of, pause_of, review_of, timer_of
 from services.router.rules.events import Kept, PastEvent
 
 HISTORY = timedelta(days=366)  # as far back as any window of a rule looks
@@ -21,6 +22,11 @@ HISTORY = timedelta(days=366)  # as far back as any window of a rule looks
 _event = store.case_events.c
 _CASES = select(store.cases).with_for_update()
 _LEGS = select(store.legs)
+_OFFERS = select(store.offers)
+_PAUSES = select(store.pauses)
+_CHECKS = select(store.welfare_checks)
+_REVIEWS = select(store.reviews).where(store.reviews.c.answered_at.is_(None))
+_TIMERS = select(store.timers).where(store.timers.c.taken_at.is_(None), store.timers.c.cancelled_at.is_(None))
 _EVENTS = (
     select(_event.person_id, _event.kind, _event.occurred_at)
     .where(_event.occurred_at > bindparam("since"))
@@ -41,9 +47,33 @@ def load_cases(person_ids: Sequence[str], work: Work) -> dict[str, Case]:
         case.remembered = cast("dict[str, Kept]", r["remembered"])
     for r in select_in(connection, _LEGS, (store.legs.c.person_id,), keys):
         found[str(r["person_id"])].legs[str(r["id"])] = _leg(r)
+    _load_resting(found, work)
     for r in select_in(connection, _EVENTS, (_event.person_id,), keys, since=work.now - HISTORY):
         found[str(r["person_id"])].events.append(PastEvent(str(r["kind"]), cast(datetime, r["occurred_at"])))
     return found
+
+
+def _load_resting(cases: Mapping[str, Case], work: Work) -> None:
+    """The offers, pauses and welfare checks of the cases' legs."""
+    by_leg = {leg_id: case for case in cases.values() for leg_id in case.legs}
+    connection, keys = work.connection, [(leg_id,) for leg_id in sorted(by_leg)]
+    for r in select_in(connection, _OFFERS, (store.offers.c.leg_id,), keys):
+        by_leg[str(r["leg_id"])].offers[str(r["id"])] = offer_of(r)
+    for r in select_in(connection, _PAUSES, (store.pauses.c.leg_id,), keys):
+        by_leg[str(r["leg_id"])].pauses[str(r["id"])] = pause_of(r)
+    paused = [(leg_id,) for leg_id, case in by_leg.items() if case.pauses]
+    for r in select_in(connection, _CHECKS, (store.welfare_checks.c.leg_id,), paused):
+        by_leg[str(r["leg_id"])].checks[str(r["id"])] = check_of(r)
+
+
+def load_open(cases: Sequence[Case], work: Work) -> None:
+    """The open questions and the timers of these cases: what a human's answer, and a look at the whole case, need."""
+    by_person = {case.person_id: case for case in cases}
+    keys = [(person,) for person in sorted(by_person)]
+    for r in select_in(work.connection, _REVIEWS, (store.reviews.c.person_id,), keys):
+        by_person[str(r["person_id"])].reviews[str(r["id"])] = review_of(r)
+    for r in select_in(work.connection, _TIMERS, (store.timers.c.person_id,), keys):
+        by_person[str(r["person_id"])].timers[str(r["id"])] = timer_of(r)
 
 
 def referral_contents(event_ids: Sequence[str], work: Work) -> dict[str, bytes]:

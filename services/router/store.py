@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Date,
     Index,
@@ -119,6 +120,7 @@ reviews = Table(  # questions to humans
     Column("fact", Text),
     Column("perhaps", JSON(none_as_null=True)),  # other persons, for a question of identity
     Column("moved_at", Moment),  # when it last went to another role, or came back to its own
+    Column("answers", JSON(none_as_null=True)),  # the ones to choose from; none: in the human's own words
     Column("answered_at", Moment),
     Column("answered_by", Text),
     Column("answer", Text),
@@ -133,11 +135,16 @@ offers = Table(  # pauses that were offered
     Column("id", Text, primary_key=True),
     Column("leg_id", Text, nullable=False),
     Column("offered_at", Moment, nullable=False),
+    Column("answer_by", Moment, nullable=False),
     Column("for_days", Integer, nullable=False),
     Column("welfare_check_days", Integer, nullable=False),
-    Column("event_id", Text, nullable=False),
-    Column("answer", Text),  # agreed, declined; none yet
+    Column("reason", Text, nullable=False),  # a PauseReason
+    Column("event_id", Text, nullable=False),  # which never offers again
+    Column("replaces", Text),  # an earlier offer on the leg that was not answered
+    Column("answer", Text),  # an OfferAnswer; none yet
     Column("answered_at", Moment),
+    Column("answered_by", Text),
+    Column("review_id", Text),  # what a facilitator was asked when it lapsed
 )
 Index("offers_of_leg", offers.c.leg_id)
 
@@ -149,12 +156,38 @@ pauses = Table(
     Column("reason", Text, nullable=False),
     Column("from_date", Date, nullable=False),
     Column("until_date", Date, nullable=False),
+    Column("welfare_check_days", Integer, nullable=False),  # between two checks
     Column("held_from", Text, nullable=False),
     Column("agreed_at", Moment, nullable=False),
     Column("event_id", Text, nullable=False),
+    Column("stated", Boolean, nullable=False),  # no: it has the terms of the offer until somebody states others
+    Column("muted_until", Date),  # the last day without welfare checks
+    Column("review_id", Text),  # the question how it goes on
     Column("ended_at", Moment),
+    Column("ended", Text),  # resumed, or the status that the leg came to
 )
 Index("pauses_of_leg", pauses.c.leg_id)
+
+welfare_checks = Table(  # rows are never taken away: what became of a check is written on it
+    "welfare_checks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("leg_id", Text, nullable=False),
+    Column("pause_id", Text, nullable=False),
+    Column("due_on", Date, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("status", Text, nullable=False),  # a CheckStatus
+    Column("next_at", Moment),  # when it goes to the next role, while somebody should be doing it
+    Column("escalated_to", Text),  # the highest role that was asked
+    Column("asked", JSON, nullable=False),  # the reviews that ask for it
+    Column("missed_at", Moment),
+    Column("outcome", Text),  # a WelfareOutcome
+    Column("by_whom", Text),
+    Column("at", Moment),  # when it was done, put off, muted or dropped
+    Column("reason", Text),
+    Column("instead_of", Text),  # the check that was put off
+)
+Index("welfare_checks_of_leg", welfare_checks.c.leg_id)
 
 timers = Table(  # promises to look again; none is ever taken away
     "timers",

@@ -52,7 +52,9 @@ async def test_an_agreed_pause_holds_one_leg_with_its_checks_and_its_review(sett
         await onward.publish(_relapse(onward, legs["dapp"]), channel="risk")
         await onward.settle()
         clock.move(timedelta(days=2))
-        await onward.publish(_progress("progress-pause-agreed", legs["dapp"], "dapp"), channel="progress")
+        agreed = _progress("progress-pause-agreed", legs["dapp"], "dapp")
+        agreed["data"]["pause"] |= {"from_date": "2026-11-04", "until_date": "2026-12-02"}
+        await onward.publish(agreed, channel="progress")
         await onward.settle()
         statuses = {row["destination"]: row["status"] for row in await onward.rows("SELECT * FROM legs")}
         assert statuses["dapp"] == "on_hold"

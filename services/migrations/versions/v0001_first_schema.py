@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from services.migrations.resting_tables import create_resting_tables
 from services.migrations.timer_tables import create_timers
 
 revision = "0001"
@@ -221,21 +222,6 @@ def upgrade() -> None:
         batch_op.create_index("log_entries_of_person", ["person_id"], unique=False)
 
     op.create_table(
-        "offers",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("leg_id", sa.Text(), nullable=False),
-        sa.Column("offered_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("for_days", sa.Integer(), nullable=False),
-        sa.Column("welfare_check_days", sa.Integer(), nullable=False),
-        sa.Column("event_id", sa.Text(), nullable=False),
-        sa.Column("answer", sa.Text(), nullable=True),
-        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    with op.batch_alter_table("offers", schema=None) as batch_op:
-        batch_op.create_index("offers_of_leg", ["leg_id"], unique=False)
-
-    op.create_table(
         "outbox",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("service", sa.Text(), nullable=False),
@@ -256,22 +242,6 @@ def upgrade() -> None:
         batch_op.create_index("outbox_by_stream", ["stream", "id"], unique=False)
         owed = sa.text("sent_at IS NULL")
         batch_op.create_index("outbox_unsent", ["service", "partition", "id"], sqlite_where=owed, postgresql_where=owed)
-
-    op.create_table(
-        "pauses",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("leg_id", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("from_date", sa.Date(), nullable=False),
-        sa.Column("until_date", sa.Date(), nullable=False),
-        sa.Column("held_from", sa.Text(), nullable=False),
-        sa.Column("agreed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("event_id", sa.Text(), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    with op.batch_alter_table("pauses", schema=None) as batch_op:
-        batch_op.create_index("pauses_of_leg", ["leg_id"], unique=False)
 
     op.create_table(
         "persons",
@@ -363,6 +333,7 @@ def upgrade() -> None:
         sa.Column("fact", sa.Text(), nullable=True),
         sa.Column("perhaps", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("moved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("answers", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_by", sa.Text(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
@@ -391,3 +362,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("stream"),
     )
     create_timers()
+    create_resting_tables()

@@ -8,18 +8,19 @@ from datetime import datetime
 
 from schemas.vocabulary import LegStatus, RouteAction, TimerKind
 from services.router.casework.case import Case, Leg
+from services.router.casework.offers import make_offer
 from services.router.casework.steps import (
     Command,
     LegMoved,
     LegOpened,
-    PauseOffered,
     ReviewAsked,
     ReviewKind,
     Step,
     TimerSet,
 )
-from services.router.rules.decision import Decision, Reasons, RouteDecided
+from services.router.rules.decision import Decision, OfferDecided, Reasons, RouteDecided
 from services.router.rules.due import Due, resolve_due
+from services.router.rules.language import Role
 from services.router.rules.ruleset import Destination, RuleSet
 
 NEWS_PRIORITY = 3  # of a leg that is opened only because its destination must be told something
@@ -36,6 +37,9 @@ class Acting:
     about_leg: str | None = None  # the leg that the event came from
     moments: dict[Due, datetime] = field(default_factory=dict)  # worked out already, for the same `now`
     referral: str | None = None  # the event that legs opened now stem from, where it is a referral
+    event_id: str = ""  # of the event that is acted on
+    kind: str = ""  # an EventKind's value
+    by: str = ""  # who says so: a user of the console, or a source
 
     def due(self, due: Due) -> datetime:
         """The moment by which something is due."""
@@ -53,9 +57,7 @@ def act(decision: Decision, acting: Acting) -> list[Step]:
     for notify in decision.notifies:
         steps += _notify(notify.destination, notify.reasons, acting)
     for offer in decision.offers:
-        leg = acting.case.open_leg(offer.destination)
-        if leg is not None:
-            steps.append(PauseOffered(acting.new_id(), leg.id, offer.for_days, offer.welfare_check_days))
+        steps += _offer(offer, acting)
     steps += _questions(decision, acting)
     return steps
 
@@ -70,9 +72,10 @@ def ask(
     leg_id: str | None = None,
     fact: str | None = None,
     destination: str | None = None,
+    answers: tuple[str, ...] = (),
 ) -> list[Step]:
     """A question to a human, with the timer that keeps it from being forgotten."""
-    asked = ReviewAsked(acting.new_id(), kind, question, role, acting.due(due), leg_id, fact, destination)
+    asked = ReviewAsked(acting.new_id(), kind, question, role, acting.due(due), leg_id, fact, destination, answers)
     return [asked, TimerSet(acting.new_id(), TimerKind.REVIEW, asked.due_at, review_id=asked.id)]
 
 
@@ -142,9 +145,27 @@ def _notify(destination_id: str, reasons: Reasons, acting: Acting) -> list[Step]
         due = acting.due(destination.acknowledge_within)
         leg = Leg(acting.new_id(), destination_id, LegStatus.REQUESTED, acting.now, NEWS_PRIORITY, due, acting.now, 1)
         return _begin(leg, RouteAction.NOTIFY, reasons, destination, acting)
+    return tell(leg, reasons, acting)
+
+
+def tell(leg: Leg, reasons: Reasons, acting: Acting) -> list[Step]:
+    """Let the destination of a leg know of something; nothing is asked of it."""
     after = replace(leg, commands=leg.commands + 1)
     acting.case.legs[leg.id] = after
     return [Command(after, RouteAction.NOTIFY, after.commands, reasons)]
+
+
+def _offer(offer: OfferDecided, acting: Acting) -> list[Step]:
+    """Offer a pause; the destination hears of it, for it is there that he is asked."""
+    leg = acting.case.open_leg(offer.destination)
+    if leg is None:
+        return []  # there is nothing that could rest
+    if leg.status is LegStatus.ON_HOLD:
+        question = "A pause would be offered now, but the leg rests already. Should it rest longer?"
+        standard = acting.rules.otherwise.review
+        return ask(acting, ReviewKind.RULE, question, role=Role.FACILITATOR, due=standard.due, leg_id=leg.id)
+    steps = make_offer(leg, offer, acting)
+    return steps + tell(leg, offer.reasons, acting) if steps else []
 
 
 def _limit(route: RouteDecided, destination: Destination, decision: Decision) -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from schemas.vocabulary import LegStatus
 from services.router.casework.account import Account, Stand
+from services.router.casework.resting import CheckStatus, Offer, Pause, Timer, WelfareCheck
 from services.router.casework.reviews import Review
 from services.router.rules.events import CaseView, Kept, LegView, PastEvent
 
@@ -66,7 +67,11 @@ class Case:
     events: list[PastEvent] = field(default_factory=list)
     remembered: Mapping[str, Kept] = field(default_factory=dict)
     referral_event: str | None = None  # the last referral, whose content goes with later routes
+    offers: dict[str, Offer] = field(default_factory=dict)  # these five by their own ids
+    pauses: dict[str, Pause] = field(default_factory=dict)
+    checks: dict[str, WelfareCheck] = field(default_factory=dict)
     reviews: dict[str, Review] = field(default_factory=dict)  # the open ones, where they were read
+    timers: dict[str, Timer] = field(default_factory=dict)  # those that were not looked at yet, where they were read
 
     def view(self) -> CaseView:
         """The case as rules see it: of each destination the leg that is open, or else the newest."""
@@ -78,3 +83,12 @@ class Case:
     def open_leg(self, destination: str) -> Leg | None:
         """The open leg to a destination. There is never more than one."""
         return next((leg for leg in self.legs.values() if leg.destination == destination and not leg.closed), None)
+
+    def open_pause(self, leg_id: str) -> Pause | None:
+        """The pause that a leg is in. There is never more than one."""
+        return next((pause for pause in self.pauses.values() if pause.leg_id == leg_id and pause.is_open), None)
+
+    def checks_of(self, leg_id: str, among: Collection[CheckStatus]) -> list[WelfareCheck]:
+        """A leg's welfare checks that stand so, the earliest first."""
+        found = (check for check in self.checks.values() if check.leg_id == leg_id and check.status in among)
+        return sorted(found, key=lambda check: (check.due_at, check.id))

@@ -19,7 +19,6 @@ from services.router.casework.steps import (
     Effect,
     LegMoved,
     LegNoted,
-    PauseEnded,
     ReviewKind,
     Step,
     TimerSet,
@@ -39,7 +38,7 @@ def correct_status(case: Case, decision: HumanDecision, acting: Acting) -> list[
 
     Raises Unacceptable, before it changes anything, where that is no correction or would open a second leg.
     """
-    pathway, leg, to = acting.rules.pathway, _leg(case, decision), decision.status
+    pathway, leg, to = acting.rules.pathway, leg_of(case, decision), decision.status
     if to is None or not pathway.has(to):
         raise Unacceptable("unknown_status", [_problem("status", "is no status of this rule set")])
     if to is leg.status:
@@ -49,11 +48,10 @@ def correct_status(case: Case, decision: HumanDecision, acting: Acting) -> list[
         _refuse_a_second(case, leg)
     after = put(pathway, leg, to, now=acting.now, code=decision.reason_code)
     case.legs[leg.id] = after
-    steps = _ended_pause(leg, after)
-    steps.append(LegMoved(leg, after, decision.reason, Effect.CORRECTED, _word(decision)))
+    steps: list[Step] = [LegMoved(leg, after, decision.reason, Effect.CORRECTED, word_of(decision))]
     if after.closed and not leg.closed:
         steps += _is_that_right(after, acting)
-    elif pathway.statuses[to].hold:
+    elif pathway.statuses[to].hold and to is not LegStatus.ON_HOLD:  # which `pause_ends.follow` asks about
         steps += _until_when(after, acting)
     return steps
 
@@ -63,7 +61,7 @@ def reopen_leg(case: Case, decision: HumanDecision, acting: Acting) -> list[Step
 
     Raises Unacceptable, before it changes anything, where it is open, or another leg to its destination is.
     """
-    leg = _leg(case, decision)
+    leg = leg_of(case, decision)
     if not leg.closed:
         raise Unacceptable("not_closed", [_problem("leg_id", f"the leg is open: {leg.status}")])
     _refuse_a_second(case, leg)
@@ -75,7 +73,7 @@ def reopen_leg(case: Case, decision: HumanDecision, acting: Acting) -> list[Step
     after = replace(opened, due_at=answer_by, commands=leg.commands + 1)
     case.legs[leg.id] = after
     return [
-        LegMoved(leg, after, decision.reason, Effect.REOPENED, _word(decision)),
+        LegMoved(leg, after, decision.reason, Effect.REOPENED, word_of(decision)),
         Command(after, RouteAction.REOPEN, after.commands, _told(decision)),
         TimerSet(acting.new_id(), TimerKind.ACKNOWLEDGEMENT, answer_by, leg_id=leg.id),
     ]
@@ -87,7 +85,7 @@ def close_leg(case: Case, decision: HumanDecision, acting: Acting) -> list[Step]
     Of a leg that had ended already it says that nothing more is to be done. Raises Unacceptable, before it changes
     anything, where that too is so, or where the table does not let a human close it so.
     """
-    pathway, leg = acting.rules.pathway, _leg(case, decision)
+    pathway, leg = acting.rules.pathway, leg_of(case, decision)
     check_code(pathway, decision.reason_code)
     if leg.closed:
         return _conclude(case, leg, decision, acting)
@@ -98,8 +96,7 @@ def close_leg(case: Case, decision: HumanDecision, acting: Acting) -> list[Step]
     after = replace(moved, commands=leg.commands + 1)
     case.legs[leg.id] = after
     return [
-        *_ended_pause(leg, after),
-        LegMoved(leg, after, decision.reason, Effect.MOVED, _word(decision)),
+        LegMoved(leg, after, decision.reason, Effect.MOVED, word_of(decision)),
         Command(after, RouteAction.NOTIFY, after.commands, _told(decision)),
         *_is_that_right(after, acting),
     ]
@@ -124,10 +121,11 @@ def _conclude(case: Case, leg: Leg, decision: HumanDecision, acting: Acting) -> 
         raise Unacceptable("already_so", [_problem("reason_code", "the leg has ended, and this reason leaves it open")])
     after = placed(pathway, leg, leg.stand._replace(reason=code), now=acting.now)
     case.legs[leg.id] = after
-    return [LegNoted(after, decision.reason, Effect.CONCLUDED, _word(decision))]
+    return [LegNoted(after, decision.reason, Effect.CONCLUDED, word_of(decision))]
 
 
-def _leg(case: Case, decision: HumanDecision) -> Leg:
+def leg_of(case: Case, decision: HumanDecision) -> Leg:
+    """The leg that a decision names. Raises Unacceptable where this person has no such leg."""
     leg = case.legs.get(decision.leg_id) if decision.leg_id is not None else None
     if leg is None:
         raise Unacceptable("unknown_leg", [_problem("leg_id", "is no leg of this person")])
@@ -160,11 +158,6 @@ def _move(leg: Leg, to: LegStatus, decision: HumanDecision, acting: Acting) -> L
     )
 
 
-def _ended_pause(before: Leg, after: Leg) -> list[Step]:
-    paused = LegStatus.ON_HOLD
-    return [PauseEnded(before.id)] if before.status is paused and after.status is not paused else []
-
-
 def _is_that_right(leg: Leg, acting: Acting) -> list[Step]:
     label = _label(leg, acting)
     question = f"The leg to {label} was closed. Is that right, and does the person know that the door is open?"
@@ -186,7 +179,8 @@ def _label(leg: Leg, acting: Acting) -> str:
     return destination.label if destination is not None else leg.destination
 
 
-def _word(decision: HumanDecision) -> Word:
+def word_of(decision: HumanDecision) -> Word:
+    """How a leg's history tells of a decision."""
     return Word(decision.kind.value, decision.decided_at, decision.decided_by.user, decision.reason_code)
 
 

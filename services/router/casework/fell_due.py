@@ -6,16 +6,18 @@ No timer closes or removes anything. It asks; and while what it waits for is mis
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from schemas.timer import TimerFellDue
-from schemas.vocabulary import LegStatus, TimerKind
+from schemas.vocabulary import TimerKind
 from services.router.casework.act import Acting, ask
 from services.router.casework.case import Case, Leg
+from services.router.casework.checks import check_escalates, check_fell_due
 from services.router.casework.deadlines import NOT_ANSWERED, NOT_MET
+from services.router.casework.enter import enter
+from services.router.casework.pause_ends import offer_fell_due, pause_fell_due
 from services.router.casework.reviews import Review
 from services.router.casework.steps import ReviewKind, ReviewMoved, Step, TimerSet
 from services.router.rules.due import Due
@@ -39,6 +41,7 @@ LEAST: Final = timedelta(hours=1)
 
 def fell_due(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
     """Look again. The case is changed; the steps are what to write down. None: what was waited for has come."""
+    case.timers.pop(timer.timer_id, None)
     return ON_DUE[timer.kind](case, timer, acting)
 
 
@@ -86,28 +89,13 @@ def snooze(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
     return _put(case, asked, asked.role, acting.due(acting.rules.otherwise.review.due), acting)
 
 
-def offer(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
-    """An offered pause was not answered in time."""
-    question = "A pause of {} was offered and not answered in time. Does he want it?"
-    return _of_an_open_leg(case, timer, acting, question, Role.FACILITATOR)
+def _of_a_leg(look: FellDue) -> FellDue:
+    """The same, where the leg is still this person's; else somebody is asked who looks after it."""
 
+    def look_again(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
+        return look(case, timer, acting) if timer.leg_id in case.legs else _no_such_leg(case, timer, acting)
 
-def welfare_check(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
-    """Somebody should look in on him today."""
-    question = "{} rests and a welfare check is due. How is he?"
-    return _of_a_pause(case, timer, acting, question, Role.FACILITATOR)
-
-
-def check_escalation(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
-    """A welfare check was due and nobody told of it."""
-    question = "{} rests and nobody has told of the welfare check. Who looks in on him?"
-    return _of_a_pause(case, timer, acting, question, Role.PROGRAMME_MANAGER)
-
-
-def pause_review(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
-    """The time that was agreed for a pause is over; the pause itself is not, before a human says so."""
-    question = "The time agreed for the pause of {} is over. Should it go on, be extended, or be closed?"
-    return _of_a_pause(case, timer, acting, question, Role.FACILITATOR)
+    return look_again
 
 
 ON_DUE: Final[Mapping[TimerKind, FellDue]] = MappingProxyType(
@@ -115,10 +103,10 @@ ON_DUE: Final[Mapping[TimerKind, FellDue]] = MappingProxyType(
         TimerKind.ACKNOWLEDGEMENT: acknowledgement,
         TimerKind.FIRST_CONTACT: first_contact,
         TimerKind.REVIEW: review,
-        TimerKind.OFFER: offer,
-        TimerKind.WELFARE_CHECK: welfare_check,
-        TimerKind.CHECK_ESCALATION: check_escalation,
-        TimerKind.PAUSE_REVIEW: pause_review,
+        TimerKind.OFFER: _of_a_leg(offer_fell_due),
+        TimerKind.WELFARE_CHECK: _of_a_leg(check_fell_due),
+        TimerKind.CHECK_ESCALATION: _of_a_leg(check_escalates),
+        TimerKind.PAUSE_REVIEW: _of_a_leg(pause_fell_due),
         TimerKind.SNOOZE: snooze,
     }
 )
@@ -126,11 +114,12 @@ ON_DUE: Final[Mapping[TimerKind, FellDue]] = MappingProxyType(
 
 def _put(case: Case, asked: Review, role: str, due_at: datetime, acting: Acting) -> list[Step]:
     """Put a question to a role by a time, with the timer that keeps it from being forgotten."""
-    case.reviews[asked.id] = replace(asked, role=role, due_at=due_at, put_at=acting.now)
-    return [
+    steps: list[Step] = [
         ReviewMoved(asked.id, role, due_at),
         TimerSet(acting.new_id(), TimerKind.REVIEW, due_at, review_id=asked.id),
     ]
+    enter(case, steps, now=acting.now)
+    return steps
 
 
 def _by_when(asked: Review, acting: Acting) -> datetime:
@@ -139,20 +128,6 @@ def _by_when(asked: Review, acting: Acting) -> datetime:
     if had is not None and had <= URGENT:
         return acting.now + max(had, LEAST)
     return acting.due(acting.rules.otherwise.review.due)
-
-
-def _of_a_pause(case: Case, timer: TimerFellDue, acting: Acting, question: str, role: Role) -> list[Step]:
-    leg = case.legs.get(timer.leg_id or "")
-    if leg is not None and leg.status is not LegStatus.ON_HOLD:
-        return []
-    return _of_an_open_leg(case, timer, acting, question, role)
-
-
-def _of_an_open_leg(case: Case, timer: TimerFellDue, acting: Acting, question: str, role: Role) -> list[Step]:
-    leg = case.legs.get(timer.leg_id or "")
-    if leg is None:
-        return _no_such_leg(case, timer, acting)
-    return [] if leg.closed else _ask(case, leg, question.format(_label(leg, acting)), role, acting)
 
 
 def _no_such_leg(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC
 from typing import Final
 
-from schemas.progress import Pause, ProgressReported
+from schemas.progress import ProgressReported
 from schemas.receipt import Problem
 from schemas.refusal import Unacceptable
-from schemas.vocabulary import LegStatus, ProgressKind, TimerKind
+from schemas.vocabulary import LegStatus, ProgressKind
 from services.router.casework.account import (
     BECOMES,
     PRESENCE,
@@ -24,26 +24,17 @@ from services.router.casework.account import (
 )
 from services.router.casework.act import Acting, ask
 from services.router.casework.case import Case, Leg
+from services.router.casework.checks import record_check
+from services.router.casework.offers import offer_to_answer
 from services.router.casework.pathway import check, check_code, stands
-from services.router.casework.steps import (
-    Effect,
-    LegMoved,
-    LegNoted,
-    OfferAnswered,
-    PauseAgreed,
-    PauseEnded,
-    ReviewKind,
-    Step,
-    TimerSet,
-    Word,
-)
-from services.router.rules.calendar import LONDON
+from services.router.casework.pauses import Terms, already_paused, as_offered, decline_offer, rest, restate
+from services.router.casework.resting import today
+from services.router.casework.steps import Effect, LegMoved, LegNoted, ReviewKind, Step, Word
 from services.router.rules.pathway import Pathway
 
-START_OF_WORK: Final = time(9)  # timers of a day fall due when people begin it
-WELFARE_CHECK_DAYS: Final = 7
 PLACE: Final = "/data/kind"
 
+_RESTS: Final = (ProgressKind.OFFER_AGREED, ProgressKind.PAUSE_AGREED)
 _STANDING: Final = frozenset({*BECOMES, *PRESENCE, ProgressKind.RESUMED})  # what says where the leg stands
 
 
@@ -68,10 +59,11 @@ def take_progress(case: Case, leg: Leg, said: ProgressReported, acting: Acting) 
     """
     check_code(acting.rules.pathway, said.reason_code)
     if said.kind not in _STANDING:
-        return [_noted(leg, said, said.kind.value), *_answers(leg, said)]
+        return [_noted(leg, said, said.kind.value), *_of_a_rest(case, leg, said, acting)]
     told = _told(said)
     account = leg.told
-    if told in account.told or told in account.heard:
+    if account.knows(told):
+        _refuse_other_terms(case, leg, said)
         return [_noted(leg, said, f"{said.kind}: told again")]
     if account.at is not None and told.at < account.at:
         return _before_it_was_placed(case, leg, said, told, acting)
@@ -85,30 +77,51 @@ def take_progress(case: Case, leg: Leg, said: ProgressReported, acting: Acting) 
 def _take(case: Case, leg: Leg, said: ProgressReported, result: tuple[Account, Stand], acting: Acting) -> list[Step]:
     """It fits with all that was told: the leg stands where the whole account leaves it."""
     pathway, (account, stand) = acting.rules.pathway, result
-    if said.kind is ProgressKind.PAUSE_AGREED and leg.status is stand.status is LegStatus.ON_HOLD:
-        raise Unacceptable("already_paused", [Problem(place=PLACE, message="the leg is paused already")])
-    if stand.status is not leg.status:
-        _check_what_is_needed(pathway, leg, stand, said)
     after = stands(pathway, leg, stand, account, now=acting.now)
-    case.legs[leg.id] = after
     if after.status is leg.status:
-        return [_noted(after, said, _because(said), concluded=after.concluded_at is not None and not leg.concluded_at)]
+        restated = restate(case, leg, _terms(case, leg, said), acting) if _rests_again(leg, said) else []
+        case.legs[leg.id] = after
+        concluded = after.concluded_at is not None and not leg.concluded_at
+        return [_noted(after, said, _because(said), concluded=concluded), *restated]
+    terms = _terms(case, leg, said) if after.status is LegStatus.ON_HOLD and said.kind in _RESTS else None
+    _check_what_is_needed(pathway, leg, stand, said, terms)
+    case.legs[leg.id] = after
     steps: list[Step] = [LegMoved(leg, after, _because(said), Effect.MOVED, _word(said))]
-    if leg.status is LegStatus.ON_HOLD:
-        steps.insert(0, PauseEnded(leg.id))
-    if after.status is LegStatus.ON_HOLD and said.pause is not None:
-        steps.append(OfferAnswered(leg.id, "agreed"))
-        steps += _pause(after, said.pause, acting.new_id)
-    return steps
+    return steps + rest(case, after, terms, acting) if terms is not None else steps
 
 
-def _check_what_is_needed(pathway: Pathway, leg: Leg, stand: Stand, said: ProgressReported) -> None:
+def _refuse_other_terms(case: Case, leg: Leg, said: ProgressReported) -> None:
+    """Raise Unacceptable where the same pause is told again as longer, shorter or for another reason."""
+    pause = case.open_pause(leg.id)
+    if pause is not None and said.pause is not None:
+        agreed = (said.pause.reason, said.pause.from_date, said.pause.until_date)
+        if agreed != (pause.reason, pause.from_date, pause.until_date):
+            raise already_paused()
+
+
+def _rests_again(leg: Leg, said: ProgressReported) -> bool:
+    return leg.status is LegStatus.ON_HOLD and said.kind in _RESTS
+
+
+def _terms(case: Case, leg: Leg, said: ProgressReported) -> Terms:
+    """What was agreed of a pause. Raises Unacceptable where an offer was taken up that is not there."""
+    if said.kind is ProgressKind.OFFER_AGREED:
+        offer = offer_to_answer(case, leg)
+        if said.pause is None:
+            return as_offered(offer, on=today(said.occurred_at))
+    assert said.pause is not None  # its model holds that
+    return Terms(said.pause.reason, said.pause.from_date, said.pause.until_date)
+
+
+def _check_what_is_needed(
+    pathway: Pathway, leg: Leg, stand: Stand, said: ProgressReported, terms: Terms | None
+) -> None:
     """Raise TransitionRefused where the table wants a reason or a note that is not there.
 
     Where the destination's earlier words were late the table may have no direct way; then each had its own.
     """
     if pathway.may("destination", leg.status, stand.status):
-        reason = said.reason or said.reason_code or (said.pause.reason if said.pause is not None else None)
+        reason = said.reason or said.reason_code or (terms.reason if terms is not None else None)
         note = said.note or said.reason
         check(pathway, leg.status, stand.status, by="destination", reason=reason, note=note, place=PLACE)
 
@@ -187,23 +200,10 @@ def _noted(leg: Leg, said: ProgressReported, because: str, *, concluded: bool = 
     return LegNoted(leg, because, Effect.CONCLUDED if concluded else Effect.NOTED, _word(said))
 
 
-def _answers(leg: Leg, said: ProgressReported) -> list[Step]:
-    if said.kind is ProgressKind.OFFER_AGREED:
-        return [OfferAnswered(leg.id, "agreed")]
-    return [OfferAnswered(leg.id, "declined")] if said.kind is ProgressKind.OFFER_DECLINED else []
-
-
-def _pause(leg: Leg, pause: Pause, new_id: Callable[[], str]) -> list[Step]:
-    """The pause with its weekly welfare checks and the review at its end."""
-    held_from = leg.held_from or LegStatus.ON_PROGRAMME
-    steps: list[Step] = [
-        PauseAgreed(new_id(), leg.id, pause.reason, pause.from_date, pause.until_date, held_from=held_from)
-    ]
-    check_on = pause.from_date + timedelta(days=WELFARE_CHECK_DAYS)
-    while check_on <= pause.until_date:
-        due = datetime.combine(check_on, START_OF_WORK, LONDON).astimezone(UTC)
-        steps.append(TimerSet(new_id(), TimerKind.WELFARE_CHECK, due, leg_id=leg.id))
-        check_on += timedelta(days=WELFARE_CHECK_DAYS)
-    end = datetime.combine(pause.until_date, START_OF_WORK, LONDON).astimezone(UTC)
-    steps.append(TimerSet(new_id(), TimerKind.PAUSE_REVIEW, end, leg_id=leg.id))
-    return steps
+def _of_a_rest(case: Case, leg: Leg, said: ProgressReported, acting: Acting) -> list[Step]:
+    """What was said of an offer or a welfare check. Raises Unacceptable where no offer is there to decline."""
+    if said.kind is ProgressKind.OFFER_DECLINED:
+        return decline_offer(case, leg, acting)
+    if said.kind is ProgressKind.WELFARE_CHECK_DONE:
+        return record_check(case, leg.id, said.welfare_check, on=today(said.occurred_at), acting=acting)
+    return []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
-from schemas.vocabulary import LegStatus, PauseReason, RouteAction, TimerKind
+from schemas.vocabulary import RouteAction, TimerKind
 from services.router.casework.case import Leg
+from services.router.casework.resting import Offer, Pause, WelfareCheck
 from services.router.rules.decision import Reasons
 
 
@@ -23,8 +25,11 @@ class ReviewKind(StrEnum):
     LINK = "link"  # is this somebody that we know?
     CONFLICT = "conflict"  # what was told of a leg cannot all be so
     CLOSED = "closed"  # a human closed a leg: is that right?
-    UNTIMED_HOLD = "untimed_hold"  # a human put a leg to rest without an end: until when?
+    UNTIMED_HOLD = "untimed_hold"  # a human put a leg aside without an end: until when?
     DEADLINE = "deadline"  # a time has passed in which something should have happened
+    OFFER_LAPSED = "offer_lapsed"  # an offered pause was not answered in time: agree or decline?
+    PAUSE_END = "pause_end"  # a pause is over: resume, extend or close?
+    WELFARE_CHECK = "welfare_check"  # a welfare check is due, or was missed: how is he?
 
 
 class Effect(StrEnum):
@@ -94,6 +99,7 @@ class ReviewAsked(NamedTuple):
     leg_id: str | None = None
     fact: str | None = None
     destination: str | None = None
+    answers: tuple[str, ...] = ()  # the ones to choose from; empty: in the human's own words
 
 
 class ReviewAnswered(NamedTuple):
@@ -107,34 +113,43 @@ class ReviewAnswered(NamedTuple):
 class PauseOffered(NamedTuple):
     """An offer, not a pause: the person may choose to go on."""
 
-    id: str
-    leg_id: str
-    for_days: int
-    welfare_check_days: int
+    offer: Offer
 
 
 class OfferAnswered(NamedTuple):
-    """The newest open offer on a leg was taken up or declined."""
+    """An offer was taken up or declined, or lapsed, or gave way to another."""
 
-    leg_id: str
-    status: str  # agreed, declined
+    offer: Offer  # as it stands now
 
 
 class PauseAgreed(NamedTuple):
     """A pause of one leg, agreed by person and facilitator."""
 
-    id: str
-    leg_id: str
-    reason: PauseReason
-    from_date: date
-    until_date: date
-    held_from: LegStatus
+    pause: Pause
+
+
+class PauseChanged(NamedTuple):
+    """A pause is longer or shorter now, has other terms, or its end is being asked about."""
+
+    pause: Pause
 
 
 class PauseEnded(NamedTuple):
-    """A leg goes on."""
+    """A leg rests no longer."""
 
-    leg_id: str
+    pause: Pause
+
+
+class CheckPlanned(NamedTuple):
+    """A welfare check that was not there before."""
+
+    check: WelfareCheck
+
+
+class CheckChanged(NamedTuple):
+    """What became of a welfare check."""
+
+    check: WelfareCheck
 
 
 class TimerSet(NamedTuple):
@@ -148,7 +163,7 @@ class TimerSet(NamedTuple):
 
 
 class TimerCancelled(NamedTuple):
-    """Promises that nobody waits for any more: one by its id, or those of a leg or a review, of one kind or of all.
+    """Promises that nobody waits for any more: one by its id, or those of a leg or a review, of some kinds or of all.
 
     They stay in the store with why. One that fell due already and is on its way asks nothing when it arrives.
     """
@@ -157,7 +172,7 @@ class TimerCancelled(NamedTuple):
     timer_id: str | None = None
     leg_id: str | None = None
     review_id: str | None = None
-    kind: TimerKind | None = None  # None: of every kind
+    kinds: tuple[TimerKind, ...] = ()  # empty: of every kind
 
     def means(self, id_: str, kind: TimerKind, leg_id: str | None, review_id: str | None) -> bool:
         """Whether a timer is among those."""
@@ -166,7 +181,7 @@ class TimerCancelled(NamedTuple):
         same = (self.leg_id is not None and leg_id == self.leg_id) or (
             self.review_id is not None and review_id == self.review_id
         )
-        return same and self.kind in (None, kind)
+        return same and (not self.kinds or kind in self.kinds)
 
 
 class ReviewMoved(NamedTuple):
@@ -177,6 +192,9 @@ class ReviewMoved(NamedTuple):
     due_at: datetime
 
 
+Resting: TypeAlias = (  # what is kept of offers, pauses and welfare checks
+    PauseOffered | OfferAnswered | PauseAgreed | PauseChanged | PauseEnded | CheckPlanned | CheckChanged
+)
 Step: TypeAlias = (
     LegOpened
     | LegMoved
@@ -187,8 +205,33 @@ Step: TypeAlias = (
     | PauseOffered
     | OfferAnswered
     | PauseAgreed
+    | PauseChanged
     | PauseEnded
+    | CheckPlanned
+    | CheckChanged
     | TimerSet
     | TimerCancelled
     | ReviewMoved
 )
+
+
+def records_of(steps: Iterable[Step]) -> list[tuple[str, str]]:
+    """The records that steps make or change, as (kind, id), each once: legs first, for lists are cut."""
+    found: dict[str, set[str]] = {kind: set() for kind in ("leg", "review", "offer", "pause", "welfare_check")}
+    for step in steps:
+        match step:
+            case LegOpened() | LegMoved() | LegNoted() | Command():
+                found["leg"].add(step.leg.id)
+            case ReviewAsked():
+                found["review"].add(step.id)
+            case ReviewMoved():
+                found["review"].add(step.review_id)
+            case PauseOffered(offer) | OfferAnswered(offer):
+                found["offer"].add(offer.id)
+            case PauseAgreed(pause) | PauseChanged(pause) | PauseEnded(pause):
+                found["pause"].add(pause.id)
+            case CheckPlanned(check) | CheckChanged(check):
+                found["welfare_check"].add(check.id)
+            case _:
+                pass
+    return [(kind, id_) for kind, ids in found.items() for id_ in sorted(ids)]

@@ -39,6 +39,7 @@ class OfferDecided(NamedTuple):
     destination: str
     for_days: int
     welfare_check_days: int
+    answer_within: Due
     reasons: Reasons
 
 

@@ -36,6 +36,7 @@ class EventKind(StrEnum):
     MISSED_WELFARE_CHECK = "missed_welfare_check"
     CONTEXTUAL = "contextual"
     PROTECTIVE = "protective"
+    WELFARE_CONCERN = "welfare_concern"
 
     PROGRESS_ACKNOWLEDGED = "progress_acknowledged"
     PROGRESS_ACCEPTED = "progress_accepted"
@@ -62,6 +63,14 @@ class EventKind(StrEnum):
     DECISION_KEEP_PERSONS_APART = "decision_keep_persons_apart"
     DECISION_CORRECT_STATUS = "decision_correct_status"
     DECISION_REOPEN_LEG = "decision_reopen_leg"
+    DECISION_AGREE_OFFER = "decision_agree_offer"
+    DECISION_DECLINE_OFFER = "decision_decline_offer"
+    DECISION_RECORD_CHECK = "decision_record_check"
+    DECISION_RESCHEDULE_CHECK = "decision_reschedule_check"
+    DECISION_MUTE_CHECKS = "decision_mute_checks"
+    DECISION_EXTEND_PAUSE = "decision_extend_pause"
+    DECISION_SHORTEN_PAUSE = "decision_shorten_pause"
+    DECISION_RESUME_LEG = "decision_resume_leg"
     DECISION_CLOSE_LEG = "decision_close_leg"
 
     TIMER_ACKNOWLEDGEMENT = "timer_acknowledgement"

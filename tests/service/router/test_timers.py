@@ -317,7 +317,7 @@ async def test_a_cancellation_means_what_was_set_before_it_and_nothing_else(sett
         earlier: list[Step] = [check("earlier", "leg"), check("another leg", "leg-2"), other]
         await onward.world.database.write(lambda c: kept(c, "person", earlier))
         await onward.world.database.write(lambda c: kept(c, "somebody else", [check("another person", "leg")]))
-        ended = TimerCancelled("the pause ended", leg_id="leg", kind=TimerKind.WELFARE_CHECK)
+        ended = TimerCancelled("the pause ended", leg_id="leg", kinds=(TimerKind.WELFARE_CHECK,))
         together: list[Step] = [
             check("just before", "leg"),
             ended,

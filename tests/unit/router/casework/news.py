@@ -14,6 +14,7 @@ from services.ground.settings import Settings
 from services.router.casework.act import Acting
 from services.router.casework.case import Case, Leg
 from services.router.casework.corrections import DECIDED
+from services.router.casework.pause_ends import follow
 from services.router.casework.progress import take_progress
 from services.router.casework.steps import Step
 from services.router.rules.loader import load_rule_set
@@ -65,7 +66,8 @@ def progress(kind: ProgressKind, *, hours: float = 0, leg: str = LEG, **more: ob
 
 def take(case: Case, said: ProgressReported, *, now: datetime = NOW) -> list[Step]:
     """The destination's word is taken."""
-    return take_progress(case, case.legs[said.leg_id], said, acting(case, now=now))
+    steps = take_progress(case, case.legs[said.leg_id], said, acting(case, now=now))
+    return steps + follow(case, steps, acting(case, now=now))
 
 
 def decision(kind: DecisionKind, *, leg: str = LEG, now: datetime = NOW, **more: object) -> HumanDecision:
@@ -77,4 +79,5 @@ def decision(kind: DecisionKind, *, leg: str = LEG, now: datetime = NOW, **more:
 
 def decide(case: Case, said: HumanDecision, *, now: datetime = NOW) -> list[Step]:
     """The human's decision is carried out."""
-    return DECIDED[said.kind](case, said, acting(case, now=now))
+    steps = DECIDED[said.kind](case, said, acting(case, now=now))
+    return steps + follow(case, steps, acting(case, now=now))

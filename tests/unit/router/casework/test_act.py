@@ -112,8 +112,8 @@ def test_news_opens_a_leg_where_there_is_none() -> None:
 
 def test_an_offer_is_made_on_an_open_leg_and_moves_nothing() -> None:
     case = _open_leg()
-    steps = _act(case, _decision(offers=(OfferDecided("dapp", 28, 7, WHY),)))
-    assert [(s.leg_id, s.for_days) for s in steps if isinstance(s, PauseOffered)] == [("leg-1", 28)]
+    steps = _act(case, _decision(offers=(OfferDecided("dapp", 28, 7, Due(working_days=5), WHY),)))
+    assert [(s.offer.leg_id, s.offer.for_days) for s in steps if isinstance(s, PauseOffered)] == [("leg-1", 28)]
     assert case.legs["leg-1"].status is LegStatus.ON_PROGRAMME
 
 

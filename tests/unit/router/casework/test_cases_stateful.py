@@ -153,11 +153,11 @@ class Cases(RuleBasedStateMachine):
                     self.asked.append(step)
                 case TimerSet(review_id=str(review)):
                     self.timed.add(review)
-                case PauseAgreed(_, leg_id):
-                    assert leg_id not in self.paused
-                    self.paused.add(leg_id)
-                case PauseEnded(leg_id):
-                    self.paused.discard(leg_id)
+                case PauseAgreed(pause):
+                    assert pause.leg_id not in self.paused
+                    self.paused.add(pause.leg_id)
+                case PauseEnded(pause):
+                    self.paused.discard(pause.leg_id)
 
     @invariant()
     def there_is_one_open_leg_to_a_destination_at_most(self) -> None:
@@ -186,7 +186,7 @@ class Cases(RuleBasedStateMachine):
                 assert leg.id not in self.paused
             elif leg.id not in self.paused:
                 kinds = {review.kind.value for review in self.asked if review.leg_id == leg.id}
-                assert "untimed_hold" in kinds, "a rest without an end has somebody who is asked for one"
+                assert "pause_end" in kinds, "a rest without an end has somebody who is asked for one"
 
     @invariant()
     def every_question_has_a_due_time_and_every_command_its_number(self) -> None:

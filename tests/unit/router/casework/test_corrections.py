@@ -63,17 +63,19 @@ def test_a_correction_into_an_end_asks_whether_that_is_right() -> None:
     assert _asked(steps) == [ReviewKind.CLOSED]
 
 
-@pytest.mark.parametrize("status", [LegStatus.ON_HOLD, LegStatus.DEFERRED])
-def test_a_correction_into_a_rest_asks_until_when(status: LegStatus) -> None:
+@pytest.mark.parametrize(
+    ("status", "asks"), [(LegStatus.ON_HOLD, ReviewKind.PAUSE_END), (LegStatus.DEFERRED, ReviewKind.UNTIMED_HOLD)]
+)
+def test_a_correction_into_a_rest_asks_until_when(status: LegStatus, asks: ReviewKind) -> None:
     case = case_at(LegStatus.SCHEDULED)
-    assert _asked(decide(case, decision(CORRECT, status=status))) == [ReviewKind.UNTIMED_HOLD]
+    assert _asked(decide(case, decision(CORRECT, status=status))) == [asks]
 
 
 def test_a_correction_out_of_a_pause_ends_the_pause() -> None:
     case = case_at(LegStatus.ON_PROGRAMME)
     take(case, progress(ProgressKind.PAUSE_AGREED))
     steps = decide(case, decision(CORRECT, status=LegStatus.ON_PROGRAMME))
-    assert PauseEnded(LEG) in steps
+    assert [step.pause.ended for step in steps if isinstance(step, PauseEnded)] == ["resumed"]
 
 
 def test_a_rest_that_began_at_an_end_is_not_resumed_into_that_end() -> None:

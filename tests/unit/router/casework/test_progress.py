@@ -16,6 +16,7 @@ from schemas.vocabulary import LegStatus, PauseParty, PauseReason, ProgressKind,
 from services.ground.settings import Settings
 from services.router.casework.act import Acting
 from services.router.casework.case import Case, Leg
+from services.router.casework.pause_ends import follow
 from services.router.casework.progress import leg_of, take_progress
 from services.router.casework.steps import (
     Effect,
@@ -58,7 +59,8 @@ def _pause(start: date, end: date) -> ProgressReported:
 def _take(case: Case, said: ProgressReported) -> list[Step]:
     numbers = itertools.count()
     acting = Acting(case, _rules(), NOW, lambda: f"id-{next(numbers)}")
-    return take_progress(case, case.legs[LEG], said, acting)
+    steps = take_progress(case, case.legs[LEG], said, acting)
+    return steps + follow(case, steps, acting)
 
 
 def test_a_pause_holds_the_leg_and_remembers_where_it_stood() -> None:
@@ -66,7 +68,7 @@ def test_a_pause_holds_the_leg_and_remembers_where_it_stood() -> None:
     steps = _take(case, _pause(date(2026, 3, 21), date(2026, 4, 18)))
     assert case.legs[LEG].status is LegStatus.ON_HOLD
     assert case.legs[LEG].held_from is LegStatus.ON_PROGRAMME
-    assert [step.held_from for step in steps if isinstance(step, PauseAgreed)] == [LegStatus.ON_PROGRAMME]
+    assert [step.pause.held_from for step in steps if isinstance(step, PauseAgreed)] == [LegStatus.ON_PROGRAMME]
 
 
 def test_a_pause_of_four_weeks_has_a_check_each_week_and_a_review_at_its_end() -> None:
@@ -140,9 +142,10 @@ def test_a_pause_ends_by_a_word_that_says_so_and_never_by_the_way() -> None:
 
 
 def test_a_leg_that_ends_while_it_rests_ends_its_pause() -> None:
-    case = _case(LegStatus.ON_HOLD, held_from=LegStatus.ON_PROGRAMME)
+    case = _case(LegStatus.ON_PROGRAMME)
+    _take(case, _pause(date(2026, 3, 21), date(2026, 4, 18)))
     steps = _take(case, _said(ProgressKind.CLOSED, reason="Moved away."))
-    assert PauseEnded(LEG) in steps
+    assert [step.pause.ended for step in steps if isinstance(step, PauseEnded)] == [LegStatus.WITHDRAWN]
     assert case.legs[LEG].closed
 
 
