@@ -60,6 +60,7 @@ PersonIds = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[0-9a-
 
 INTAKE_SOURCE: Final = "onward-intake"
 TIMERS_SOURCE: Final = "onward-timers"  # the only one that publishes timers
+ROUTER_SOURCE: Final = "onward-router"
 
 
 class _CloudEvent(Payload, Generic[DataT]):
@@ -94,7 +95,7 @@ class Envelope(_CloudEvent[DataT], Generic[DataT]):
 class AcceptedEvent(_CloudEvent[DataT], Generic[DataT]):
     """What intake hands to the router: the same data, under our id, in the person's order."""
 
-    source: Literal["onward-intake"] = INTAKE_SOURCE
+    source: Literal["onward-intake", "onward-router"] = INTAKE_SOURCE  # the router hands on what `handoverto` says
     id: OurId  # UUIDv7
     subject: ValidPersonId  # whom it is about, and whose order it stands in
     originsource: SourceId  # who published it
@@ -103,6 +104,11 @@ class AcceptedEvent(_CloudEvent[DataT], Generic[DataT]):
     receivedat: Moment  # when intake took it in
     linkquestion: Slug | None = None  # what a human should say of whom this is about
     perhaps: PersonIds | None = None  # the other persons that the question is about, with spaces between
+    namedperson: ValidPersonId | None = None  # whom it named, where that one is joined to the subject
+    handoverto: ValidPersonId | None = None  # once taken here it is to be taken in this one's order too,
+    handoverid: OurId | None = None  # under this id
+    handoversequence: Annotated[str, StringConstraints(pattern=SEQUENCE_PATTERN)] | None = None  # in this place
+    handoverfrom: ValidPersonId | None = None  # in whose order it was taken before
     correlationid: EventId | None = None  # shared by all that followed from one first message
     causationid: EventId | None = None  # the message that this one answers
 

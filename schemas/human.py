@@ -36,6 +36,8 @@ _NEEDS: dict[DecisionKind, tuple[str, ...]] = {
     DecisionKind.EXTEND_PAUSE: ("on",),
     DecisionKind.SHORTEN_PAUSE: ("leg_id", "on"),
     DecisionKind.RESUME_LEG: ("leg_id",),
+    DecisionKind.SNOOZE: ("review_id", "until"),
+    DecisionKind.UNMERGE_PERSONS: ("person_id", "other_person_id"),
 }
 
 _NEED_REVIEW_OR_LEG = frozenset(
@@ -80,6 +82,7 @@ class HumanDecision(EventData):
     shown: Several[OurId] = ()  # the records that were on the screen when it was decided
     on: Day | None = None  # a pause's new last day; a check's new day, or the day on which it was done, or mute ends
     welfare_check: WelfareOutcome | None = None  # record_check: what it found
+    until: Moment | None = None  # snooze: when the question is to come back
 
     @model_validator(mode="after")
     def _says_what_its_kind_needs(self) -> Self:

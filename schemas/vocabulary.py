@@ -318,6 +318,8 @@ class DecisionKind(StrEnum):
     SHORTEN_PAUSE = "shorten_pause"  # needs the new last day
     RESUME_LEG = "resume_leg"  # a paused leg goes on where it stood
     CLOSE_LEG = "close_leg"
+    SNOOZE = "snooze"
+    UNMERGE_PERSONS = "unmerge_persons"
 
 
 class AuditOperation(StrEnum):

@@ -46,10 +46,10 @@ def send(
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Check a message as intake will, publish it, and show what became of it."""
-    messages = [_check(raw, source, channel, place) for place, raw in _read(file)]
+    messages = [check(raw, source, channel, place) for place, raw in _read(file)]
     if not messages:
         terminal.fail(f"{file}: nothing to send")
-    receipts = terminal.run(_send(messages, wait))
+    receipts = terminal.run(deliver(messages, wait))
     if as_json:
         terminal.print_json(receipts)
     elif len(receipts) == 1:
@@ -76,7 +76,7 @@ def _read(file: str) -> list[tuple[str, bytes]]:
     return [(file, content)] if content.strip() else []
 
 
-def _check(raw: bytes, source: str, channel: Channel | None, place: str) -> Checked:
+def check(raw: bytes, source: str, channel: Channel | None, place: str) -> Checked:
     """The message as it will be sent. Ends the command, before anything was sent, with all that is wrong."""
     chosen = channel or _channel_of(raw)
     try:
@@ -100,7 +100,8 @@ def _channel_of(raw: bytes) -> Channel:
     return next((channel for channel, types in INTAKE.items() if stated in types), Channel.REFERRAL)
 
 
-async def _send(messages: list[Checked], wait: float) -> list[dict[str, object]]:
+async def deliver(messages: list[Checked], wait: float) -> list[dict[str, object]]:
+    """Publish, and wait for the receipts. Nothing is waited for where no system runs: the broker keeps it for later."""
     settings = terminal.settings()
     live = settings.nats_url or await running_server(settings)
     async with open_world(settings, WallClock(), stay="visiting") as world:

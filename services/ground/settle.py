@@ -25,11 +25,13 @@ _DUE = text(
 async def settle(world: World, connection: Client, *, seconds: float, names: Sequence[str] = tuple(TAKES)) -> None:
     """Wait until these services have nothing to take, no timer is due and nothing waits to be sent.
 
+    At two looks one after the other: the router hands some events on to itself, perhaps to a partition that the first
+    look had passed already.
     Raises OnwardError naming who is still busy.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    while busy := await _busy(world, connection, names):
+    while busy := await _busy(world, connection, names) or await _busy(world, connection, names):
         if loop.time() > deadline:
             raise OnwardError(f"still busy after {seconds:g} s: {busy}")
         await asyncio.sleep(POLL_SECONDS)

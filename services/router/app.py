@@ -14,5 +14,4 @@ def router(world: World) -> Service:
     """The service that decides. Raises RuleSetRefused with every mistake of the rule set."""
     rules = load_rule_set(world.settings.rules_dir)
     timers = Chore("fire_timers", world.settings.timer_seconds, fire_due)
-    handler = RouterHandler(lambda: rules, organisation=world.settings.organisation)
-    return Service(handler, world, chores=[timers])
+    return Service(RouterHandler(lambda: rules, world.settings), world, chores=[timers])

@@ -9,8 +9,6 @@ from typing import cast
 from schemas.vocabulary import LegStatus, PauseReason, TimerKind, WelfareOutcome
 from services.ground.bulk import Row
 from services.router.casework.resting import CheckStatus, Offer, OfferAnswer, Pause, Timer, WelfareCheck
-from services.router.casework.reviews import Review
-from services.router.casework.steps import ReviewKind
 
 # What of a row can change once it is there.
 OFFER_CHANGES = ["answer", "answered_at", "answered_by", "review_id"]
@@ -144,25 +142,6 @@ def timer_of(row: Mapping[str, object]) -> Timer:
     """A timer, as it was kept."""
     due_at = cast(datetime, row["due_at"])
     return Timer(str(row["id"]), TimerKind(str(row["kind"])), due_at, _text(row, "leg_id"), _text(row, "review_id"))
-
-
-def review_of(row: Mapping[str, object]) -> Review:
-    """A question, as it was kept."""
-    return Review(
-        id=str(row["id"]),
-        kind=ReviewKind(str(row["kind"])),
-        question=str(row["question"]),
-        role=str(row["role"]),
-        due_at=cast(datetime, row["due_at"]),
-        event_id=str(row["event_id"]),
-        decision_id=_text(row, "decision_id"),
-        leg_id=_text(row, "leg_id"),
-        fact=_text(row, "fact"),
-        destination=_text(row, "destination"),
-        answers=tuple(cast("Sequence[str]", row["answers"] or ())),
-        answered=row["answered_at"] is not None,
-        put_at=cast(datetime, row["moved_at"] or row["asked_at"]),
-    )
 
 
 def _text(row: Mapping[str, object], name: str) -> str | None:

@@ -26,6 +26,8 @@ cases = Table(  # one row a person
     Column("changed_at", Moment, nullable=False),
     Column("referral_event", Text),  # the newest referral
     Column("remembered", JSON, nullable=False),  # facts that hold until somebody says otherwise
+    Column("merged_into", Text),  # whose case this one is part of, as a human said; its own rows stay its own
+    Column("joined", JSON(none_as_null=True)),  # the persons whose rows are part of this case
 )
 
 case_events = Table(  # everything that happened to a person, as accepted
@@ -53,6 +55,8 @@ decisions = Table(  # what the rules said of an event, with the facts as they we
     Column("rule_set", Text, nullable=False),  # digest
     Column("facts", JSON, nullable=False),
     Column("said", JSON, nullable=False),  # actions, matched rules with their tests, unknowns
+    Column("first_decision", Text),  # of the same event, where a human's answer had it decided again
+    Column("again_because", Text),  # the event by which the human answered
 )
 Index("decisions_of_event", decisions.c.event_id)
 
@@ -76,6 +80,7 @@ legs = Table(
     Column("expected_on", Date),
     Column("referral_event", Text),  # that it stems from
     Column("account", JSON(none_as_null=True)),  # what was told of it, in the order of occurrence
+    Column("joined_to", Text),  # the leg to the same destination that goes on for both, of persons who are one
 )
 Index("legs_of_person", legs.c.person_id)
 Index("legs_one_open", legs.c.person_id, legs.c.destination, unique=True,
@@ -121,6 +126,8 @@ reviews = Table(  # questions to humans
     Column("perhaps", JSON(none_as_null=True)),  # other persons, for a question of identity
     Column("moved_at", Moment),  # when it last went to another role, or came back to its own
     Column("answers", JSON(none_as_null=True)),  # the ones to choose from; none: in the human's own words
+    Column("route", JSON(none_as_null=True)),  # the route that waits for a word: priority, due, tier, reasons
+    Column("snoozes", Integer, nullable=False),  # how often it was put off
     Column("answered_at", Moment),
     Column("answered_by", Text),
     Column("answer", Text),
@@ -128,6 +135,25 @@ reviews = Table(  # questions to humans
 Index("reviews_of_person", reviews.c.person_id)
 Index("reviews_open", reviews.c.due_at,
       sqlite_where=reviews.c.answered_at.is_(None), postgresql_where=reviews.c.answered_at.is_(None))  # fmt: skip
+
+human_decisions = Table(  # what each human decided, and on what they saw; append-only
+    "human_decisions",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("person_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # a DecisionKind
+    Column("review_id", Text),  # the question that it answers
+    Column("decided_at", Moment, nullable=False),  # by the human
+    Column("taken_at", Moment, nullable=False),
+    Column("by_user", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("organisation", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("answer", Text),
+    Column("shown", JSON, nullable=False),  # the records that were on the screen
+)
+Index("human_decisions_of_person", human_decisions.c.person_id)
+Index("human_decisions_of_review", human_decisions.c.review_id)
 
 offers = Table(  # pauses that were offered
     "offers",

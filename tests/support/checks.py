@@ -54,7 +54,7 @@ def problems_in(
     accepted = rows("SELECT source, origin_id, event_id, person_id, sequence FROM accepted_events")
     aside = rows("SELECT service, message_id, raw, reason FROM quarantine")
     deliveries = rows("SELECT leg_id, number, message_id, event_id FROM deliveries")
-    decisions = rows("SELECT event_id FROM decisions")
+    decisions = rows("SELECT event_id FROM decisions WHERE first_decision IS NULL")
     decided = {row["event_id"] for row in decisions}
     refused = {row["message_id"] for row in aside if row["service"] == "router"} - decided
     routable = [event for event in accepted if event["event_id"] not in refused]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from services.migrations.human_tables import create_human_tables
 from services.migrations.resting_tables import create_resting_tables
 from services.migrations.timer_tables import create_timers
 
@@ -32,7 +33,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("accepted_events", schema=None) as batch_op:
         batch_op.create_index("accepted_events_of_person", ["person_id", "sequence"], unique=True)
-
     op.create_table(
         "attempts",
         sa.Column("consumer", sa.Text(), nullable=False),
@@ -57,7 +57,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("case_events", schema=None) as batch_op:
         batch_op.create_index("case_events_of_person", ["person_id", "occurred_at"], unique=False)
-
     op.create_table(
         "cases",
         sa.Column("person_id", sa.Text(), nullable=False),
@@ -76,11 +75,12 @@ def upgrade() -> None:
         sa.Column("rule_set", sa.Text(), nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.Column("said", sa.JSON(), nullable=False),
+        sa.Column("first_decision", sa.Text(), nullable=True),
+        sa.Column("again_because", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("decisions", schema=None) as batch_op:
         batch_op.create_index("decisions_of_event", ["event_id"], unique=False)
-
     op.create_table(
         "deliveries",
         sa.Column("command_id", sa.Text(), nullable=False),
@@ -98,7 +98,6 @@ def upgrade() -> None:
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index("deliveries_of_event", ["event_id"], unique=False)
         batch_op.create_index("deliveries_of_leg", ["leg_id"], unique=False)
-
     op.create_table(
         "early",
         sa.Column("consumer", sa.Text(), nullable=False),
@@ -123,7 +122,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("identifiers", schema=None) as batch_op:
         batch_op.create_index("identifiers_of_person", ["person_id"], unique=False)
-
     op.create_table(
         "inbox",
         sa.Column("consumer", sa.Text(), nullable=False),
@@ -173,7 +171,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("leg_history", schema=None) as batch_op:
         batch_op.create_index("leg_history_of_leg", ["leg_id", "id"], unique=False)
-
     op.create_table(
         "legs",
         sa.Column("id", sa.Text(), nullable=False),
@@ -204,7 +201,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("closed_at IS NULL"),
             postgresql_where=sa.text("closed_at IS NULL"),
         )
-
     op.create_table(
         "log_entries",
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -220,7 +216,6 @@ def upgrade() -> None:
     with op.batch_alter_table("log_entries", schema=None) as batch_op:
         batch_op.create_index("log_entries_of_event", ["correlation_id"], unique=False)
         batch_op.create_index("log_entries_of_person", ["person_id"], unique=False)
-
     op.create_table(
         "outbox",
         sa.Column("id", sa.Text(), nullable=False),
@@ -253,7 +248,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("persons", schema=None) as batch_op:
         batch_op.create_index("persons_by_name_key", ["name_key"], unique=False)
-
     op.create_table(
         "positions",
         sa.Column("consumer", sa.Text(), nullable=False),
@@ -290,7 +284,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("resent_at IS NULL"),
             postgresql_where=sa.text("resent_at IS NULL"),
         )
-
     op.create_table(
         "raw_messages",
         sa.Column("id", sa.Text(), nullable=False),
@@ -334,6 +327,8 @@ def upgrade() -> None:
         sa.Column("perhaps", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("moved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answers", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("route", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("snoozes", sa.Integer(), nullable=False),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_by", sa.Text(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
@@ -348,7 +343,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("answered_at IS NULL"),
             postgresql_where=sa.text("answered_at IS NULL"),
         )
-
     op.create_table(
         "rule_sets",
         sa.Column("digest", sa.Text(), nullable=False),
@@ -363,3 +357,4 @@ def upgrade() -> None:
     )
     create_timers()
     create_resting_tables()
+    create_human_tables()

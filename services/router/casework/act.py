@@ -9,6 +9,7 @@ from datetime import datetime
 from schemas.vocabulary import LegStatus, RouteAction, TimerKind
 from services.router.casework.case import Case, Leg
 from services.router.casework.offers import make_offer
+from services.router.casework.reviews import WaitingRoute
 from services.router.casework.steps import (
     Command,
     LegMoved,
@@ -23,6 +24,8 @@ from services.router.rules.due import Due, resolve_due
 from services.router.rules.language import Role
 from services.router.rules.ruleset import Destination, RuleSet
 
+CONFIRM, REFUSE = "confirm", "refuse"  # the answers to a route that waits
+NOT_KNOWN = "not_known"  # an answer to a question of fact: it could not be found out, and stays unknown
 NEWS_PRIORITY = 3  # of a leg that is opened only because its destination must be told something
 
 
@@ -73,17 +76,17 @@ def ask(
     fact: str | None = None,
     destination: str | None = None,
     answers: tuple[str, ...] = (),
+    waiting: WaitingRoute | None = None,
 ) -> list[Step]:
     """A question to a human, with the timer that keeps it from being forgotten."""
-    asked = ReviewAsked(acting.new_id(), kind, question, role, acting.due(due), leg_id, fact, destination, answers)
+    asked = ReviewAsked(
+        acting.new_id(), kind, question, role, acting.due(due), leg_id, fact, destination, answers, waiting
+    )
     return [asked, TimerSet(acting.new_id(), TimerKind.REVIEW, asked.due_at, review_id=asked.id)]
 
 
 def _route(route: RouteDecided, decision: Decision, acting: Acting) -> list[Step]:
-    destination = acting.rules.destinations[route.destination]
-    question = _limit(route, destination, decision)
-    if question is None and route.confirm == "human":
-        question = f"May this be referred to {destination.label}?"
+    question = must_be_confirmed(route, decision, acting.rules)
     if question is not None:
         return ask(
             acting,
@@ -91,22 +94,39 @@ def _route(route: RouteDecided, decision: Decision, acting: Acting) -> list[Step
             question,
             role="duty_worker",
             due=route.due,
-            destination=destination.id,
+            destination=route.destination,
+            answers=(CONFIRM, REFUSE),
+            waiting=WaitingRoute(route, acting.due(route.due)),
         )
+    return refer(route, acting)
+
+
+def must_be_confirmed(route: RouteDecided, decision: Decision, rules: RuleSet) -> str | None:
+    """What a human is asked before this route is taken; None where it needs nobody's word."""
+    destination = rules.destinations[route.destination]
+    question = _limit(route, destination, decision)
+    if question is None and route.confirm == "human":
+        question = f"May this be referred to {destination.label}?"
+    return question
+
+
+def refer(route: RouteDecided, acting: Acting, *, due_at: datetime | None = None) -> list[Step]:
+    """Take a route: open the leg, or step up the one that is open. `due_at` is when it was due already, if ever."""
     leg = acting.case.open_leg(route.destination)
-    if leg is None:
-        return _open(route, destination, acting)
-    return _step_up(leg, route, acting)
+    if leg is not None:
+        return _step_up(leg, route, acting)
+    due = due_at if due_at is not None and due_at > acting.now else acting.due(route.due)
+    return _open(route, acting.rules.destinations[route.destination], due, acting)
 
 
-def _open(route: RouteDecided, destination: Destination, acting: Acting) -> list[Step]:
+def _open(route: RouteDecided, destination: Destination, due_at: datetime, acting: Acting) -> list[Step]:
     leg = Leg(
         id=acting.new_id(),
         destination=destination.id,
         status=LegStatus.REQUESTED,
         since=acting.now,
         priority=route.priority,
-        due_at=acting.due(route.due),
+        due_at=due_at,
         opened_at=acting.now,
         commands=1,
         referral=acting.referral,
@@ -178,7 +198,7 @@ def _limit(route: RouteDecided, destination: Destination, decision: Decision) ->
         return f"{destination.label} takes nobody under {destination.min_age}. Refer elsewhere?"
     if destination.areas is not None and area is not None and area not in destination.areas:
         return f"{destination.label} does not serve this area. Refer elsewhere?"
-    if destination.consent_needed and facts.get("consent_to_share") != "yes":
+    if destination.consent_needed and facts.get("consent") != "yes":
         return f"{destination.label} needs consent to share, which is not on record. Has it been given?"
     return None
 
@@ -210,6 +230,12 @@ def _questions(decision: Decision, acting: Acting) -> list[Step]:
         )
     for question in decision.questions:
         steps += ask(
-            acting, ReviewKind.FACT, question.question, role=standard.role, due=question.due, fact=question.fact
+            acting,
+            ReviewKind.FACT,
+            question.question,
+            role=standard.role,
+            due=question.due,
+            fact=question.fact,
+            answers=(*acting.rules.facts[question.fact].answers, NOT_KNOWN),
         )
     return steps

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from schemas.vocabulary import LegStatus
 from services.router.casework.account import Account, Stand
 from services.router.casework.resting import CheckStatus, Offer, Pause, Timer, WelfareCheck
 from services.router.casework.reviews import Review
 from services.router.rules.events import CaseView, Kept, LegView, PastEvent
+
+if TYPE_CHECKING:
+    from services.router.casework.steps import ReviewKind  # which stands on this
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Leg:
     expected_on: date | None = None  # when a start or an answer may be expected
     referral: str | None = None  # the event that it stems from, whose source hears what becomes of it
     account: Account | None = None  # what was told of it; None: nothing yet
+    person_id: str | None = None  # whose it is, where that one is merged into the case's person
+    joined_to: str | None = None  # the leg that goes on for both, where two persons who are one had one each
 
     @property
     def closed(self) -> bool:
@@ -67,22 +73,30 @@ class Case:
     events: list[PastEvent] = field(default_factory=list)
     remembered: Mapping[str, Kept] = field(default_factory=dict)
     referral_event: str | None = None  # the last referral, whose content goes with later routes
+    joined: list[str] = field(default_factory=list)  # the persons who are merged into this one
     offers: dict[str, Offer] = field(default_factory=dict)  # these five by their own ids
     pauses: dict[str, Pause] = field(default_factory=dict)
     checks: dict[str, WelfareCheck] = field(default_factory=dict)
-    reviews: dict[str, Review] = field(default_factory=dict)  # the open ones, where they were read
+    reviews: dict[str, Review] = field(default_factory=dict)  # open ones and those named, where they were read
     timers: dict[str, Timer] = field(default_factory=dict)  # those that were not looked at yet, where they were read
 
     def view(self) -> CaseView:
         """The case as rules see it: of each destination the leg that is open, or else the newest."""
         legs: dict[str, LegView] = {}
-        for leg in sorted(self.legs.values(), key=lambda leg: (not leg.closed, leg.id)):
+        for leg in sorted(self.legs.values(), key=lambda leg: (not leg.closed, leg.joined_to is None, leg.id)):
             legs[leg.destination] = LegView(leg.status, leg.since)
         return CaseView(legs, self.events, self.remembered)
 
     def open_leg(self, destination: str) -> Leg | None:
         """The open leg to a destination. There is never more than one."""
-        return next((leg for leg in self.legs.values() if leg.destination == destination and not leg.closed), None)
+        return next(
+            (
+                leg
+                for leg in self.legs.values()
+                if leg.destination == destination and not leg.closed and leg.joined_to is None
+            ),
+            None,
+        )
 
     def open_pause(self, leg_id: str) -> Pause | None:
         """The pause that a leg is in. There is never more than one."""
@@ -92,3 +106,17 @@ class Case:
         """A leg's welfare checks that stand so, the earliest first."""
         found = (check for check in self.checks.values() if check.leg_id == leg_id and check.status in among)
         return sorted(found, key=lambda check: (check.due_at, check.id))
+
+    def open_review(self, review_id: str | None) -> Review | None:
+        """A question that waits for its answer; None where it is answered, or none of this case's."""
+        review = self.reviews.get(review_id or "")
+        return None if review is None or review.answered else review
+
+    def asks(self, kind: ReviewKind, leg_id: str) -> bool:
+        """Whether a question of this kind about this leg waits for its answer."""
+        return any(r.kind is kind and r.leg_id == leg_id and not r.answered for r in self.reviews.values())
+
+    def owner(self, leg_id: str | None) -> str | None:
+        """Whose a leg is; None where that is the case's person, or there is no such leg."""
+        leg = self.legs.get(leg_id or "")
+        return leg.person_id if leg else None

@@ -62,7 +62,7 @@ def in_full(case: Case, decision: HumanDecision) -> HumanDecision:
 
     Raises Unacceptable for an answer that was not offered, or without the day that it needs.
     """
-    review = case.reviews.get(decision.review_id or "")
+    review = case.open_review(decision.review_id)
     if review is None:
         return decision
     if decision.kind is not DecisionKind.ANSWER_REVIEW or review.kind not in _ANSWERS:

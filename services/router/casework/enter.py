@@ -24,6 +24,7 @@ from services.router.casework.steps import (
     ReviewAnswered,
     ReviewAsked,
     ReviewMoved,
+    ReviewSnoozed,
     Step,
     TimerCancelled,
     TimerSet,
@@ -46,12 +47,20 @@ def enter(case: Case, steps: Iterable[Step], *, event_id: str = "", now: datetim
                 _cancel(case, step)
             case ReviewAsked():
                 case.reviews[step.id] = _review(step, event_id, now)
-            case ReviewMoved(review_id, role, due_at) if review_id in case.reviews:
-                case.reviews[review_id] = replace(case.reviews[review_id], role=role, due_at=due_at, put_at=now)
-            case ReviewAnswered(review_id):
-                case.reviews.pop(review_id, None)
+            case ReviewAnswered() | ReviewMoved() | ReviewSnoozed() if step.review_id in case.reviews:
+                case.reviews[step.review_id] = _changed(case.reviews[step.review_id], step, now)
             case _:
                 pass
+
+
+def _changed(review: Review, step: ReviewAnswered | ReviewMoved | ReviewSnoozed, now: datetime | None) -> Review:
+    match step:
+        case ReviewAnswered():
+            return replace(review, answered=True)
+        case ReviewMoved(_, role, due_at):
+            return replace(review, role=role, due_at=due_at, put_at=now)
+        case ReviewSnoozed(_, until):
+            return replace(review, due_at=until)
 
 
 def _cancel(case: Case, step: TimerCancelled) -> None:
@@ -72,5 +81,6 @@ def _review(asked: ReviewAsked, event_id: str, now: datetime | None) -> Review:
         fact=asked.fact,
         destination=asked.destination,
         answers=asked.answers,
+        waiting=asked.waiting,
         put_at=now,
     )

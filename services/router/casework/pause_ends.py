@@ -65,7 +65,7 @@ def follow(case: Case, steps: Iterable[Step], acting: Acting) -> list[Step]:
                 more += answer_offer(case, offer, OfferAnswer.LEG_CLOSED, acting)
         if leg.status is not LegStatus.ON_HOLD and case.open_pause(leg.id) is not None:
             more += end_pause(case, leg, acting)
-        asked = any(r.kind is ReviewKind.PAUSE_END and r.leg_id == leg.id for r in case.reviews.values())
+        asked = case.asks(ReviewKind.PAUSE_END, leg.id)
         if leg.status is LegStatus.ON_HOLD and case.open_pause(leg.id) is None and not asked:
             more += _ask(leg, "The leg is on hold, and no end was agreed. How does it go on?", acting)
     enter(case, more)

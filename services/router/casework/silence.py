@@ -32,8 +32,7 @@ def _leg(case: Case, leg: Leg) -> str | None:
             return None
         return None if _asked_about(case, leg) else f"leg {leg.id}: nobody waits for its destination's answer"
     if leg.status is LegStatus.ON_HOLD and case.open_pause(leg.id) is None:
-        asked = any(r.kind is ReviewKind.PAUSE_END and r.leg_id == leg.id for r in case.reviews.values())
-        return None if asked else f"leg {leg.id}: it rests without an end"
+        return None if case.asks(ReviewKind.PAUSE_END, leg.id) else f"leg {leg.id}: it rests without an end"
     return None
 
 
@@ -43,14 +42,14 @@ def _offer(case: Case, offer: Offer) -> str | None:
     if offer.is_open:
         watched = _timer(case, TimerKind.OFFER, offer.leg_id, offer.answer_by)
         return None if watched else f"offer {offer.id}: no timer watches for its answer"
-    return None if offer.review_id in case.reviews else f"offer {offer.id}: it lapsed and nobody is asked"
+    return None if case.open_review(offer.review_id) else f"offer {offer.id}: it lapsed and nobody is asked"
 
 
 def _pause(case: Case, pause: Pause) -> str | None:
     if case.legs[pause.leg_id].status is not LegStatus.ON_HOLD:
         return f"pause {pause.id}: its leg does not rest"
     if pause.review_id is not None:
-        return None if pause.review_id in case.reviews else f"pause {pause.id}: it is over and nobody is asked"
+        return None if case.open_review(pause.review_id) else f"pause {pause.id}: it is over and nobody is asked"
     watched = _timer(case, TimerKind.PAUSE_REVIEW, pause.leg_id, pause.review_at)
     return None if watched else f"pause {pause.id}: no timer watches for its end"
 
@@ -59,7 +58,7 @@ def _check(case: Case, check: WelfareCheck) -> str | None:
     if check.status is CheckStatus.PLANNED:
         watched = _timer(case, TimerKind.WELFARE_CHECK, check.leg_id, check.due_at)
         return None if watched else f"check {check.id}: planned, and no timer brings it up"
-    if not any(review_id in case.reviews for review_id in check.asked):
+    if not any(case.open_review(review_id) for review_id in check.asked):
         return f"check {check.id}: {check.status}, and nobody is asked"
     if check.next_at is None:  # the last role was asked: its question is open, with a due time of its own
         return None
@@ -68,7 +67,7 @@ def _check(case: Case, check: WelfareCheck) -> str | None:
 
 
 def _asked_about(case: Case, leg: Leg) -> bool:
-    return any(review.leg_id == leg.id for review in case.reviews.values())
+    return any(review.leg_id == leg.id and not review.answered for review in case.reviews.values())
 
 
 def _timer(case: Case, kind: TimerKind, leg_id: str, due_at: datetime) -> bool:

@@ -10,7 +10,8 @@ from typing import NamedTuple, TypeAlias
 from schemas.vocabulary import RouteAction, TimerKind
 from services.router.casework.case import Leg
 from services.router.casework.resting import Offer, Pause, WelfareCheck
-from services.router.rules.decision import Reasons
+from services.router.casework.reviews import WaitingRoute
+from services.router.rules.decision import Decision, Reasons
 
 
 class ReviewKind(StrEnum):
@@ -23,6 +24,7 @@ class ReviewKind(StrEnum):
     FACT = "fact"  # a fact that could change the outcome is not known
     CONFIRM_ROUTE = "confirm_route"  # a route that waits for a human's word
     LINK = "link"  # is this somebody that we know?
+    TWO_LEGS = "two_legs"  # two persons who are one have a leg each to one destination
     CONFLICT = "conflict"  # what was told of a leg cannot all be so
     CLOSED = "closed"  # a human closed a leg: is that right?
     UNTIMED_HOLD = "untimed_hold"  # a human put a leg aside without an end: until when?
@@ -100,14 +102,56 @@ class ReviewAsked(NamedTuple):
     fact: str | None = None
     destination: str | None = None
     answers: tuple[str, ...] = ()  # the ones to choose from; empty: in the human's own words
+    waiting: WaitingRoute | None = None
 
 
 class ReviewAnswered(NamedTuple):
-    """A human answered. Acting on the answer is casework's next part; it is kept and shown."""
+    """A human answered; what follows from it are steps of their own."""
 
     review_id: str
     by: str
     answer: str
+
+
+class ReviewSnoozed(NamedTuple):
+    """A question was put off: it is due, and looked at again, at another time."""
+
+    review_id: str
+    until: datetime
+
+
+class DecidedAgain(NamedTuple):
+    """An event was decided again with what a human answered. The steps after this one follow from it."""
+
+    id: str
+    event_id: str  # the event that was decided again
+    first_decision: str | None
+    decision: Decision
+
+
+class OwnDecision(NamedTuple):
+    """The steps after this one follow from the decision on the event itself again."""
+
+
+class PersonsRuledOut(NamedTuple):
+    """Of the persons that a question of identity names, these are still to be asked about."""
+
+    review_id: str
+    perhaps: tuple[str, ...]
+
+
+class CasePlaced(NamedTuple):
+    """Whose case somebody's is part of from now on, and who is part of theirs."""
+
+    person_id: str
+    merged_into: str | None
+    joined: tuple[str, ...]
+
+
+class LegParted(NamedTuple):
+    """A leg that leaves the case with its person goes on for itself again."""
+
+    leg: Leg
 
 
 class PauseOffered(NamedTuple):
@@ -202,6 +246,12 @@ Step: TypeAlias = (
     | Command
     | ReviewAsked
     | ReviewAnswered
+    | ReviewSnoozed
+    | DecidedAgain
+    | OwnDecision
+    | PersonsRuledOut
+    | CasePlaced
+    | LegParted
     | PauseOffered
     | OfferAnswered
     | PauseAgreed
@@ -216,15 +266,18 @@ Step: TypeAlias = (
 
 
 def records_of(steps: Iterable[Step]) -> list[tuple[str, str]]:
-    """The records that steps make or change, as (kind, id), each once: legs first, for lists are cut."""
-    found: dict[str, set[str]] = {kind: set() for kind in ("leg", "review", "offer", "pause", "welfare_check")}
+    """The records that steps make or change, as (kind, id), each once: decisions and legs first, for lists are cut."""
+    kinds = ("decision", "leg", "review", "offer", "pause", "welfare_check")
+    found: dict[str, set[str]] = {kind: set() for kind in kinds}
     for step in steps:
         match step:
-            case LegOpened() | LegMoved() | LegNoted() | Command():
+            case DecidedAgain():
+                found["decision"].add(step.id)
+            case LegOpened() | LegMoved() | LegNoted() | LegParted() | Command():
                 found["leg"].add(step.leg.id)
             case ReviewAsked():
                 found["review"].add(step.id)
-            case ReviewMoved():
+            case ReviewAnswered() | ReviewMoved() | ReviewSnoozed():
                 found["review"].add(step.review_id)
             case PauseOffered(offer) | OfferAnswered(offer):
                 found["offer"].add(offer.id)

@@ -72,6 +72,8 @@ class EventKind(StrEnum):
     DECISION_SHORTEN_PAUSE = "decision_shorten_pause"
     DECISION_RESUME_LEG = "decision_resume_leg"
     DECISION_CLOSE_LEG = "decision_close_leg"
+    DECISION_SNOOZE = "decision_snooze"
+    DECISION_UNMERGE_PERSONS = "decision_unmerge_persons"
 
     TIMER_ACKNOWLEDGEMENT = "timer_acknowledgement"
     TIMER_FIRST_CONTACT = "timer_first_contact"

@@ -34,8 +34,9 @@ from services.router.casework.resting import CheckStatus, Offer, Timer, WelfareC
 from services.router.casework.reviews import Review
 from services.router.casework.silence import nothing_silent
 from services.router.casework.steps import ReviewKind, Step
+from services.router.commands import Taken
+from services.router.deciding import Batch, as_decided, decide_event
 from services.router.fallen import Fallen
-from services.router.handlers import Taken, _as_decided, _decide
 from services.router.rules.events import PastEvent, Reported
 from services.router.rules.loader import load_rule_set
 from services.router.rules.ruleset import RuleSet
@@ -93,7 +94,8 @@ class World:
 
     def reviews(self, kind: ReviewKind) -> list[Review]:
         """The open questions of a kind, the earliest first."""
-        return sorted((r for r in self.case.reviews.values() if r.kind is kind), key=lambda review: review.id)
+        found = (r for r in self.case.reviews.values() if r.kind is kind and not r.answered)
+        return sorted(found, key=lambda review: review.id)
 
     def id(self) -> str:
         """A new id."""
@@ -125,7 +127,9 @@ class World:
 
     def human(self, kind: DecisionKind, **more: object) -> list[Step]:
         """A human decides something of the programme's leg, or answers what `review_id` asks."""
-        by = DecidedBy(user="fay", role="facilitator", organisation="dapp-northshire")
+        asked = self.case.reviews.get(str(more.get("review_id")))
+        role = "programme_manager" if kind is DecisionKind.MUTE_CHECKS else asked.role if asked else "facilitator"
+        by = DecidedBy(user="fay", role=role, organisation="dapp-northshire")
         whose = {} if "review_id" in more else {"leg_id": LegId(DAPP)}
         said = {"kind": kind, "decided_by": by, "decided_at": self.now, "reason": "Agreed with him.", **whose, **more}
         return self.take(HumanDecision.model_validate(said), "console")
@@ -148,9 +152,9 @@ class World:
             receivedat=self.now,
             data=data,
         )
-        taken = _as_decided(Taken(event, data, data, self.now, b"{}"), self.case)
+        taken = as_decided(Taken(event, data, data, self.now, b"{}"), self.case)
         work = cast(Work, _Work(self.now, self.id))
-        _, _, steps = _decide(taken, self.case, rules(), {}, Fallen([], work), work)
+        _, _, steps = decide_event(taken, self.case, None, Batch(rules(), {}, Fallen([], work), work))
         self.case.events.append(PastEvent(taken.kind, taken.occurred_at))
         return self._done(steps)
 

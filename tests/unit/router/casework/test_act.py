@@ -104,6 +104,14 @@ def test_a_route_that_a_human_must_confirm_waits_and_sends_nothing() -> None:
     assert not [step for step in steps if isinstance(step, Command)]
 
 
+def test_consent_that_is_on_record_is_not_asked_for() -> None:
+    for said, asked in (("yes", 0), ("no", 1), ("none", 1)):
+        decision = _decision(routes=(_route("mutual_aid"),))
+        facts = replace(decision.facts, values={**decision.facts.values, "consent": said})
+        steps = _act(Case("person", NOW), replace(decision, facts=facts))
+        assert len([step for step in steps if isinstance(step, ReviewAsked)]) == asked, said
+
+
 def test_news_opens_a_leg_where_there_is_none() -> None:
     steps = _act(Case("person", NOW), _decision(notifies=(NotifyDecided("victim_safety", "a pause", WHY),)))
     [command] = [step for step in steps if isinstance(step, Command)]
