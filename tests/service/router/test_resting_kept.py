@@ -104,7 +104,7 @@ async def test_a_case_that_is_read_back_is_the_case_that_was_kept(onward: System
         assert nothing_silent(case) == []
         timer = min((t for t in case.timers.values() if t.kind is kind), key=lambda t: t.due_at)
         del case.timers[timer.id]
-        fired = update(store.timers).where(store.timers.c.id == timer.id).values(fired_at=now)
+        fired = update(store.timers).where(store.timers.c.id == timer.id).values(taken_at=now)
         connection.execute(fired)
         acting = Acting(case, rules, now, work.id, leg, event_id=work.id(), by="onward-timers")
         data = TimerFellDue(
