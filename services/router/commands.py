@@ -12,6 +12,7 @@ from schemas.envelope import EventType
 from schemas.human import HumanDecision
 from schemas.registry import Accepted
 from schemas.timer import TimerFellDue
+from schemas.vocabulary import RouteAction
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.settings import Settings
@@ -71,10 +72,21 @@ def orders_of(message: Incoming[Taken], case: Case, decision_id: str, steps: Seq
         elif isinstance(step, OwnDecision):
             decision_id, about = own_decision, own
         if isinstance(step, Command):
-            content_of = dict.fromkeys(id_ for id_ in (case.referral_event, about) if id_ is not None)
+            content_of = dict.fromkeys(id_ for id_ in _says(step, case, about) if id_ is not None)
             whose = step.leg.person_id or case.person_id
             orders.append(Order(message, step, whose, tuple(content_of), decision_id))
     return orders
+
+
+def _says(command: Command, case: Case, about: str | None) -> tuple[str | None, str | None]:
+    """The referral and the event whose contents a command carries.
+
+    A leg in another one's stead is sent what that one was sent, and nothing of how that one ended.
+    """
+    leg = command.leg
+    if leg.reroute_of is not None and command.action is RouteAction.REFER:
+        return leg.occasion, leg.opened_by
+    return case.referral_event, about
 
 
 def send_orders(orders: Sequence[Order], rules: RuleSet, settings: Settings, work: Work) -> None:

@@ -24,7 +24,9 @@ from services.router.casework.enter import enter
 from services.router.casework.fell_due import fell_due
 from services.router.casework.human import ANOTHER_PERSON, SAME_PERSON, Originals, take_human
 from services.router.casework.pause_ends import follow
+from services.router.casework.places import Places
 from services.router.casework.progress import leg_of, take_progress
+from services.router.casework.reroute import after_progress
 from services.router.casework.reviews import refused
 from services.router.casework.steps import (
     Command,
@@ -60,6 +62,7 @@ class Batch:
     rules: RuleSet
     originals: Originals
     fallen: Fallen
+    places: Places
     work: Work
     moments: dict[Due, datetime] = field(default_factory=dict)
 
@@ -117,13 +120,20 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
         event_id=event.id,
         kind=taken.kind,
         by=by,
+        facts=facts.values,
+        places=batch.places,
     )
     steps = take_joined(event, case, other, acting, work) if joins(event) else _taken(data, case, about, acting, batch)
     if any(isinstance(step, DecidedAgain) for step in steps):
         steps.append(OwnDecision())
     decision = decide(rules, facts)
     case.remembered = remember(rules, case_event, case.view())
+    if referral is not None:
+        case.referral_event = referral
+    moved = any(isinstance(step, LegMoved) for step in steps)
     steps += act(decision, acting)
+    if isinstance(data, ProgressReported) and about is not None and moved:
+        steps += after_progress(case, about, data, acting)
     steps += follow(case, steps, acting)
     if event.linkquestion is not None:
         steps += ask(

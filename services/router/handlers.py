@@ -40,7 +40,7 @@ from services.router.deciding import Batch, as_decided, decide_event
 from services.router.fallen import Fallen
 from services.router.joined import hand_over, is_told, joins
 from services.router.keep import Cause, Keeping
-from services.router.load import Referrer, load_cases, load_open
+from services.router.load import Referrer, load_cases, load_open, load_places
 from services.router.questions import load_questions
 from services.router.rules.decision import Decision
 from services.router.rules.events import PastEvent
@@ -91,7 +91,7 @@ class RouterHandler:
         human = [(cases[event.subject], event.data) for event in events]
         originals = load_questions([(case, data) for case, data in human if isinstance(data, HumanDecision)], work)
         fallen = Fallen([event.data for event in events if isinstance(event.data, TimerFellDue)], work)
-        batch = Batch(rules, originals, fallen, work)
+        batch = Batch(rules, originals, fallen, load_places(work), work)
         keeping = Keeping(work)
         orders: list[Order] = []
         told: list[Telling] = []
@@ -185,8 +185,6 @@ def _note(
 ) -> None:
     event = taken.event
     case.events.append(PastEvent(taken.kind, taken.occurred_at))
-    if isinstance(event.data, ReferralSubmitted):
-        case.referral_event = event.id
     keeping.event(_event_row(taken, work), case)
     person = event.namedperson or event.subject
     keeping.decision(decision_id, event.id, person, decision)

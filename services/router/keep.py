@@ -15,6 +15,7 @@ from services.ground.sql import insert_all, insert_missing, upsert
 from services.ground.work import Work
 from services.router import store
 from services.router.casework.case import Case, Leg
+from services.router.casework.places import CapacityHeard
 from services.router.casework.steps import (
     CasePlaced,
     CheckChanged,
@@ -60,7 +61,9 @@ _RESTING_CHANGES = {
     store.pauses: PAUSE_CHANGES,
     store.welfare_checks: CHECK_CHANGES,
 }
-_LEG_NEVER_CHANGES = ("id", "person_id", "destination", "opened_at", "referral_event")
+_LEG_NEVER_CHANGES = (
+    "id", "person_id", "destination", "opened_at", "referral_event", "occasion", "opened_by", "reroute_of",
+)  # fmt: skip
 _LEG_CHANGES = [column.name for column in store.legs.columns if column.name not in _LEG_NEVER_CHANGES]
 
 
@@ -88,6 +91,7 @@ class Keeping:
     _timers: list[tuple[TimerSet, dict[str, object]]] = field(default_factory=list)
     _cancelled: list[tuple[tuple[str, ...], TimerCancelled]] = field(default_factory=list)  # by whose they can be
     _rule_sets: set[str] = field(default_factory=set)
+    _capacity: dict[str, Row] = field(default_factory=dict)  # by destination
 
     def event(self, row: Row, case: Case) -> None:
         """An event of this case was taken."""
@@ -145,9 +149,7 @@ class Keeping:
     def step(self, step: Step, case: Case, cause: Cause) -> None:
         """One step. Commands are published, not kept here; their number is kept with the leg."""
         match step:
-            case (
-                Command() | DecidedAgain() | OwnDecision()
-            ):  # what is sent is kept by the outbox, a decision by `decision`
+            case Command() | DecidedAgain() | OwnDecision():  # kept by the outbox, and by `decision`
                 pass
             case LegOpened() | LegMoved() | LegNoted():
                 self._rows[store.leg_history].append(self._of_leg(step, cause))
@@ -159,6 +161,8 @@ class Keeping:
                 parted, why = replace(leg, joined_to=None), "the persons are apart again"
                 self._rows[store.leg_history].append(self._history(parted, leg, why, cause, Effect.NOTED, None))
                 self._endings.append(step)
+            case CapacityHeard(destination):
+                self._capacity[destination] = {**step._asdict(), "event_id": cause.event_id}
             case ReviewAnswered() | ReviewMoved() | ReviewSnoozed() | PersonsRuledOut() | CasePlaced():
                 self._endings.append(step)
             case _:
@@ -197,6 +201,8 @@ class Keeping:
         for persons, step in self._cancelled:
             self._cancel_kept(step, persons)
         insert_all(connection, store.timers, [row for _, row in self._timers])
+        heard = ["full_until", "said_at", "event_id"]
+        upsert(connection, store.capacity, list(self._capacity.values()), update=heard, latest_by="said_at")
         for table, rows in self._rows.items():
             insert_all(connection, table, rows)
         for table, changes in _RESTING_CHANGES.items():
@@ -255,8 +261,8 @@ class Keeping:
 
     def _of_leg(self, step: LegOpened | LegMoved | LegNoted, cause: Cause) -> Row:
         match step:
-            case LegOpened(leg, reasons):
-                because = "; ".join(reason.because for reason in reasons)
+            case LegOpened(leg, reasons, note):
+                because = " ".join(filter(None, ["; ".join(reason.because for reason in reasons), note]))
                 return self._history(leg, None, because, cause, Effect.OPENED, None)
             case LegMoved(before, leg, because, effect, word):
                 return self._history(leg, before, because, cause, effect, word)
@@ -283,6 +289,7 @@ class Keeping:
             "occurred_at": word.occurred_at if word else None,
             "by_user": word.by if word else None,
             "reason": word.reason if word else None,
+            "reroute_of": leg.reroute_of if before is None else None,
         }
 
     def _review(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str] | None) -> Row:
@@ -370,4 +377,7 @@ def _leg(leg: Leg, person_id: str) -> Row:
         "referral_event": leg.referral,
         "account": leg.account.to_json() if leg.account else None,
         "joined_to": leg.joined_to,
+        "occasion": leg.occasion,
+        "opened_by": leg.opened_by,
+        "reroute_of": leg.reroute_of,
     }

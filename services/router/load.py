@@ -14,6 +14,7 @@ from services.ground.work import Work
 from services.router import store
 from services.router.casework.account import Account
 from services.router.casework.case import Case, Leg
+from services.router.casework.places import CapacityHeard, Places, places_of
 from services.router.questions import review_of
 from services.router.resting_rows import check_of, offer_of, pause_of, timer_of
 from services.router.rules.events import Kept, PastEvent
@@ -34,6 +35,7 @@ _EVENTS = (
     .where(_event.occurred_at > bindparam("since"))
     .order_by(_event.occurred_at)
 )
+_CAPACITY = select(store.capacity)
 _REFERRERS = select(_event.event_id, _event.source, _event.origin_id, _event.content)
 # What a human decided goes to no destination: it names the human, and their reasons. And a timer tells nothing.
 _CONTENTS = select(_event.event_id, _event.content).where(
@@ -117,6 +119,15 @@ def contents_of(event_ids: Sequence[str], work: Work) -> dict[str, bytes]:
     return {str(r["event_id"]): cast(bytes, r["content"]) for r in rows}
 
 
+def load_places(work: Work) -> Places:
+    """What destinations said of their places: a row each."""
+    heard = [
+        CapacityHeard(str(r["destination"]), cast("datetime | None", r["full_until"]), cast(datetime, r["said_at"]))
+        for r in work.connection.execute(_CAPACITY).mappings()
+    ]
+    return places_of({each.destination: each for each in heard})
+
+
 class Referrer(NamedTuple):
     """Who made a referral, and how they name it."""
 
@@ -155,4 +166,7 @@ def _leg(r: object, case: Case) -> Leg:
         account=Account.from_json(row["account"]) if row["account"] is not None else None,
         person_id=None if row["person_id"] == case.person_id else str(row["person_id"]),
         joined_to=cast("str | None", row["joined_to"]),
+        occasion=cast("str | None", row["occasion"]),
+        opened_by=cast("str | None", row["opened_by"]),
+        reroute_of=cast("str | None", row["reroute_of"]),
     )

@@ -81,6 +81,9 @@ legs = Table(
     Column("referral_event", Text),  # that it stems from
     Column("account", JSON(none_as_null=True)),  # what was told of it, in the order of occurrence
     Column("joined_to", Text),  # the leg to the same destination that goes on for both, of persons who are one
+    Column("occasion", Text),  # the person's newest referral when it was opened
+    Column("opened_by", Text),  # the event that asked for it, in whose words it was sent
+    Column("reroute_of", Text),  # the leg in whose stead it was opened
 )
 Index("legs_of_person", legs.c.person_id)
 Index("legs_one_open", legs.c.person_id, legs.c.destination, unique=True,
@@ -105,6 +108,7 @@ leg_history = Table(  # append-only
     Column("occurred_at", Moment),  # and when that happened
     Column("by_user", Text),
     Column("reason", Text),  # a code of pathway.yaml
+    Column("reroute_of", Text),
 )
 Index("leg_history_of_leg", leg_history.c.leg_id, leg_history.c.id)
 
@@ -233,6 +237,15 @@ timers = Table(  # promises to look again; none is ever taken away
 _waiting = timers.c.fired_at.is_(None) & timers.c.cancelled_at.is_(None)
 Index("timers_due", timers.c.due_at, timers.c.id, sqlite_where=_waiting, postgresql_where=_waiting)
 Index("timers_of_person", timers.c.person_id)
+
+capacity = Table(  # what destinations said of their places; the latest word of each counts, whenever it arrived
+    "capacity",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("full_until", Moment),  # none: it takes people again
+    Column("said_at", Moment, nullable=False),
+    Column("event_id", Text, nullable=False),
+)
 
 rule_sets = Table(  # every version that ever decided
     "rule_sets",

@@ -43,6 +43,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("consumer", "delivery"),
     )
     op.create_table(
+        "capacity",
+        sa.Column("destination", sa.Text(), nullable=False),
+        sa.Column("full_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("destination"),
+    )
+
+    op.create_table(
         "case_events",
         sa.Column("event_id", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
@@ -167,6 +176,7 @@ def upgrade() -> None:
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("by_user", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("reroute_of", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("leg_history", schema=None) as batch_op:
@@ -189,6 +199,9 @@ def upgrade() -> None:
         sa.Column("waitlist_place", sa.Integer(), nullable=True),
         sa.Column("expected_on", sa.Date(), nullable=True),
         sa.Column("referral_event", sa.Text(), nullable=True),
+        sa.Column("occasion", sa.Text(), nullable=True),
+        sa.Column("opened_by", sa.Text(), nullable=True),
+        sa.Column("reroute_of", sa.Text(), nullable=True),
         sa.Column("account", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from schemas.progress import ProgressReported
-from services.router.casework.act import Acting, act, ask, must_be_confirmed, refer
+from schemas.referral import ReferralSubmitted
+from services.router.casework.act import Acting, act, ask, place, refer
 from services.router.casework.case import Case
 from services.router.casework.steps import DecidedAgain, ReviewAnswered, ReviewKind, Step
 from services.router.rules.decide import decide
@@ -83,7 +84,13 @@ def decide_again(case: Case, original: Original, acting: Acting) -> list[Step]:
     facts = facts_of(rules, original.event, _before(case, original.event), acting.now)
     decision = decide(rules, answered(rules, facts, _values(rules, original.answers)))
     payload = original.event.payload
-    about = replace(acting, about_leg=payload.leg_id if isinstance(payload, ProgressReported) else None)
+    about = replace(
+        acting,
+        about_leg=payload.leg_id if isinstance(payload, ProgressReported) else None,
+        referral=original.event_id if isinstance(payload, ReferralSubmitted) else None,
+        event_id=original.event_id,
+        facts=facts.values,
+    )
     steps: list[Step] = [DecidedAgain(acting.new_id(), original.event_id, original.first_decision, decision)]
     waiting = {
         review.destination: review
@@ -92,7 +99,7 @@ def decide_again(case: Case, original: Original, acting: Acting) -> list[Step]:
     }
     for route in decision.routes:
         review = waiting.get(route.destination)
-        if review is not None and must_be_confirmed(route, decision, rules) is None:
+        if review is not None and place(route, decision, about).question is None:
             steps += refer(route, about, due_at=review.waiting.due_at if review.waiting else None)
             steps.append(ReviewAnswered(review.id, "rules", "with what is known now, it needs nobody's word"))
             case.reviews[review.id] = replace(review, answered=True)

@@ -39,6 +39,9 @@ class Leg:
     account: Account | None = None  # what was told of it; None: nothing yet
     person_id: str | None = None  # whose it is, where that one is merged into the case's person
     joined_to: str | None = None  # the leg that goes on for both, where two persons who are one had one each
+    occasion: str | None = None  # the newest referral then: for each of those a destination is asked once
+    opened_by: str | None = None  # the event that asked for it; a leg in its stead is sent what it was sent
+    reroute_of: str | None = None  # the leg in whose stead it was opened
 
     @property
     def closed(self) -> bool:
@@ -86,6 +89,18 @@ class Case:
         for leg in sorted(self.legs.values(), key=lambda leg: (not leg.closed, leg.joined_to is None, leg.id)):
             legs[leg.destination] = LegView(leg.status, leg.since)
         return CaseView(legs, self.events, self.remembered)
+
+    def successors(self, leg: Leg) -> list[Leg]:
+        """The legs that were opened in a leg's stead, and in theirs, oldest first."""
+        found: dict[str, Leg] = {}
+        waiting = [leg.id]
+        while waiting:
+            before = waiting.pop()
+            for each in self.legs.values():
+                if each.reroute_of == before and each.id not in found:
+                    found[each.id] = each
+                    waiting.append(each.id)
+        return sorted(found.values(), key=lambda each: each.id)
 
     def open_leg(self, destination: str) -> Leg | None:
         """The open leg to a destination. There is never more than one."""

@@ -18,6 +18,7 @@ from services.router.casework.checks import check_escalates, check_fell_due
 from services.router.casework.deadlines import NOT_ANSWERED, NOT_MET
 from services.router.casework.enter import enter
 from services.router.casework.pause_ends import offer_fell_due, pause_fell_due
+from services.router.casework.reroute import NOT_ACKNOWLEDGED, look_further
 from services.router.casework.reviews import Review
 from services.router.casework.steps import ReviewKind, ReviewMoved, Step, TimerSet
 from services.router.rules.due import Due
@@ -46,16 +47,15 @@ def fell_due(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
 
 
 def acknowledgement(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
-    """The destination has not said that it has the referral: a human looks, and the leg stays open and watched."""
+    """The destination has not said that it has the referral: another is asked, or a human; the leg is watched on."""
     leg = case.legs.get(timer.leg_id or "")
     if leg is None:
         return _no_such_leg(case, timer, acting)
     if leg.closed or leg.status not in NOT_ANSWERED:
         return []
-    question = f"{_label(leg, acting)} has not acknowledged the referral in time. Call them, or refer elsewhere?"
     destination = acting.rules.destinations.get(leg.destination)
     within = destination.acknowledge_within if destination else acting.rules.otherwise.review.due
-    return [*_ask(case, leg, question, Role.DUTY_WORKER, acting), _again(timer, within, acting)]
+    return [*look_further(case, leg, acting, NOT_ACKNOWLEDGED), _again(timer, within, acting)]
 
 
 def first_contact(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from schemas.human import HumanDecision
+from schemas.referral import ReferralSubmitted
 from schemas.vocabulary import DecisionKind, TimerKind
 from services.router.casework.act import CONFIRM, NOT_KNOWN, REFUSE, Acting, ask, refer
 from services.router.casework.again import Original, decide_again
@@ -21,6 +22,7 @@ from services.router.casework.corrections import DECIDED as CORRECTIONS
 from services.router.casework.corrections import Decided
 from services.router.casework.decided import TAKES as RESTS
 from services.router.casework.joining import rule_out
+from services.router.casework.reroute import open_instead
 from services.router.casework.reviews import Review, WaitingRoute, refused, require_role
 from services.router.casework.steps import ReviewAnswered, ReviewKind, ReviewSnoozed, Step, TimerCancelled, TimerSet
 from services.router.rules.facts import remember_answer
@@ -83,9 +85,9 @@ def answer_in_words(
     return close_review(case, review, decision, decision.answer or decision.reason)
 
 
-def confirm_route(case: Case, decision: HumanDecision, acting: Acting, originals: Originals) -> list[Step]:  # noqa: ARG001
+def confirm_route(case: Case, decision: HumanDecision, acting: Acting, originals: Originals) -> list[Step]:
     """Take the route that waited for a human's word."""
-    return _confirm(case, decision, open_review(case, decision, ReviewKind.CONFIRM_ROUTE), acting)
+    return _confirm(case, decision, open_review(case, decision, ReviewKind.CONFIRM_ROUTE), acting, originals)
 
 
 def refuse_route(case: Case, decision: HumanDecision, acting: Acting, originals: Originals) -> list[Step]:  # noqa: ARG001
@@ -140,15 +142,28 @@ def _waiting_route(
     decision: HumanDecision,
     review: Review,
     acting: Acting,
-    originals: Originals,  # noqa: ARG001 - of the table's one shape
+    originals: Originals,
 ) -> list[Step]:
     _require_offered(decision, review)
-    return (_confirm if decision.answer == CONFIRM else _refuse)(case, decision, review, acting)
+    if decision.answer == CONFIRM:
+        return _confirm(case, decision, review, acting, originals)
+    return _refuse(case, decision, review, acting)
 
 
-def _confirm(case: Case, decision: HumanDecision, review: Review, acting: Acting) -> list[Step]:
+def _confirm(case: Case, decision: HumanDecision, review: Review, acting: Acting, originals: Originals) -> list[Step]:
     waiting = _waiting(review, acting)
-    return close_review(case, review, decision, CONFIRM) + refer(waiting.route, acting, due_at=waiting.due_at)
+    steps = close_review(case, review, decision, CONFIRM)
+    leg = case.legs.get(review.leg_id or "")
+    if leg is not None:  # it waited to take this one's place
+        return steps + open_instead(leg, acting.rules.destinations[waiting.route.destination], acting)
+    return steps + refer(waiting.route, _about(review, originals, acting), due_at=waiting.due_at)
+
+
+def _about(review: Review, originals: Originals, acting: Acting) -> Acting:
+    """What is opened by the answer stems from the event that was asked about."""
+    original = originals.get(review.event_id)
+    is_referral = original is not None and isinstance(original.event.payload, ReferralSubmitted)
+    return replace(acting, event_id=review.event_id, referral=review.event_id if is_referral else None)
 
 
 def _refuse(case: Case, decision: HumanDecision, review: Review, acting: Acting) -> list[Step]:

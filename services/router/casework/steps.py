@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from schemas.vocabulary import RouteAction, TimerKind
 from services.router.casework.case import Leg
+from services.router.casework.places import CapacityHeard
 from services.router.casework.resting import Offer, Pause, WelfareCheck
 from services.router.casework.reviews import WaitingRoute
 from services.router.rules.decision import Decision, Reasons
@@ -32,6 +33,8 @@ class ReviewKind(StrEnum):
     OFFER_LAPSED = "offer_lapsed"  # an offered pause was not answered in time: agree or decline?
     PAUSE_END = "pause_end"  # a pause is over: resume, extend or close?
     WELFARE_CHECK = "welfare_check"  # a welfare check is due, or was missed: how is he?
+    NO_DESTINATION = "no_destination"  # nobody is left who could take him, or one stays silent: where now?
+    WHICH_LEG = "which_leg"  # two open legs do the same job: which stays?
 
 
 class Effect(StrEnum):
@@ -60,6 +63,7 @@ class LegOpened(NamedTuple):
 
     leg: Leg
     reasons: Reasons
+    note: str = ""  # for its history alone: in whose stead it is, and who was passed over
 
 
 class LegMoved(NamedTuple):
@@ -262,12 +266,13 @@ Step: TypeAlias = (
     | TimerSet
     | TimerCancelled
     | ReviewMoved
+    | CapacityHeard
 )
 
 
 def records_of(steps: Iterable[Step]) -> list[tuple[str, str]]:
     """The records that steps make or change, as (kind, id), each once: decisions and legs first, for lists are cut."""
-    kinds = ("decision", "leg", "review", "offer", "pause", "welfare_check")
+    kinds = ("decision", "leg", "review", "offer", "pause", "welfare_check", "capacity")
     found: dict[str, set[str]] = {kind: set() for kind in kinds}
     for step in steps:
         match step:
@@ -285,6 +290,8 @@ def records_of(steps: Iterable[Step]) -> list[tuple[str, str]]:
                 found["pause"].add(pause.id)
             case CheckPlanned(check) | CheckChanged(check):
                 found["welfare_check"].add(check.id)
+            case CapacityHeard(destination):
+                found["capacity"].add(destination)
             case _:
                 pass
     return [(kind, id_) for kind, ids in found.items() for id_ in sorted(ids)]

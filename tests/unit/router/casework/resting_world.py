@@ -30,6 +30,7 @@ from schemas.vocabulary import (
 from services.ground.settings import Settings
 from services.ground.work import Work
 from services.router.casework.case import Case, Leg
+from services.router.casework.places import Places
 from services.router.casework.resting import CheckStatus, Offer, Timer, WelfareCheck
 from services.router.casework.reviews import Review
 from services.router.casework.silence import nothing_silent
@@ -154,7 +155,7 @@ class World:
         )
         taken = as_decided(Taken(event, data, data, self.now, b"{}"), self.case)
         work = cast(Work, _Work(self.now, self.id))
-        _, _, steps = decide_event(taken, self.case, None, Batch(rules(), {}, Fallen([], work), work))
+        _, _, steps = decide_event(taken, self.case, None, Batch(rules(), {}, Fallen([], work), Places(), work))
         self.case.events.append(PastEvent(taken.kind, taken.occurred_at))
         return self._done(steps)
 

@@ -31,6 +31,7 @@ from services.router.rules.ruleset import RuleSet
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 WHY = (Reason("a-rule", "Because."),)
+KNOWN = {"age": "1990-05-17", "in_dapp_area": "Northshire", "consent": "yes"}  # as a case remembers it
 
 
 @cache
@@ -57,13 +58,17 @@ def _act(case: Case, decision: Decision) -> list[Step]:
     return act(decision, Acting(case, _rules(), NOW, lambda: f"id-{next(numbers):04d}"))
 
 
+def _somebody(**known: str) -> Case:
+    return Case("person", NOW, remembered={**KNOWN, **known})
+
+
 def _open_leg(destination: str = "dapp", *, priority: int = 3) -> Case:
     leg = Leg("leg-1", destination, LegStatus.ON_PROGRAMME, NOW, priority, None, NOW, commands=1)
-    return Case("person", NOW, legs={"leg-1": leg})
+    return Case("person", NOW, legs={"leg-1": leg}, remembered=KNOWN)
 
 
 def test_a_route_opens_a_leg_commands_it_and_watches_for_its_answer() -> None:
-    case = Case("person", NOW)
+    case = _somebody()
     steps = _act(case, _decision(routes=(_route(),)))
     [opened] = [step for step in steps if isinstance(step, LegOpened)]
     [command] = [step for step in steps if isinstance(step, Command)]
@@ -108,7 +113,7 @@ def test_consent_that_is_on_record_is_not_asked_for() -> None:
     for said, asked in (("yes", 0), ("no", 1), ("none", 1)):
         decision = _decision(routes=(_route("mutual_aid"),))
         facts = replace(decision.facts, values={**decision.facts.values, "consent": said})
-        steps = _act(Case("person", NOW), replace(decision, facts=facts))
+        steps = _act(Case("person", NOW, remembered={**KNOWN, "consent": said}), replace(decision, facts=facts))
         assert len([step for step in steps if isinstance(step, ReviewAsked)]) == asked, said
 
 
@@ -134,7 +139,7 @@ def test_every_question_has_a_timer_that_keeps_it_from_being_forgotten() -> None
 
 
 def test_numbers_of_a_legs_commands_have_no_gap() -> None:
-    case = Case("person", NOW)
+    case = _somebody()
     numbers = []
     for _ in range(3):
         steps = _act(case, _decision(routes=(_route(),), notifies=(NotifyDecided("dapp", "news", WHY),)))

@@ -46,7 +46,7 @@ due:
   tasks: 1 working day
 """,
     "destinations.yaml": "destinations:\n"
-    + destination("dapp", extra="    areas: [North, South]\n")
+    + destination("dapp", extra="    service_areas: [North, South]\n")
     + destination("addiction")
     + destination("rehab")
     + destination("victim_safety", side="other_party", share="victim, children.age"),

@@ -173,7 +173,9 @@ rules:
 
 
 def test_a_destination_says_how_soon_the_first_contact_should_be(tmp_path: Path) -> None:
-    changed = FILES["destinations.yaml"].replace("areas:", "first_contact_within: 3 working days\n    areas:")
+    changed = FILES["destinations.yaml"].replace(
+        "service_areas:", "first_contact_within: 3 working days\n    service_areas:"
+    )
     rules = load(tmp_path, {"destinations.yaml": changed})
     assert rules.destinations["dapp"].first_contact_within == Due(working_days=3)
     assert rules.destinations["rehab"].first_contact_within == Due(working_days=5)
