@@ -15,9 +15,11 @@ from sqlalchemy import text
 
 from services.audit.store import log_entries
 from services.cli import terminal
-from services.cli.case import picture_of
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, audit_of, case_of, trace_of
+from services.cli.picture.compose import compose
+from services.cli.picture.reading import directory_of, read_case
+from services.cli.picture.terminal import Drawn
 from services.cli.story import BEGINNING, Expected, Step, steps
 from services.cli.wiring import whole_system
 from services.ground import streams
@@ -132,7 +134,10 @@ async def _end(world: World, told: Row) -> None:
     case = await world.database.read(lambda c: case_of(c, person))
     entries = await world.database.read(lambda c: audit_of(c, log_entries.c.position >= 0))
     terminal.out.rule("The case")
-    terminal.out.print(picture_of(case))
+    rows = await world.database.read(lambda c: read_case(c, person))
+    terminal.out.print(
+        Drawn(compose(rows, directory_of(load_rule_set(world.settings.rules_dir)), world.clock.now(), "ops"))
+    )
     terminal.out.print()
     terminal.out.rule("What was audited")
     audited = Counter(entry["operation"] for entry in entries)

@@ -168,6 +168,9 @@ def case_of(connection: Connection, person_id: str) -> Row:
         "deliveries": rows(connection, deliveries, deliveries.c.leg_id.in_(ids), deliveries.c.message_id),
         "offers": rows(connection, router.offers, router.offers.c.leg_id.in_(ids)),
         "pauses": rows(connection, router.pauses, router.pauses.c.leg_id.in_(ids)),
+        "welfare_checks": rows(
+            connection, router.welfare_checks, router.welfare_checks.c.leg_id.in_(ids), router.welfare_checks.c.due_at
+        ),
         "timers": rows(
             connection,
             router.timers,

@@ -11,7 +11,7 @@ import pytest
 from schemas.refusal import Unacceptable
 from schemas.registry import Accepted
 from services.ground.settings import Settings
-from services.router import handlers
+from services.router import deciding
 from services.router.joined import take_joined
 from tests.support.checks import problems_of
 from tests.support.events import Event, decision, referral_of, risk
@@ -265,7 +265,7 @@ async def test_a_merge_that_fails_in_the_mergeds_order_does_not_stop_the_survivo
             raise Unacceptable("broken")
         return take(event, *rest)
 
-    monkeypatch.setattr(handlers, "take_joined", fail_in_the_first)
+    monkeypatch.setattr(deciding, "take_joined", fail_in_the_first)
     await _publish(onward, _joining("merge_persons", survivor, merged), "decision")
     await _publish(onward, _relapse(2, "after"), "risk")
     assert [row["reason"] for row in await onward.rows("SELECT reason FROM quarantine")] == ["broken"]

@@ -66,7 +66,7 @@ async def test_what_humans_decide_of_a_pause_is_done_and_kept(onward: System, cl
     assert concern
     await _decide(onward, clock, "reschedule_check", leg_id=leg, on="2026-11-17")
     assert await _checks(onward) == ["done", "rescheduled", "planned", "planned", "planned", "planned", "not_needed"]
-    await _decide(onward, clock, "mute_checks", leg_id=leg, on="2026-11-18")
+    await _decide(onward, clock, "mute_checks", role="programme_manager", leg_id=leg, on="2026-11-18")
     await _decide(onward, clock, "resume_leg", leg_id=leg)
     assert await _checks(onward) == ["done", "rescheduled", "muted", *["not_needed"] * 4]
     [row] = await onward.rows("SELECT status, held_from FROM legs WHERE destination = 'dapp'")
@@ -112,7 +112,7 @@ async def test_a_case_that_is_read_back_is_the_case_that_was_kept(onward: System
         )
         takes = check_fell_due if kind is TimerKind.WELFARE_CHECK else check_escalates
         steps = takes(case, data, acting)
-        enter(case, steps, event_id=acting.event_id)
+        enter(case, steps, event_id=acting.event_id, now=now)
         keeping = Keeping(work)
         for step in steps:
             keeping.step(step, case, Cause(acting.event_id, "onward-timers", acting.event_id))
@@ -138,7 +138,7 @@ async def test_a_case_that_is_read_back_is_the_case_that_was_kept(onward: System
     assert check.escalated_to == "programme_manager"
     [asked] = [r for r in kept.reviews.values() if r.role == "programme_manager"]
 
-    await _decide(onward, clock, "answer_review", review_id=asked.id, answer="not_reached")
+    await _decide(onward, clock, "answer_review", role=asked.role, review_id=asked.id, answer="not_reached")
     assert (await _checks(onward))[0] == "done"
     assert await onward.rows("SELECT id FROM reviews WHERE kind = 'welfare_check' AND answered_at IS NULL") == []
 
@@ -157,11 +157,11 @@ async def _on_programme(onward: System) -> str:
     return str(row["id"])
 
 
-async def _decide(onward: System, clock: SetClock, kind: str, **more: object) -> None:
+async def _decide(onward: System, clock: SetClock, kind: str, *, role: str = "facilitator", **more: object) -> None:
     event = example("decision-answer-review")
     event["data"] = {
         "kind": kind,
-        "decided_by": {"user": "f.worker", "role": "facilitator", "organisation": DAPP},
+        "decided_by": {"user": "f.worker", "role": role, "organisation": DAPP},
         "decided_at": clock.now().isoformat(),
         "reason": "Agreed with him.",
         **more,
