@@ -2,7 +2,7 @@
 
 Whoever is merged keeps all their rows under their own id and is only pointed to the survivor, so that parting them
 again is to take the pointer away. Such a decision stands in both orders: it is taken first in the one's, which by that
-is complete, and handed on from there to its place in the other's (decision record 0005).
+is complete, and handed on from there to its place in the other's (decision record 0007).
 """
 
 from __future__ import annotations

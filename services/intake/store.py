@@ -60,7 +60,7 @@ persons = Table(  # one row a service user, linked across sources
     Column("created_at", Moment, nullable=False),
     Column("last_sequence", BigInteger, nullable=False),  # of the events accepted about them
     Column("name_key", Text),  # surname, initial and date of birth: enough to ask a human, never to merge
-    Column("merged_into", Text),  # who they are, as a human said; their own rows stay theirs (decision record 0005)
+    Column("merged_into", Text),  # who they are, as a human said; their own rows stay theirs (decision record 0007)
 )
 Index("persons_by_name_key", persons.c.name_key)
 Index("persons_merged_into", persons.c.merged_into,

@@ -1,7 +1,7 @@
 """A human's word on two persons stands in the orders of both: taken in one, and from there handed on to the other.
 
 That the one's order is complete before the other's goes on needs no lock and no waiting: the place in the other's order
-is empty until the message is handed on, and what comes after it waits there (decision record 0005).
+is empty until the message is handed on, and what comes after it waits there (decision record 0007).
 """
 
 from __future__ import annotations
