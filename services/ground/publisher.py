@@ -96,11 +96,11 @@ class Publisher:
                     waits.append((part, await self._send_atomic(stream, part)))
                 else:
                     waits += [([row], await self._send(row)) for row in part]
-        answers = [(rows, await self._answer(reply)) for rows, reply in waits]
+        answers = await self._answers(waits)
         # One message that is stored already refuses its whole batch: then one by one, in order.
         again = [row for rows, answer in answers if len(rows) > 1 and "error" in answer for row in rows]
         singly = [([row], await self._send(row)) for row in _in_turn(again, atomic_from=ATOMIC_MOST + 1)]
-        answers += [(rows, await self._answer(reply)) for rows, reply in singly]
+        answers += await self._answers(singly)
         return [done for rows, answer in answers for done in _confirmed(rows, answer)]
 
     async def _send(self, row: Outgoing) -> asyncio.Future[Answer]:
@@ -143,11 +143,28 @@ class Publisher:
             return
         future.set_result(orjson.loads(message.data))
 
-    async def _answer(self, reply: asyncio.Future[Answer]) -> Answer:
+    async def _answers(
+        self, waits: Sequence[tuple[list[Outgoing], asyncio.Future[Answer]]]
+    ) -> list[tuple[list[Outgoing], Answer]]:
+        """What the broker says of each. It may be slow with all of them, but silent only once.
+
+        All were sent before: when one has waited in vain, those behind it have waited as long, and a broker that was
+        killed answers none. Were each waited for in turn, a hundred would hold up everything for minutes.
+        """
+        answers: list[tuple[list[Outgoing], Answer]] = []
+        patience = self._timeout
+        for rows, reply in waits:
+            answer = await self._answer(reply, patience)
+            answers.append((rows, answer))
+            if not answer and patience:
+                log.warning("publish_unconfirmed")
+                patience = 0.0
+        return answers
+
+    async def _answer(self, reply: asyncio.Future[Answer], patience: float) -> Answer:
         try:
-            answer = await asyncio.wait_for(reply, self._timeout)
+            answer = await asyncio.wait_for(reply, patience)
         except (TimeoutError, NatsError):
-            log.warning("publish_unconfirmed")
             return {}
         if "error" in answer:
             log.info("publish_refused", error=answer["error"])
