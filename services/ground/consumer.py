@@ -105,7 +105,6 @@ class Consumer(Generic[Body]):
         """Take partitions, send what they owe, and begin."""
         await self._publisher.start()
         await self._look_after_partitions()
-        await self.reconcile()
         self._chores = [
             asyncio.create_task(self._repeat(self._settings.lease_seconds / 3, self._look_after_partitions)),
             asyncio.create_task(self._repeat(self._settings.sweep_seconds, self.sweep)),
@@ -119,6 +118,8 @@ class Consumer(Generic[Body]):
             ),
         ]
         self._loop = asyncio.create_task(self._run())
+        # Last, and as a chore: a broker that goes away just now is away for a moment, and we have partitions in hand.
+        await self._try(self.reconcile)
 
     async def stop(self) -> None:
         """Finish what is in hand, hand the rest back, and let the partitions go."""
@@ -346,7 +347,10 @@ class Consumer(Generic[Body]):
         with suppress(asyncio.CancelledError):
             while True:
                 await asyncio.sleep(seconds)
-                try:
-                    await chore()
-                except Exception as error:  # noqa: BLE001 - the store or the broker is away: again next time
-                    self.log.warning("chore_failed", chore=name or chore.__name__, error=type(error).__name__)
+                await self._try(chore, name)
+
+    async def _try(self, chore: Callable[[], Awaitable[None]], name: str | None = None) -> None:
+        try:
+            await chore()
+        except Exception as error:  # noqa: BLE001 - the store or the broker is away: again next time
+            self.log.warning("chore_failed", chore=name or chore.__name__, error=type(error).__name__)
