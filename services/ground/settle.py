@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from nats.aio.client import Client
+from nats.errors import TimeoutError as NatsTimeout
+from nats.js.errors import ServiceUnavailableError
 from sqlalchemy import bindparam, text
 
 from services.ground import tables
@@ -47,7 +49,10 @@ async def _busy(world: World, connection: Client, names: Sequence[str]) -> str |
             return f"{due} timers that fell due"
     for name in names:
         for feed in feeds_of(name, world.settings):
-            info = await js.consumer_info(feed.stream, feed.durable)
+            try:
+                info = await js.consumer_info(feed.stream, feed.durable)
+            except (NatsTimeout, ServiceUnavailableError):  # it was killed before it answered, or starts just now
+                return f"the broker does not answer for {feed.durable}"
             if info.num_pending or info.num_ack_pending:
                 return f"{feed.durable} has {info.num_pending} to take and {info.num_ack_pending} in hand"
     unsent = await world.database.read(lambda c: c.execute(_UNSENT).scalar_one())

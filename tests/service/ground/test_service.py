@@ -53,11 +53,7 @@ async def test_a_broker_that_dies_while_a_service_starts_does_not_end_the_servic
     async with open_world(Settings(data_dir=tmp_path), WallClock()) as world:
         await migrate(world)
         service = SERVICES["intake"](world)
-
-        def strike() -> None:
-            asyncio.get_running_loop().call_later(0.1, os.kill, _frozen(world), signal.SIGKILL)
-
-        struck = _before_the_first(question, strike, monkeypatch)
+        struck = _before_the_first(question, lambda: _dies_before_it_answers(world), monkeypatch)
         await service.start()
         connection = await connect(world, name="test")
         try:
@@ -69,6 +65,20 @@ async def test_a_broker_that_dies_while_a_service_starts_does_not_end_the_servic
         finally:
             await connection.close()
             await service.stop()
+
+
+async def test_a_broker_that_dies_before_it_says_who_is_busy_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_world(Settings(data_dir=tmp_path), WallClock()) as world:
+        await migrate(world)
+        connection = await connect(world, name="test")
+        struck = _before_the_first("consumer_info", lambda: _dies_before_it_answers(world), monkeypatch)
+        try:
+            await settle(world, connection, seconds=20)
+            assert struck
+        finally:
+            await connection.close()
 
 
 async def test_a_broker_that_does_not_answer_a_starting_service_is_an_error_in_limited_time(
@@ -84,6 +94,10 @@ async def test_a_broker_that_does_not_answer_a_starting_service_is_an_error_in_l
             await service.start()
         os.kill(frozen.pop(), signal.SIGCONT)
         await service.stop()
+
+
+def _dies_before_it_answers(world: World) -> None:
+    asyncio.get_running_loop().call_later(0.1, os.kill, _frozen(world), signal.SIGKILL)
 
 
 def _frozen(world: World) -> int:
