@@ -48,11 +48,14 @@ class Service:
         self._chores = chores
         self._log = logger(self.name)
         self.consumer: Consumer[Any] | None = None
+        self.lost = asyncio.Event()  # its connection is closed for good: it can do nothing more
+        self._stopping = False
         self._broker = NatsBroker(
             world.nats_url.split(","),
             name=f"onward-{self.name}",
             error_cb=self._on_error,
             reconnected_cb=self._on_reconnected,
+            closed_cb=self._on_closed,
             logger=None,
             **CONNECTION,
         )
@@ -75,11 +78,13 @@ class Service:
 
     async def stop(self) -> None:
         """Finish what is in hand and disconnect."""
+        self._stopping = True
         try:
             await self.app.stop()
-        except NatsError as error:  # the broker is away, so there is nobody to take leave of
-            self._log.warning("stopped_without_broker", error=type(error).__name__)
-            await (await self._broker.connect()).close()
+        except* NatsError as errors:  # the broker is away, so there is nobody to take leave of
+            self._log.warning("stopped_without_broker", error=type(errors.exceptions[0]).__name__)
+            if not self.lost.is_set():
+                await (await self._broker.connect()).close()
 
     async def _start_consumer(self) -> None:
         connection = await self._broker.connect()
@@ -117,6 +122,12 @@ class Service:
                         await asyncio.sleep(ASK_AGAIN_SECONDS)
         except TimeoutError as error:
             raise BrokerUnreachable(self._world.nats_url, seconds=seconds, detail=why) from error
+
+    async def _on_closed(self) -> None:
+        """The client closes a connection for good where the broker refuses it, and would stand still in silence."""
+        if not self._stopping:
+            self._log.error("connection_closed")
+            self.lost.set()
 
     async def _stop_consumer(self) -> None:
         if self.consumer:

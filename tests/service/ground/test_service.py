@@ -96,6 +96,22 @@ async def test_a_broker_that_does_not_answer_a_starting_service_is_an_error_in_l
         await service.stop()
 
 
+async def test_a_service_whose_connection_is_closed_for_good_says_so_and_one_that_stops_does_not(
+    tmp_path: Path,
+) -> None:
+    async with open_world(Settings(data_dir=tmp_path), WallClock()) as world:
+        await migrate(world)
+        service, stopped = SERVICES["intake"](world), SERVICES["audit"](world)
+        await service.start()
+        await stopped.start()
+        await stopped.stop()
+        assert not stopped.lost.is_set()
+        assert service.consumer is not None
+        await service.consumer._connection._process_err("'Authorization Violation'")
+        await asyncio.wait_for(service.lost.wait(), 10)
+        await service.stop()
+
+
 def _dies_before_it_answers(world: World) -> None:
     asyncio.get_running_loop().call_later(0.1, os.kill, _frozen(world), signal.SIGKILL)
 
