@@ -136,7 +136,7 @@ class Consumer(Generic[Body]):
                 task.cancel()  # committed work is in the outbox; uncommitted work comes again
         with suppress(TimeoutError):
             await asyncio.wait_for(self._send_gathered(), self._settings.drain_seconds)
-        marks, held = self._confirmed, list(self._epochs)
+        marks, held = self._publisher.still_kept(self._confirmed), list(self._epochs)
         self._confirmed, self._epochs = [], {}
 
         def let_go(connection: Connection) -> None:
@@ -148,6 +148,7 @@ class Consumer(Generic[Body]):
 
     def reconnected(self) -> None:
         """The broker was away and is back."""
+        self._publisher.reconnected()
         self._subscription.reconnected()
 
     @property
@@ -212,7 +213,7 @@ class Consumer(Generic[Body]):
         epochs = {partition: self._epochs[partition] for partition in partitions if partition in self._epochs}
         if len(epochs) < len(partitions):
             raise LeaseLost(self._handler.service)
-        marks, self._confirmed = self._confirmed, []
+        marks, self._confirmed = self._publisher.still_kept(self._confirmed), []
 
         def body(connection: Connection) -> tuple[Work, T]:
             work = Work(connection, service=self._handler.service, now=self._clock.now())
@@ -336,7 +337,7 @@ class Consumer(Generic[Body]):
         """Mark what was published while no transaction came along to do it."""
         if not self._confirmed or self._in_hand:
             return
-        marks, self._confirmed = self._confirmed, []
+        marks, self._confirmed = self._publisher.still_kept(self._confirmed), []
         try:
             await self._database.write(lambda c: outbox.mark_sent(c, marks, self._clock.now()))
         except BaseException:

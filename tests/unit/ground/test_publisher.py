@@ -84,6 +84,21 @@ async def test_a_slow_broker_that_goes_on_answering_is_waited_for() -> None:
     assert len(broker.sent) == len(ROWS), "none was sent again"
 
 
+async def test_what_was_confirmed_before_the_broker_was_away_is_not_noted_as_sent() -> None:
+    broker = _Broker()
+    publisher = Publisher(cast(Any, broker), timeout_seconds=TIMEOUT_SECONDS)
+    await publisher.start()
+    answering = asyncio.create_task(broker.reply())
+    try:
+        before = await publisher.publish(ROWS[:2])
+        assert publisher.still_kept(before) == before
+        publisher.reconnected()
+        after = await publisher.publish(ROWS[2:4])
+        assert publisher.still_kept([*before, *after]) == after, "it may have lost the others meanwhile"
+    finally:
+        answering.cancel()
+
+
 async def _published(broker: _Broker, rows: list[Outgoing]) -> list[str]:
     """The ids that were confirmed, in order."""
     assert len(rows) < ATOMIC_MOST
