@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from services.ground import consumer
 from services.ground.log import configure_logging
 from services.ground.settings import REPOSITORY, Settings
 from tests.support.postgres import drop_database, new_database, postgres_server
@@ -20,9 +19,9 @@ LONGEST_FIRST = ("faults", "sim", "e2e", "service", "unit")
 hypothesis_settings.register_profile("onward", deadline=None)
 hypothesis_settings.load_profile("onward")
 
-# So that what is published counts as sent at once; the constant is kind to a store that serves a live system.
-consumer.IDLE_FLUSH_SECONDS = 0.05
-consumer.GATHER_SECONDS = 0.05
+# So that what is published counts as sent at once, also in the processes that tests start; the usual values are kind to
+# a store that serves a live system.
+os.environ |= {"ONWARD_FLUSH_SECONDS": "0.05", "ONWARD_GATHER_SECONDS": "0.05"}
 
 # Compiled once for all the processes that tests start, also where the machine's own wish is to keep no bytecode.
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):

@@ -36,13 +36,11 @@ Body = TypeVar("Body")
 T = TypeVar("T")
 
 PAUSE_SECONDS = (0.2, 1.0, 3.0)  # after the 1st, 2nd and later failures in a row: an outage, not a bad message
-IDLE_FLUSH_SECONDS = 0.5
 ONES_CHORES = 0  # whoever holds this partition does what one process of a service does for all
 
 # Nobody waits for an audit entry as somebody waits for a route, and the broker syncs to disk once for each message: at
 # 200 referrals a second entries one by one were a third of its writes. So few of them wait for more, for a moment.
 PATIENT_STREAMS = (streams.AUDIT,)
-GATHER_SECONDS = 0.2
 
 
 @dataclass
@@ -108,8 +106,8 @@ class Consumer(Generic[Body]):
         self._chores = [
             asyncio.create_task(self._repeat(self._settings.lease_seconds / 3, self._look_after_partitions)),
             asyncio.create_task(self._repeat(self._settings.sweep_seconds, self.sweep)),
-            asyncio.create_task(self._repeat(IDLE_FLUSH_SECONDS, self._flush)),
-            asyncio.create_task(self._repeat(GATHER_SECONDS, self._send_gathered)),
+            asyncio.create_task(self._repeat(self._settings.flush_seconds, self._flush)),
+            asyncio.create_task(self._repeat(self._settings.gather_seconds, self._send_gathered)),
             asyncio.create_task(self._repeat(self._settings.redelivery_seconds[0] / 3, self._subscription.keep_alive)),
             asyncio.create_task(self._repeat(self._settings.reconcile_seconds, self.reconcile)),
             *(
