@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from services.ground import ids
 from services.ground.log import configure_logging
 from services.ground.settings import REPOSITORY, Settings
 from tests.support.postgres import drop_database, new_database, postgres_server
@@ -61,6 +62,12 @@ def store(request: pytest.FixtureRequest) -> str:
     """Every test that asks for it runs on both stores."""
     name: str = request.param
     return name
+
+
+@pytest.fixture(autouse=True)
+def ids_of_today() -> None:
+    """Ids never go back in a process, so a test on next year's clock would date those of the tests after it."""
+    ids._ticks._last = 0
 
 
 @pytest.fixture
