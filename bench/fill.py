@@ -16,7 +16,7 @@ TABLES: Final = {
     "cases": ("person_id", "referral_event"),
     "case_events": ("event_id", "person_id"),
     "decisions": ("id", "event_id", "person_id"),
-    "legs": ("id", "person_id"),
+    "legs": ("id", "person_id", "referral_event"),
     "leg_history": ("id", "leg_id", "event_id", "decision_id"),
     "timers": ("id", "person_id", "leg_id", "review_id"),
     "reviews": ("id", "person_id", "event_id", "decision_id", "leg_id"),

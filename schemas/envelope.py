@@ -34,6 +34,8 @@ class EventType(StrEnum):
     RECEIPT_ISSUED = "onward.receipt.issued.v1"
     AUDIT_ENTERED = "onward.audit.entered.v1"
     MESSAGE_QUARANTINED = "onward.message.quarantined.v1"
+    OUTCOME_REPORTED = "onward.outcome.reported.v1"
+    TIMER_FELL_DUE = "onward.timer.fell_due.v1"
 
 
 class Channel(StrEnum):
@@ -43,6 +45,7 @@ class Channel(StrEnum):
     RISK = "risk"
     PROGRESS = "progress"
     DECISION = "decision"
+    TIMER = "timer"  # our own alone: what fell due comes back as an event
 
 
 class EventData(Payload):
@@ -56,6 +59,8 @@ DataT = TypeVar("DataT", bound=EventData)
 PersonIds = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[0-9a-f -]+$")]
 
 INTAKE_SOURCE: Final = "onward-intake"
+TIMERS_SOURCE: Final = "onward-timers"  # the only one that publishes timers
+ROUTER_SOURCE: Final = "onward-router"
 
 
 class _CloudEvent(Payload, Generic[DataT]):
@@ -90,7 +95,7 @@ class Envelope(_CloudEvent[DataT], Generic[DataT]):
 class AcceptedEvent(_CloudEvent[DataT], Generic[DataT]):
     """What intake hands to the router: the same data, under our id, in the person's order."""
 
-    source: Literal["onward-intake"] = INTAKE_SOURCE
+    source: Literal["onward-intake", "onward-router"] = INTAKE_SOURCE  # the router hands on what `handoverto` says
     id: OurId  # UUIDv7
     subject: ValidPersonId  # whom it is about, and whose order it stands in
     originsource: SourceId  # who published it
@@ -99,6 +104,11 @@ class AcceptedEvent(_CloudEvent[DataT], Generic[DataT]):
     receivedat: Moment  # when intake took it in
     linkquestion: Slug | None = None  # what a human should say of whom this is about
     perhaps: PersonIds | None = None  # the other persons that the question is about, with spaces between
+    namedperson: ValidPersonId | None = None  # whom it named, where that one is joined to the subject
+    handoverto: ValidPersonId | None = None  # once taken here it is to be taken in this one's order too,
+    handoverid: OurId | None = None  # under this id
+    handoversequence: Annotated[str, StringConstraints(pattern=SEQUENCE_PATTERN)] | None = None  # in this place
+    handoverfrom: ValidPersonId | None = None  # in whose order it was taken before
     correlationid: EventId | None = None  # shared by all that followed from one first message
     causationid: EventId | None = None  # the message that this one answers
 

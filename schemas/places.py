@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from schemas.base import Payload
-from schemas.vocabulary import DashTopic
+from schemas.instruments import DashTopic
 
 HIDDEN = "?"  # stands for a key that we did not publish: it may be a name, or a narrative in the wrong place
 _LONGEST = 500

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
-from schemas.base import Day, Moment, Narrative, Payload, Sentence, SetOf, ValidLegId
+from schemas.base import Day, Moment, Narrative, Payload, Sentence, SetOf, Slug, ValidLegId
 from schemas.envelope import EventData, EventType
 from schemas.vocabulary import PauseParty, PauseReason, ProgressKind, WelfareOutcome
 
@@ -46,6 +46,7 @@ class ProgressReported(EventData):
     pause: Pause | None = None
     welfare_check: WelfareOutcome | None = None
     note: Narrative | None = None
+    reason_code: Slug | None = None  # the reason as pathway.yaml lists it, where the destination knows our codes
 
     @model_validator(mode="after")
     def _says_what_its_kind_needs(self) -> Self:

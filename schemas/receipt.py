@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from schemas.base import Digest, EventId, Moment, OurId, Payload, Several, Subject
+from schemas.base import Digest, EventId, Moment, OurId, Payload, Several, ShortText, Slug, Subject
 from schemas.envelope import EventData, EventType
 from schemas.places import without_names
-from schemas.vocabulary import ReceiptOutcome
+from schemas.vocabulary import LegOutcome, ReceiptOutcome
 
 
 class Problem(Payload):
@@ -35,3 +35,15 @@ class Receipt(EventData):
     problems: Several[Problem] = ()
     received_at: Moment
     digest: Digest  # SHA-256 of the bytes that came
+
+
+class OutcomeReported(EventData):
+    """What became of a leg, as told to the source whose referral opened it: no reasons and no notes."""
+
+    event_type: ClassVar[EventType] = EventType.OUTCOME_REPORTED
+
+    origin: EventId  # the source's id of its referral
+    reference: ShortText | None = None  # the source's own, as it stood in the referral
+    destination: Slug
+    outcome: LegOutcome
+    told_at: Moment

@@ -8,12 +8,12 @@ from pydantic import Field, model_validator
 
 from schemas.base import Day, Moment, Narrative, Payload, SetOf, Several, ShortText
 from schemas.envelope import EventData, EventType
+from schemas.instruments import DashTopic
 from schemas.person import Child, OtherParty, Person
 from schemas.vocabulary import (
     Answer,
     Behaviour,
     ConsentToShare,
-    DashTopic,
     Engagement,
     LawfulBasis,
     MentalHealthConcern,

@@ -12,19 +12,25 @@ from schemas.human import HumanDecision
 from schemas.progress import ProgressReported
 from schemas.quarantine import QuarantinedMessage
 from schemas.reading import Unreadable, decode, fit
-from schemas.receipt import Problem, Receipt
+from schemas.receipt import OutcomeReported, Problem, Receipt
 from schemas.referral import ReferralSubmitted
 from schemas.risk import RiskReported
 from schemas.route import RouteCommand, RoutedReferral
+from schemas.timer import TimerFellDue
 
 Submission: TypeAlias = (
-    Envelope[ReferralSubmitted] | Envelope[RiskReported] | Envelope[ProgressReported] | Envelope[HumanDecision]
+    Envelope[ReferralSubmitted]
+    | Envelope[RiskReported]
+    | Envelope[ProgressReported]
+    | Envelope[HumanDecision]
+    | Envelope[TimerFellDue]
 )
 Accepted: TypeAlias = (
     AcceptedEvent[ReferralSubmitted]
     | AcceptedEvent[RiskReported]
     | AcceptedEvent[ProgressReported]
     | AcceptedEvent[HumanDecision]
+    | AcceptedEvent[TimerFellDue]
 )
 
 # What intake takes on each channel. A new version stands beside the old one, the newest last.
@@ -34,6 +40,7 @@ INTAKE: Final[Mapping[Channel, Mapping[EventType, type[Submission]]]] = MappingP
         Channel.RISK: {EventType.RISK_REPORTED: Envelope[RiskReported]},
         Channel.PROGRESS: {EventType.PROGRESS_REPORTED: Envelope[ProgressReported]},
         Channel.DECISION: {EventType.DECISION_MADE: Envelope[HumanDecision]},
+        Channel.TIMER: {EventType.TIMER_FELL_DUE: Envelope[TimerFellDue]},
     }
 )
 
@@ -43,6 +50,7 @@ ACCEPTED: Final[Mapping[Channel, type[Accepted]]] = MappingProxyType(
         Channel.RISK: AcceptedEvent[RiskReported],
         Channel.PROGRESS: AcceptedEvent[ProgressReported],
         Channel.DECISION: AcceptedEvent[HumanDecision],
+        Channel.TIMER: AcceptedEvent[TimerFellDue],
     }
 )
 
@@ -59,6 +67,8 @@ DATA: Final[Mapping[EventType, type[EventData]]] = MappingProxyType(
             Receipt,
             AuditEntry,
             QuarantinedMessage,
+            OutcomeReported,
+            TimerFellDue,
         )
     }
 )

@@ -78,38 +78,6 @@ class Answer(StrEnum):
     NOT_ASKED = "not_asked"
 
 
-class DashTopic(StrEnum):
-    """The 27 topics of the police set, in its order (1 to 27)."""
-
-    INJURY = "injury"
-    VERY_FRIGHTENED = "very_frightened"
-    AFRAID_OF_WHAT = "afraid_of_what"
-    ISOLATED = "isolated"
-    DEPRESSED_OR_SUICIDAL = "depressed_or_suicidal"  # the victim
-    SEPARATED_PAST_YEAR = "separated_past_year"
-    CHILD_CONTACT_CONFLICT = "child_contact_conflict"
-    STALKING_HARASSING = "stalking_harassing"
-    PREGNANT_OR_RECENT_BABY = "pregnant_or_recent_baby"
-    CHILDREN_IN_HOUSEHOLD = "children_in_household"
-    HURT_CHILDREN = "hurt_children"
-    THREATENED_CHILDREN = "threatened_children"
-    MORE_OFTEN = "more_often"
-    GETTING_WORSE = "getting_worse"
-    CONTROLS_OR_JEALOUS = "controls_or_jealous"
-    WEAPONS_OR_OBJECTS = "weapons_or_objects"
-    THREATENED_TO_KILL = "threatened_to_kill"
-    STRANGLE_CHOKE_SUFFOCATE = "strangle_choke_suffocate"
-    SEXUAL = "sexual"
-    OTHERS_THREATEN_OR_FEAR_HBA = "others_threaten_or_fear_hba"
-    HURT_ANYONE_ELSE = "hurt_anyone_else"
-    ANIMAL_ABUSE = "animal_abuse"
-    FINANCIAL = "financial"
-    DRUGS_ALCOHOL_OR_MENTAL_HEALTH = "drugs_alcohol_or_mental_health"  # the person who harms
-    SUICIDE_THREAT_OR_ATTEMPT = "suicide_threat_or_attempt"  # the person who harms
-    BREACHED_ORDER_OR_BAIL = "breached_order_or_bail"
-    POLICE_OR_CRIMINAL_HISTORY = "police_or_criminal_history"
-
-
 class Substance(StrEnum):
     """What the person uses."""
 
@@ -222,6 +190,7 @@ class RiskKind(StrEnum):
     MISSED_WELFARE_CHECK = "missed_welfare_check"
     CONTEXTUAL = "contextual"  # a holiday, anniversary or court date comes near
     PROTECTIVE = "protective"  # something that helps: weeks clean, steady engagement
+    WELFARE_CONCERN = "welfare_concern"  # a welfare check in a pause found a worry
 
 
 class ContextKind(StrEnum):
@@ -297,6 +266,22 @@ class LegStatus(StrEnum):
     NOT_SUITABLE = "not_suitable"
     DESELECTED = "deselected"
     WITHDRAWN = "withdrawn"
+    RECALL = "recall"  # court-ordered programmes only, as are the next two: off unless pathway.yaml has them on
+    BREACH_NON_ATTENDANCE = "breach_non_attendance"
+    RETURN_TO_COURT = "return_to_court"
+
+
+class LegOutcome(StrEnum):
+    """What the source of a referral hears of its leg: coarser than its status, which can tell of somebody's health."""
+
+    ACCEPTED = "accepted"
+    WAITLISTED = "waitlisted"
+    DECLINED = "declined"
+    NO_CAPACITY = "no_capacity"
+    STARTED = "started"
+    COMPLETED = "completed"
+    CLOSED = "closed"
+    REOPENED = "reopened"
 
 
 class PauseReason(StrEnum):
@@ -324,6 +309,17 @@ class DecisionKind(StrEnum):
     KEEP_PERSONS_APART = "keep_persons_apart"
     CORRECT_STATUS = "correct_status"
     REOPEN_LEG = "reopen_leg"
+    AGREE_OFFER = "agree_offer"  # person and facilitator take up an offered pause
+    DECLINE_OFFER = "decline_offer"  # the person chooses to go on
+    RECORD_CHECK = "record_check"  # a welfare check was done; needs what it found
+    RESCHEDULE_CHECK = "reschedule_check"  # needs the new day
+    MUTE_CHECKS = "mute_checks"  # no welfare checks up to a day
+    EXTEND_PAUSE = "extend_pause"  # needs the new last day
+    SHORTEN_PAUSE = "shorten_pause"  # needs the new last day
+    RESUME_LEG = "resume_leg"  # a paused leg goes on where it stood
+    CLOSE_LEG = "close_leg"
+    SNOOZE = "snooze"
+    UNMERGE_PERSONS = "unmerge_persons"
 
 
 class AuditOperation(StrEnum):
@@ -388,3 +384,17 @@ class RouteAction(StrEnum):
     REFER = "refer"  # a new leg
     STEP_UP = "step_up"  # do more on a leg that is open
     NOTIFY = "notify"  # know of this; nothing is asked
+    REOPEN = "reopen"  # go on with a leg that was closed
+
+
+class TimerKind(StrEnum):
+    """What a timer asks to be looked at."""
+
+    ACKNOWLEDGEMENT = "acknowledgement"  # has the destination answered?
+    FIRST_CONTACT = "first_contact"  # has the destination spoken with the person?
+    REVIEW = "review"  # has a human answered?
+    OFFER = "offer"  # has the person answered?
+    WELFARE_CHECK = "welfare_check"  # how is he?
+    CHECK_ESCALATION = "check_escalation"  # has anybody done the check?
+    PAUSE_REVIEW = "pause_review"  # resume, extend or close?
+    SNOOZE = "snooze"  # a question that was put off comes back

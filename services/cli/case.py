@@ -2,55 +2,90 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Annotated
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final, TypeVar
 
 import typer
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
+from sqlalchemy import Connection
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.looking import Row, case_of, consulted, find_persons
-from services.ground.clock import LONDON, for_people
+from services.cli.looking import case_of, consulted, find_persons
+from services.cli.picture.compose import Viewer, compose
+from services.cli.picture.html import page
+from services.cli.picture.reading import directory_of, read_case
+from services.cli.picture.records import Directory
+from services.cli.picture.svg import standalone
+from services.cli.picture.terminal import Drawn
 from services.ground.migration import require_schema
 from services.ground.world import open_store
+from services.router.rules.loader import load_rule_set
+from services.router.rules.mistakes import RuleSetRefused
 
-COLOURS = {
-    "on_programme": "green",
-    "on_hold": "yellow",
-    "requested": "cyan",
-    "acknowledged": "cyan",
-    "accepted": "cyan",
-}
-LANE_WIDTH = 60
-MARKS = "123456789abcdefghijklmnopqrstuvxyz"  # of events; w is a welfare check
+OUT: Final = Path("-")  # standard output
+OWNER_ALONE: Final = 0o600  # what is written is about a person
+
+T = TypeVar("T")
 
 
 def case(
     person: Annotated[
         str, typer.Argument(help="A person, an identifier (PNC, CRO, CRN, NHS, NOMS), an event, a leg or a reference.")
     ],
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write one HTML file that needs nothing else; - is the output.")
+    ] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one SVG file; - is the output.")] = None,
+    viewer: Annotated[
+        Viewer,
+        typer.Option(
+            "--for",
+            help="Who will see it. person-side leaves out the other party's legs and all that concerns them.",
+        ),
+    ] = "ops",
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
-    """Show a person's legs, their history and what is due. That you looked is kept in the audit log."""
-    cases = terminal.run(_cases(person))
-    if not cases:
-        terminal.fail("nobody is known under that", code=terminal.NEEDS_ATTENTION)
+    """Draw a person's legs over time, with what happened and what is due. That you looked is kept in the audit log."""
+    _refuse_what_does_not_go_together(html, svg, viewer, as_json=as_json)
     if as_json:
-        terminal.print_json(cases)
+        terminal.print_json(terminal.run(_found(person, case_of)))
         return
-    for found in cases:
-        terminal.out.print(picture_of(terminal.literal(found)))
+    files = html is not None or svg is not None
+    found = terminal.run(_found(person, read_case, most=1 if files else None))
+    places, now = _directory(viewer), terminal.CLOCK.now()
+    for picture in [compose(rows, places, now, viewer) for rows in found]:
+        if html is not None:
+            _write(html, page(picture))
+        if svg is not None:
+            _write(svg, standalone(picture))
+        if not files:
+            terminal.out.print(Drawn(picture))
 
 
-async def _cases(text: str) -> list[Row]:
+def _refuse_what_does_not_go_together(html: Path | None, svg: Path | None, viewer: Viewer, *, as_json: bool) -> None:
+    to_output = [name for name, file in (("--html -", html), ("--svg -", svg)) if file == OUT]
+    if as_json and (html or svg):
+        terminal.fail("--json goes with neither --html nor --svg")
+    if len(to_output) > 1:
+        terminal.fail("only one of --html and --svg can go to the output")
+    if as_json and viewer != "ops":
+        terminal.fail("--json has all that is on record, for operations alone; it goes with no --for")
+
+
+async def _found(text: str, read: Callable[[Connection, str], T], *, most: int | None = None) -> list[T]:
+    """What is on record of each person who is meant, each look kept. Ends the command where that is nobody."""
     settings = terminal.settings()
     async with open_store(settings) as database:
         await database.read(require_schema)
         persons = await database.read(lambda c: find_persons(c, text))
-        found = [await database.read(lambda c, p=person: case_of(c, p)) for person in persons]  # type: ignore[misc]
+        if not persons:
+            terminal.fail("nobody is known under that", code=terminal.NEEDS_ATTENTION)
+        if most is not None and len(persons) > most:
+            terminal.fail("several persons are known under that; name one of them: " + ", ".join(persons))
+        found = [await database.read(lambda c, p=person: read(c, p)) for person in persons]  # type: ignore[misc]
         now = terminal.CLOCK.now()
         for person in persons:
             record = [("case", person)]
@@ -60,90 +95,28 @@ async def _cases(text: str) -> list[Row]:
         return found
 
 
-def picture_of(found: Row) -> Group:
-    """One case for a terminal: lanes over time, legs, what is open, what is due."""
-    parts: list[Table | Text] = [Text(f"person {found['person_id']}", style="bold")]
-    if found["legs"]:
-        parts.append(lanes_of(found))
-        parts.append(_events(found))
-        parts.append(_legs(found))
-    parts += [table for table in (_pauses(found), _questions(found), _due(found)) if table.row_count]
-    return Group(*parts)
+def _directory(viewer: Viewer) -> Directory:
+    """The destinations of the rule set. Whoever works for us sees the case without it too; nobody else does."""
+    try:
+        return directory_of(load_rule_set(terminal.settings().rules_dir))
+    except RuleSetRefused as refused:
+        if viewer != "ops":
+            terminal.fail(
+                "without a rule set nobody can say which legs are on the person's side: "
+                + "; ".join(str(mistake) for mistake in refused.mistakes)
+            )
+        terminal.err.print("[yellow]onward:[/yellow] the rule set cannot be read: destinations go by their ids")
+        return Directory()
 
 
-def lanes_of(found: Row) -> Table:
-    """A lane for each leg: its status over time, from the first event to the last that happened or is due."""
-    moments = [row["at"] for row in found["history"]] + [row["occurred_at"] for row in found["events"]]
-    until = [row["due_at"] for row in found["timers"] if row["kind"] in ("welfare_check", "pause_review")]
-    start, end = min(moments), max(moments + until) + timedelta(days=1)
-
-    def column(moment: datetime) -> int:
-        return min(LANE_WIDTH - 1, int((moment - start) / (end - start) * LANE_WIDTH))
-
-    lanes = Table(box=None, header_style="bold", padding=(0, 1))
-    lanes.add_column("")
-    lanes.add_column(f"{start.astimezone(LONDON):%d %b %Y}{'':^{LANE_WIDTH - 22}}{end.astimezone(LONDON):%d %b %Y}")
-    last = column(max(moments))
-    for leg in found["legs"]:
-        cells = [(" ", "")] * LANE_WIDTH
-        for step in (row for row in found["history"] if row["leg_id"] == leg["id"]):
-            colour = COLOURS.get(step["to_status"], "white")
-            mark = "░" if step["to_status"] == "on_hold" else "━"
-            cells[column(step["at"]) : last + 1] = [(mark, colour)] * (last + 1 - column(step["at"]))
-        for timer in found["timers"]:
-            if timer["leg_id"] == leg["id"] and timer["kind"] in ("welfare_check", "pause_review"):
-                cells[column(timer["due_at"])] = ("w" if timer["kind"] == "welfare_check" else "R", "bold yellow")
-        lanes.add_row(leg["destination"], Text.assemble(*cells))
-    events = [(" ", "")] * LANE_WIDTH
-    for number, event in enumerate(found["events"]):
-        events[column(event["occurred_at"])] = (MARKS[number % len(MARKS)], "bold")
-    lanes.add_row("events", Text.assemble(*events))
-    lanes.add_row("", Text("━ open  ░ paused  w welfare check due  R review due", style="dim"))
-    return lanes
-
-
-def _events(found: Row) -> Table:
-    table = Table("Events", "", "", "", box=None, header_style="bold")
-    for number, event in enumerate(found["events"]):
-        mark, kind = MARKS[number % len(MARKS)], event["kind"].replace("_", " ")
-        table.add_row(mark, for_people(event["occurred_at"]), kind, f"from {event['source']}")
-    return table
-
-
-def _legs(found: Row) -> Table:
-    table = Table("Leg", "Status", "Since", "Priority", "Due", "Sent", "Id", box=None, header_style="bold")
-    for leg in found["legs"]:
-        sent = [row for row in found["deliveries"] if row["leg_id"] == leg["id"]]
-        status = f"[{COLOURS.get(leg['status'], 'white')}]{leg['status']}[/]"
-        due = for_people(leg["due_at"]) if leg["due_at"] else "-"
-        since = for_people(leg["since"])
-        table.add_row(leg["destination"], status, since, str(leg["priority"]), due, str(len(sent)), leg["id"])
-    return table
-
-
-def _pauses(found: Row) -> Table:
-    names = {leg["id"]: leg["destination"] for leg in found["legs"]}
-    table = Table("Pause", "", "", box=None, header_style="bold")
-    for offer in found["offers"]:
-        answer = offer["answer"] or "not answered yet"
-        table.add_row(names[offer["leg_id"]], f"offered for {offer['for_days']} days", answer)
-    for pause in found["pauses"]:
-        ended = "ended" if pause["ended_at"] else "holds"
-        table.add_row(names[pause["leg_id"]], f"agreed {pause['from_date']} to {pause['until_date']}", ended)
-    return table
-
-
-def _questions(found: Row) -> Table:
-    table = Table("Open questions", "For", "Due", box=None, header_style="bold")
-    for review in found["reviews"]:
-        if review["answered_at"] is None:
-            table.add_row(review["question"], review["role"], for_people(review["due_at"]))
-    return table
-
-
-def _due(found: Row) -> Table:
-    names = {leg["id"]: leg["destination"] for leg in found["legs"]}
-    table = Table("Due next", "", "", box=None, header_style="bold")
-    for timer in [row for row in found["timers"] if row["kind"] != "review"][:12]:
-        table.add_row(for_people(timer["due_at"]), timer["kind"].replace("_", " "), names.get(timer["leg_id"], ""))
-    return table
+def _write(file: Path, text: str) -> None:
+    """Write a document where it was asked for; a file of ours is its owner's alone."""
+    if file == OUT:
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ALONE), "wb") as opened:
+            opened.write(text.encode())
+    except OSError as error:
+        terminal.fail(f"{file} cannot be written: {error.strerror}")

@@ -90,7 +90,8 @@ def trace_of(connection: Connection, event_id: str) -> Row:
     """The way of one event through every stage."""
     [accepted] = rows(connection, intake.accepted_events, intake.accepted_events.c.event_id == event_id) or [{}]
     sent = rows(connection, tables.outbox, tables.outbox.c.id == event_id)
-    decisions = rows(connection, router.decisions, router.decisions.c.event_id == event_id)
+    decided = or_(router.decisions.c.event_id == event_id, router.decisions.c.again_because == event_id)
+    decisions = rows(connection, router.decisions, decided)
     return {
         "event_id": event_id,
         "accepted": accepted,
@@ -102,6 +103,7 @@ def trace_of(connection: Connection, event_id: str) -> Row:
         "decisions": decisions,
         "history": rows(connection, router.leg_history, router.leg_history.c.event_id == event_id),
         "reviews": rows(connection, router.reviews, router.reviews.c.event_id == event_id),
+        "human": rows(connection, router.human_decisions, router.human_decisions.c.event_id == event_id),
         "deliveries": rows(connection, deliveries, deliveries.c.event_id == event_id),
         "quarantine": [
             _without_raw(row) for row in rows(connection, tables.quarantine, tables.quarantine.c.message_id == event_id)
@@ -132,31 +134,52 @@ def find_persons(connection: Connection, text: str) -> list[str]:
             continue
         where = (identifier.kind == kind) & (identifier.value == value)
         found += connection.execute(select(identifier.person_id).where(where)).scalars()
-    return sorted(set(found))
+    return sorted({who_is(connection, one) for one in found})
+
+
+def who_is(connection: Connection, person_id: str) -> str:
+    """The person that somebody is, where a human said that two are one."""
+    case = router.cases.c
+    into = connection.execute(select(case.merged_into).where(case.person_id == person_id)).scalar()
+    return who_is(connection, into) if into is not None else person_id
+
+
+def all_who_are(connection: Connection, person_id: str) -> list[str]:
+    """A person, and those who are merged into them."""
+    case = router.cases.c
+    joined = connection.execute(select(case.joined).where(case.person_id == person_id)).scalar()
+    return [person_id, *(joined or ())]
 
 
 def case_of(connection: Connection, person_id: str) -> Row:
-    """All that the router holds of a person."""
-    legs = rows(connection, router.legs, router.legs.c.person_id == person_id)
+    """All that the router holds of a person, and of those who are merged into them."""
+    persons = all_who_are(connection, person_id)
+    legs = rows(connection, router.legs, router.legs.c.person_id.in_(persons))
     ids = [leg["id"] for leg in legs]
     return {
         "person_id": person_id,
+        "joined": persons[1:],
         "events": [
             {name: row[name] for name in ("event_id", "kind", "occurred_at", "source", "origin_id")}
-            for row in rows(connection, router.case_events, router.case_events.c.person_id == person_id)
+            for row in rows(connection, router.case_events, router.case_events.c.person_id.in_(persons))
         ],
         "legs": legs,
         "history": rows(connection, router.leg_history, router.leg_history.c.leg_id.in_(ids)),
         "deliveries": rows(connection, deliveries, deliveries.c.leg_id.in_(ids), deliveries.c.message_id),
         "offers": rows(connection, router.offers, router.offers.c.leg_id.in_(ids)),
         "pauses": rows(connection, router.pauses, router.pauses.c.leg_id.in_(ids)),
+        "welfare_checks": rows(
+            connection, router.welfare_checks, router.welfare_checks.c.leg_id.in_(ids), router.welfare_checks.c.due_at
+        ),
         "timers": rows(
             connection,
             router.timers,
-            (router.timers.c.person_id == person_id) & router.timers.c.fired_at.is_(None),
+            router.timers.c.person_id.in_(persons)
+            & router.timers.c.fired_at.is_(None)
+            & router.timers.c.cancelled_at.is_(None),
             router.timers.c.due_at,
         ),
-        "reviews": rows(connection, router.reviews, router.reviews.c.person_id == person_id),
+        "reviews": rows(connection, router.reviews, router.reviews.c.person_id.in_(persons)),
     }
 
 

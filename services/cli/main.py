@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from services.cli import case, config, demo, health, quarantine, rules, run, send, status, trace
+from services.cli import case, config, demo, health, quarantine, rules, run, send, status, trace, work
 
 app = typer.Typer(
     name="onward",
@@ -26,8 +26,9 @@ app.command(epilog="Example: onward send schemas/examples/referral-assault-on-pa
 )
 app.command(epilog="Example: onward status --json")(status.status)
 app.command(epilog="Example: onward trace NS-2025-0031877")(trace.trace)
-app.command(epilog="Example: onward case 2003/0073319Z")(case.case)
+app.command(epilog="Example: onward case 2003/0073319Z --html case.html")(case.case)
 app.add_typer(quarantine.app, name="quarantine", help="What could not be taken: see it, mend it, send it again.")
+app.add_typer(work.app, name="work", help="What waits for a human: see it, answer it, put it off.")
 app.add_typer(rules.app, name="rules", help="Look at a rule set before it runs.")
 app.command(epilog="Example: onward demo")(demo.demo)
 app.command(epilog="Example: onward config")(config.config)

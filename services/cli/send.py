@@ -16,7 +16,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from rich.progress import track
 
-from schemas.envelope import Channel
+from schemas.envelope import Channel, EventType
 from schemas.reading import Unreadable
 from schemas.registry import INTAKE, read_submission
 from services.cli import terminal
@@ -46,10 +46,10 @@ def send(
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Check a message as intake will, publish it, and show what became of it."""
-    messages = [_check(raw, source, channel, place) for place, raw in _read(file)]
+    messages = [check(raw, source, channel, place) for place, raw in _read(file)]
     if not messages:
         terminal.fail(f"{file}: nothing to send")
-    receipts = terminal.run(_send(messages, wait))
+    receipts = terminal.run(deliver(messages, wait))
     if as_json:
         terminal.print_json(receipts)
     elif len(receipts) == 1:
@@ -76,7 +76,7 @@ def _read(file: str) -> list[tuple[str, bytes]]:
     return [(file, content)] if content.strip() else []
 
 
-def _check(raw: bytes, source: str, channel: Channel | None, place: str) -> Checked:
+def check(raw: bytes, source: str, channel: Channel | None, place: str) -> Checked:
     """The message as it will be sent. Ends the command, before anything was sent, with all that is wrong."""
     chosen = channel or _channel_of(raw)
     try:
@@ -100,7 +100,8 @@ def _channel_of(raw: bytes) -> Channel:
     return next((channel for channel, types in INTAKE.items() if stated in types), Channel.REFERRAL)
 
 
-async def _send(messages: list[Checked], wait: float) -> list[dict[str, object]]:
+async def deliver(messages: list[Checked], wait: float) -> list[dict[str, object]]:
+    """Publish, and wait for the receipts. Nothing is waited for where no system runs: the broker keeps it for later."""
     settings = terminal.settings()
     live = settings.nats_url or await running_server(settings)
     async with open_world(settings, WallClock(), stay="visiting") as world:
@@ -147,10 +148,11 @@ async def _receipts(
     until = time.monotonic() + wait
     while waiting and time.monotonic() < until:
         try:
-            receipt = orjson.loads((await subscription.next_msg(timeout=0.2)).data)["data"]
+            message = orjson.loads((await subscription.next_msg(timeout=0.2)).data)
         except (TimeoutError, NatsTimeout):
             continue
-        if receipt.get("origin") in waiting:
+        receipt = message["data"]
+        if message["type"] == EventType.RECEIPT_ISSUED and receipt.get("origin") in waiting:  # not an outcome
             waiting.discard(receipt["origin"])
             found[receipt["origin"]] = receipt
     return [{"id": m.id, **found.get(m.id, {"outcome": "sent", "event_id": None, "problems": []})} for m in messages]

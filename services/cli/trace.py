@@ -59,7 +59,7 @@ def tree_of(found: Row) -> Tree:
         router = tree.add(f"[cyan]router[/] {_at(decision['decided_at'])} decided by rules {decision['rule_set'][:19]}")
         _decision(router, decision["said"])
         for step in found["history"]:
-            moved = f"{step['from_status'] or 'new'} -> {step['to_status']}"
+            moved = f"{step['from_status'] or 'new'} -> {step['to_status']} ({step['effect']})"
             router.add(f"leg {terminal.short(step['leg_id'])} {moved}, priority {step['priority']}: {step['because']}")
         for review in found["reviews"]:
             answer = f"answered by {review['answered_by']}" if review["answered_at"] else f"due {_at(review['due_at'])}"

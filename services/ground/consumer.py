@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Generic, TypeVar
 
 from nats.aio.client import Client
@@ -22,7 +23,7 @@ from services.ground.batch import Bad, read_all, take_apart, take_together
 from services.ground.clock import Clock
 from services.ground.database import Database
 from services.ground.errors import LeaseLost
-from services.ground.handler import Handler, Incoming
+from services.ground.handler import Chore, Handler, Incoming
 from services.ground.log import logger
 from services.ground.microbatch import Delivery, Microbatch
 from services.ground.publisher import ATOMIC_FROM, Confirmed, Outgoing, Publisher
@@ -35,12 +36,11 @@ Body = TypeVar("Body")
 T = TypeVar("T")
 
 PAUSE_SECONDS = (0.2, 1.0, 3.0)  # after the 1st, 2nd and later failures in a row: an outage, not a bad message
-IDLE_FLUSH_SECONDS = 0.5
+ONES_CHORES = 0  # whoever holds this partition does what one process of a service does for all
 
 # Nobody waits for an audit entry as somebody waits for a route, and the broker syncs to disk once for each message: at
 # 200 referrals a second entries one by one were a third of its writes. So few of them wait for more, for a moment.
 PATIENT_STREAMS = (streams.AUDIT,)
-GATHER_SECONDS = 0.2
 
 
 @dataclass
@@ -56,7 +56,14 @@ class Consumer(Generic[Body]):
     """Runs one service's handler over the partitions that this process holds."""
 
     def __init__(
-        self, handler: Handler[Body], *, settings: Settings, clock: Clock, database: Database, connection: Client
+        self,
+        handler: Handler[Body],
+        *,
+        settings: Settings,
+        clock: Clock,
+        database: Database,
+        connection: Client,
+        chores: Sequence[Chore] = (),
     ) -> None:
         self._handler = handler
         self._settings = settings
@@ -78,6 +85,7 @@ class Consumer(Generic[Body]):
         self._sending = asyncio.Lock()  # batches are sent in the order in which they were committed
         self._overlap = asyncio.Semaphore(settings.overlap)
         self._in_hand: set[asyncio.Task[None]] = set()
+        self._own_accord = chores
         self._chores: list[asyncio.Task[None]] = []
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
@@ -95,16 +103,21 @@ class Consumer(Generic[Body]):
         """Take partitions, send what they owe, and begin."""
         await self._publisher.start()
         await self._look_after_partitions()
-        await self.reconcile()
         self._chores = [
             asyncio.create_task(self._repeat(self._settings.lease_seconds / 3, self._look_after_partitions)),
             asyncio.create_task(self._repeat(self._settings.sweep_seconds, self.sweep)),
-            asyncio.create_task(self._repeat(IDLE_FLUSH_SECONDS, self._flush)),
-            asyncio.create_task(self._repeat(GATHER_SECONDS, self._send_gathered)),
+            asyncio.create_task(self._repeat(self._settings.flush_seconds, self._flush)),
+            asyncio.create_task(self._repeat(self._settings.gather_seconds, self._send_gathered)),
             asyncio.create_task(self._repeat(self._settings.redelivery_seconds[0] / 3, self._subscription.keep_alive)),
             asyncio.create_task(self._repeat(self._settings.reconcile_seconds, self.reconcile)),
+            *(
+                asyncio.create_task(self._repeat(c.every_seconds, partial(self.do, c), c.name))
+                for c in self._own_accord
+            ),
         ]
         self._loop = asyncio.create_task(self._run())
+        # Last, and as a chore: a broker that goes away just now is away for a moment, and we have partitions in hand.
+        await self._try(self.reconcile)
 
     async def stop(self) -> None:
         """Finish what is in hand, hand the rest back, and let the partitions go."""
@@ -121,7 +134,7 @@ class Consumer(Generic[Body]):
                 task.cancel()  # committed work is in the outbox; uncommitted work comes again
         with suppress(TimeoutError):
             await asyncio.wait_for(self._send_gathered(), self._settings.drain_seconds)
-        marks, held = self._confirmed, list(self._epochs)
+        marks, held = self._publisher.still_kept(self._confirmed), list(self._epochs)
         self._confirmed, self._epochs = [], {}
 
         def let_go(connection: Connection) -> None:
@@ -133,6 +146,7 @@ class Consumer(Generic[Body]):
 
     def reconnected(self) -> None:
         """The broker was away and is back."""
+        self._publisher.reconnected()
         self._subscription.reconnected()
 
     @property
@@ -191,11 +205,13 @@ class Consumer(Generic[Body]):
 
     async def _transact(self, batch: Sequence[Delivery], act: Callable[[Work], T]) -> tuple[Work, T]:
         """One transaction of the whole batch, fenced; it also marks what earlier batches published."""
-        partitions = {delivery.partition for delivery in batch}
+        return await self._fenced({delivery.partition for delivery in batch}, act)
+
+    async def _fenced(self, partitions: set[int], act: Callable[[Work], T]) -> tuple[Work, T]:
         epochs = {partition: self._epochs[partition] for partition in partitions if partition in self._epochs}
         if len(epochs) < len(partitions):
             raise LeaseLost(self._handler.service)
-        marks, self._confirmed = self._confirmed, []
+        marks, self._confirmed = self._publisher.still_kept(self._confirmed), []
 
         def body(connection: Connection) -> tuple[Work, T]:
             work = Work(connection, service=self._handler.service, now=self._clock.now())
@@ -227,25 +243,26 @@ class Consumer(Generic[Body]):
         if len(urgent) == len(outgoing) or len(self._gathered) >= ATOMIC_FROM:
             await self._send_gathered(first=urgent)
         else:
-            await self._publish(urgent, done)
+            await self._publish(urgent, {delivery.partition for delivery in done})
 
     async def _send_gathered(self, *, first: Sequence[Outgoing] = ()) -> None:
         """Publish what was gathered, and acknowledge last what it came from: the rest of that was published before."""
         messages, self._gathered = [*first, *self._gathered], []
         done, self._gathered_of = self._gathered_of, []
         try:
-            await self._publish(messages, done)
+            await self._publish(messages, {delivery.partition for delivery in done})
             await self._subscription.ack(done)
         finally:
             self._subscription.leave(done)  # unless acknowledged: no longer kept alive, so it comes again
 
-    async def _publish(self, messages: Sequence[Outgoing], of: Sequence[Delivery]) -> None:
+    async def _publish(self, messages: Sequence[Outgoing], of: Collection[int]) -> None:
+        """Publish what transactions of these partitions left to be sent."""
         try:
             async with self._sending:  # while one asks the store what is owed, the next must not overtake it
                 await self._send_owed()
                 confirmed = await self._publisher.publish(messages)
         except BaseException:
-            self._owing.update({delivery.partition for delivery in of})
+            self._owing.update(set(of))
             raise
         # Not in one line with the wait: that would read the list before it, and put back what was marked meanwhile.
         self._confirmed += confirmed
@@ -294,13 +311,23 @@ class Consumer(Generic[Body]):
                         raise
                 self.log.info("partitions_taken", partitions=sorted(new))
 
+    async def do(self, chore: Chore) -> None:
+        """Do a chore page by page, each in a transaction of its own, where this process holds the partition for it."""
+        more = True
+        while more and ONES_CHORES in self._epochs and not self._stopping:
+            try:
+                work, more = await self._fenced({ONES_CHORES}, chore.act)
+            except LeaseLost:
+                return  # whoever has the partition now does it
+            await self._publish(work.outgoing, {ONES_CHORES})
+
     async def sweep(self) -> None:
         """Send what our partitions owe and no batch of ours is about to send."""
         await self._relay.send_unsent(self.partitions, older_than_seconds=self._settings.sweep_seconds)
 
     async def reconcile(self) -> None:
         """Look for what was lost on the way to a reader. One process a service does: the owner of its partition 0."""
-        if 0 in self._epochs:
+        if ONES_CHORES in self._epochs:
             js = self._connection.jetstream()
             await self._relay.reconcile(js, after_seconds=self._settings.reconcile_seconds)
 
@@ -308,18 +335,21 @@ class Consumer(Generic[Body]):
         """Mark what was published while no transaction came along to do it."""
         if not self._confirmed or self._in_hand:
             return
-        marks, self._confirmed = self._confirmed, []
+        marks, self._confirmed = self._publisher.still_kept(self._confirmed), []
         try:
             await self._database.write(lambda c: outbox.mark_sent(c, marks, self._clock.now()))
         except BaseException:
             self._confirmed = marks + self._confirmed
             raise
 
-    async def _repeat(self, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
+    async def _repeat(self, seconds: float, chore: Callable[[], Awaitable[None]], name: str | None = None) -> None:
         with suppress(asyncio.CancelledError):
             while True:
                 await asyncio.sleep(seconds)
-                try:
-                    await chore()
-                except Exception as error:  # noqa: BLE001 - the store or the broker is away: again next time
-                    self.log.warning("chore_failed", chore=chore.__name__, error=type(error).__name__)
+                await self._try(chore, name)
+
+    async def _try(self, chore: Callable[[], Awaitable[None]], name: str | None = None) -> None:
+        try:
+            await chore()
+        except Exception as error:  # noqa: BLE001 - the store or the broker is away: again next time
+            self.log.warning("chore_failed", chore=name or chore.__name__, error=type(error).__name__)

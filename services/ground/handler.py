@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -26,6 +26,19 @@ class Incoming(Generic[Body]):
     body: Body
     key: Key | None = None
     place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """What a service does of its own accord, from time to time, in one process: the one that holds its partition 0.
+
+    `act` does one page in the transaction that it is given, and returns whether there may be more. It may run again
+    after a crash, and in two processes after one another, never at once.
+    """
+
+    name: str
+    every_seconds: float
+    act: Callable[[Work], bool]
 
 
 class Handler(Protocol[Body]):

@@ -75,18 +75,25 @@ def _in_order(connection: Connection, table: Table, rows: Sequence[Row]) -> Sequ
     return sorted(rows, key=lambda row: [str(row[name]) for name in key])
 
 
-def upsert(connection: Connection, table: Table, rows: Sequence[Row], *, update: Sequence[str]) -> None:
-    """Insert rows, or set the `update` columns of those that are there. One row a key."""
+def upsert(
+    connection: Connection, table: Table, rows: Sequence[Row], *, update: Sequence[str], latest_by: str | None = None
+) -> None:
+    """Insert rows, or set the `update` columns of those that are there. One row a key.
+
+    `latest_by` names a column: a row that is there stays where it has the same or a later value in it.
+    """
     if not rows:
         return
 
     def build() -> UpdateBase:
         statement = _insert(connection, table)
         return statement.on_conflict_do_update(
-            index_elements=list(table.primary_key.columns), set_={name: statement.excluded[name] for name in update}
+            index_elements=list(table.primary_key.columns),
+            set_={name: statement.excluded[name] for name in update},
+            where=None if latest_by is None else table.c[latest_by] < statement.excluded[latest_by],
         )
 
-    key = ("upsert", table.name, tuple(update))
+    key = ("upsert", table.name, tuple(update), latest_by)
     insert_many(connection, key, build, _in_order(connection, table, rows))
 
 

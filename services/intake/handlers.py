@@ -6,18 +6,22 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.envelope import Channel, EventType
+from schemas.envelope import INTAKE_SOURCE, TIMERS_SOURCE, Channel, EventType
+from schemas.human import DecidedBy, HumanDecision
 from schemas.reading import Unreadable, digest_of
 from schemas.receipt import Problem, Receipt
 from schemas.refusal import Unacceptable
 from schemas.registry import Submission, read_submission
-from schemas.vocabulary import AuditOperation, ReceiptOutcome
+from schemas.timer import TimerFellDue
+from schemas.vocabulary import AuditOperation, DecisionKind, ReceiptOutcome
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.microbatch import Delivery
 from services.ground.settings import Settings
 from services.ground.work import Key, Work, acting
 from services.intake import store
+from services.intake.joining import Joining, joining_of, take_joining
+from services.intake.keep_joining import keep_joining
 from services.intake.linking import Claim, Known, Link, claim_of, learn, link
 
 
@@ -41,6 +45,7 @@ class _Kept:
     persons: dict[str, dict[str, object]]
     identifiers: list[dict[str, object]]
     references: list[dict[str, object]]
+    joinings: list[tuple[Joining, DecidedBy, str]]  # in order, each with who said so and the event
 
 
 class IntakeHandler:
@@ -60,12 +65,17 @@ class IntakeHandler:
             raise Unacceptable(
                 "unknown_channel", [Problem(place="", message=f"publish to intake.{source}.<{'|'.join(Channel)}>")]
             ) from None
+        if channel is Channel.TIMER and source != TIMERS_SOURCE:
+            raise Unacceptable("not_your_channel", [Problem(place="", message="timers are Onward's own")])
         try:
             envelope = read_submission(delivery.raw, channel)
         except Unreadable as error:
             raise Unacceptable("unreadable", error.problems) from None
         if envelope.source != source:
             raise Unacceptable("another_source", [Problem(place="/source", message="is not the source it came from")])
+        if isinstance(envelope.data, TimerFellDue) and envelope.id != envelope.data.timer_id:
+            # Under another id it would be another event, and a timer comes back once.
+            raise Unacceptable("not_its_id", [Problem(place="/id", message="must be the timer's own")])
         claim = claim_of(envelope.data, source)
         return Incoming(delivery, Published(source, channel, envelope, digest_of(envelope), claim))
 
@@ -73,16 +83,17 @@ class IntakeHandler:
         """Accept, repeat or refuse each message, in the order in which they came."""
         before = store.accepted_before(work.connection, [_key(m) for m in messages])
         known = _look_up([m.body.claim for m in messages if _key(m) not in before], work)
-        kept = _Kept([], [], {}, [], [])
+        kept = _Kept([], [], {}, [], [], [])
         for message in messages:
             same = before.get(_key(message))
             if same is None:
                 try:
-                    linked = link(message.body.claim, known)
+                    joining = joining_of(message.body.envelope.data, known)
+                    linked = Link(joining.told) if joining else link(message.body.claim, known)
                 except Unacceptable as why:
                     self.refuse(message.delivery, why, work, key=_key(message))
                     continue
-                before[_key(message)] = self._accept(message, linked, known, kept, work)
+                before[_key(message)] = self._accept(message, linked, joining, known, kept, work)
             elif same.digest == message.body.digest:
                 self._repeat(message, same, kept, work)
             else:
@@ -95,6 +106,8 @@ class IntakeHandler:
         store.keep_persons(work.connection, list(kept.persons.values()))
         store.keep_identifiers(work.connection, kept.identifiers)
         store.keep_references(work.connection, kept.references)
+        for joining, by, event_id in kept.joinings:
+            keep_joining(joining, by.user, event_id, work)
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine a message with its raw bytes, and tell its source what was wrong and where."""
@@ -106,35 +119,108 @@ class IntakeHandler:
         self._tell(delivery, work, outcome, origin_id=key.id if key else None, problems=problems)
 
     def _accept(
-        self, message: Incoming[Published], linked: Link, known: Known, kept: _Kept, work: Work
+        self,
+        message: Incoming[Published],
+        linked: Link,
+        joining: Joining | None,
+        known: Known,
+        kept: _Kept,
+        work: Work,
     ) -> store.Accepted:
         body = message.body
         person = linked.person_id or work.id()
-        sequence = known.last_sequence.get(person, 0) + 1
-        known.last_sequence[person] = sequence
+        event_id = work.id()
+        sequence = _next(person, known)
+        if joining is not None and joining.then is not None:
+            self._both_orders(message, joining, event_id, sequence, known, kept, work)
+        else:
+            self._hand_on(message, person, sequence, event_id, work, **_asking(linked))
+        if joining is not None:
+            self._join(message, joining, event_id, known, kept, work)
         learn(known, body.claim, linked, person)
-        event_id = self._hand_on(message, person, sequence, linked, work)
+        kept.raw.append(_raw(message.delivery, work, outcome="accepted", event_id=event_id))
         _keep(message, person, sequence, linked, event_id, kept, work)
         self._audit(message, person, linked, event_id, work)
         self._tell(message.delivery, work, ReceiptOutcome.ACCEPTED, origin_id=body.envelope.id, event_id=event_id)
         return store.Accepted(event_id, body.digest)
 
-    def _hand_on(self, message: Incoming[Published], person: str, sequence: int, linked: Link, work: Work) -> str:
+    def _both_orders(
+        self,
+        message: Incoming[Published],
+        joining: Joining,
+        event_id: str,
+        sequence: int,
+        known: Known,
+        kept: _Kept,
+        work: Work,
+    ) -> None:
+        """Hand on what stands in the orders of two: to the first, from where it is handed on to its place in the other.
+
+        `event_id` and `sequence` are those that the sender is told; the other ones are an event of their own.
+        """
+        assert joining.then is not None
+        other = joining.first if joining.told == joining.then else joining.then
+        other_id, other_sequence = work.id(), _next(other, known)
+        places = {joining.told: (event_id, sequence), other: (other_id, other_sequence)}
+        (first_id, first_sequence), (then_id, then_sequence) = places[joining.first], places[joining.then]
+        self._hand_on(
+            message,
+            joining.first,
+            first_sequence,
+            first_id,
+            work,
+            handoverto=joining.then,
+            handoverid=then_id,
+            handoversequence=str(then_sequence),
+        )
+        _keep(message, other, other_sequence, Link(other), other_id, kept, work, copy_of=event_id)
+        self._audit(message, other, Link(other), other_id, work)
+
+    def _join(
+        self, message: Incoming[Published], joining: Joining, event_id: str, known: Known, kept: _Kept, work: Work
+    ) -> None:
+        data = message.body.envelope.data
+        assert isinstance(data, HumanDecision)
+        take_joining(joining, known)
+        kept.joinings.append((joining, data.decided_by, event_id))
+        if joining.kind is DecisionKind.MERGE_PERSONS:
+            work.audit(
+                AuditOperation.COMBINE,
+                actor=acting(
+                    data.decided_by.user, organisation=data.decided_by.organisation, role=data.decided_by.role
+                ),
+                person_id=joining.survivor,
+                records=(("event", event_id), ("person", joining.merged)),
+                purpose="one_person",
+                justification=data.reason,
+                correlation_id=event_id,
+                partition=message.delivery.partition,
+            )
+
+    def _hand_on(
+        self,
+        message: Incoming[Published],
+        person: str,
+        sequence: int,
+        event_id: str,
+        work: Work,
+        **extensions: str | None,
+    ) -> None:
         body = message.body
-        return work.publish(
+        work.publish(
             streams.CASE,
             f"case.{streams.partition_of(person, self._settings)}.{body.channel.value}",
             body.envelope.type,
             body.envelope.data,
             partition=message.delivery.partition,
             about=person,
+            id_=event_id,
             originsource=body.source,
             originid=body.envelope.id,
             sequence=str(sequence),
             receivedat=work.now.isoformat(),
             traceparent=body.envelope.traceparent,
-            linkquestion=linked.question,
-            perhaps=" ".join(linked.perhaps) or None,
+            **extensions,
         )
 
     def _repeat(self, message: Incoming[Published], same: store.Accepted, kept: _Kept, work: Work) -> None:
@@ -167,11 +253,15 @@ class IntakeHandler:
             digest=hashlib.sha256(delivery.raw).hexdigest(),
         )
         source = delivery.subject.split(".")[1]
+        if source == TIMERS_SOURCE:
+            return  # nobody of ours reads a receipt: what is refused stands in quarantine, where people look
         work.publish(
             streams.RECEIPT, f"receipt.{source}", EventType.RECEIPT_ISSUED, receipt, partition=delivery.partition
         )
 
     def _audit(self, message: Incoming[Published], person: str, linked: Link, event_id: str, work: Work) -> None:
+        if message.body.channel is Channel.TIMER:
+            return  # nothing was collected from anybody: what our own promise changes is entered by the router
         data, source = message.body.envelope.data, message.body.source
         operations = [AuditOperation.COLLECT]
         if linked.person_id is not None and (linked.add or message.body.channel is Channel.REFERRAL):
@@ -194,6 +284,20 @@ def _key(message: Incoming[Published]) -> Key:
     return Key(message.body.source, message.body.envelope.id)
 
 
+def _next(person: str, known: Known) -> int:
+    """The number of the next event of a person."""
+    known.last_sequence[person] = known.last_sequence.get(person, 0) + 1
+    return known.last_sequence[person]
+
+
+def _asking(linked: Link) -> dict[str, str | None]:
+    return {
+        "linkquestion": linked.question,
+        "perhaps": " ".join(linked.perhaps) or None,
+        "namedperson": linked.named,
+    }
+
+
 def _look_up(claims: Sequence[Claim], work: Work) -> Known:
     """All that the batch's claims could mean, in one question a kind."""
     connection = work.connection
@@ -204,24 +308,47 @@ def _look_up(claims: Sequence[Claim], work: Work) -> Known:
         by_review=store.persons_by_review(connection, {c.review_id for c in claims if c.review_id}),
         by_name_key=store.persons_by_name_key(connection, {c.name_key for c in claims if c.name_key}),
     )
-    named = {c.person_id for c in claims if c.person_id}
+    named = {p for c in claims for p in (c.person_id, c.other_person_id) if p}
     for found in (known.by_identifier, known.by_reference, known.by_leg, known.by_review):
         named |= set(found.values())
-    known.last_sequence = store.last_sequences(connection, named)
+    known.last_sequence, known.merged_into = store.known_persons(connection, named)
     if any(identifier not in known.by_identifier for claim in claims for identifier in claim.identifiers):
-        known.kinds = store.kinds_of_identifier(connection, named)
+        persons = {known.who(person) for person in named}
+        known.merged_into |= store.merged_with(connection, persons)
+        for person, kinds in store.kinds_of_identifier(connection, persons | set(known.merged_into)).items():
+            known.kinds.setdefault(known.who(person), set()).update(kinds)
+    if any(
+        len({known.by_identifier.get(i) for i in claim.identifiers} | _of_ours(claim, known)) > 1 for claim in claims
+    ):
+        pairs = store.kept_apart(connection, named)
+        known.apart = {frozenset(map(known.who, pair)) for pair in pairs}
     return known
 
 
+def _of_ours(claim: Claim, known: Known) -> set[str | None]:
+    """The persons whom a claim may name by something of ours; None among them for nobody."""
+    ways = {known.by_leg.get(claim.leg_id or ""), known.by_review.get(claim.review_id or ""), claim.person_id}
+    return ways | {known.by_reference.get(claim.about_referral or ("", ""))}
+
+
 def _keep(
-    message: Incoming[Published], person: str, sequence: int, linked: Link, event_id: str, kept: _Kept, work: Work
+    message: Incoming[Published],
+    person: str,
+    sequence: int,
+    linked: Link,
+    event_id: str,
+    kept: _Kept,
+    work: Work,
+    *,
+    copy_of: str | None = None,
 ) -> None:
+    """The rows of an accepted event. `copy_of` is the event whose place in another person's order this is."""
     body = message.body
-    kept.raw.append(_raw(message.delivery, work, outcome="accepted", event_id=event_id))
+    source, origin_id = (body.source, body.envelope.id) if copy_of is None else (INTAKE_SOURCE, copy_of)
     kept.accepted.append(
         {
-            "source": body.source,
-            "origin_id": body.envelope.id,
+            "source": source,
+            "origin_id": origin_id,
             "event_id": event_id,
             "digest": body.digest,
             "type": body.envelope.type.value,
@@ -234,13 +361,15 @@ def _keep(
         person, {"id": person, "created_at": work.now, "last_sequence": sequence, "name_key": None}
     )
     row["last_sequence"] = sequence
-    row["name_key"] = body.claim.name_key or row["name_key"]
+    if linked.named is None:  # another one's name stays theirs, should they be parted again
+        row["name_key"] = body.claim.name_key or row["name_key"]
     kept.identifiers += [
-        {"kind": kind, "value": value, "person_id": person, "added_at": work.now} for kind, value in linked.add
+        {"kind": kind, "value": value, "person_id": linked.named or person, "added_at": work.now}
+        for kind, value in linked.add
     ]
     if body.channel is Channel.REFERRAL and body.claim.reference:
         source, reference = body.claim.reference
-        kept.references.append({"source": source, "reference": reference, "person_id": person})
+        kept.references.append({"source": source, "reference": reference, "person_id": linked.named or person})
 
 
 def _raw(delivery: Delivery, work: Work, *, outcome: str, event_id: str | None) -> dict[str, object]:

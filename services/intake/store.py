@@ -17,6 +17,7 @@ from sqlalchemy import (
     column,
     select,
     table,
+    update,
 )
 
 from services.ground.bulk import Row
@@ -59,8 +60,38 @@ persons = Table(  # one row a service user, linked across sources
     Column("created_at", Moment, nullable=False),
     Column("last_sequence", BigInteger, nullable=False),  # of the events accepted about them
     Column("name_key", Text),  # surname, initial and date of birth: enough to ask a human, never to merge
+    Column("merged_into", Text),  # who they are, as a human said; their own rows stay theirs (decision record 0007)
 )
 Index("persons_by_name_key", persons.c.name_key)
+Index("persons_merged_into", persons.c.merged_into,
+      sqlite_where=persons.c.merged_into.is_not(None), postgresql_where=persons.c.merged_into.is_not(None))  # fmt: skip
+
+person_merges = Table(  # which two a human took for one, and parted again; nothing is ever taken out
+    "person_merges",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("survivor", Text, nullable=False),
+    Column("merged", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("by_user", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("undone_at", Moment),
+    Column("undone_by", Text),
+    Column("undone_event", Text),
+)
+Index("person_merges_of_merged", person_merges.c.merged)
+
+persons_apart = Table(  # two who are not one, as a human said: nobody is asked again
+    "persons_apart",
+    metadata,
+    Column("one", Text, primary_key=True),  # the smaller id
+    Column("other", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("by_user", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("persons_apart_by_other", persons_apart.c.other)
 
 identifiers = Table(  # strong identifiers: one of a kind belongs to one person
     "identifiers",
@@ -91,7 +122,9 @@ _REFERENCES = select(references)
 _KINDS_OF = select(identifiers.c.person_id, identifiers.c.kind)
 _PERSONS_OF = {records: select(records.c.id, records.c.person_id) for records in (_legs, _reviews)}
 _BY_NAME_KEY = select(persons.c.id, persons.c.name_key).order_by(persons.c.id)
-_LAST_SEQUENCES = select(persons.c.id, persons.c.last_sequence).order_by(persons.c.id).with_for_update()
+_PERSONS = select(persons.c.id, persons.c.last_sequence, persons.c.merged_into).order_by(persons.c.id).with_for_update()
+_MERGED_INTO = select(persons.c.id, persons.c.merged_into)
+_APART = select(persons_apart.c.one, persons_apart.c.other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +189,59 @@ def kinds_of_identifier(connection: Connection, person_ids: Collection[str]) -> 
     return found
 
 
-def last_sequences(connection: Connection, person_ids: Collection[str]) -> dict[str, int]:
-    """The number of the last event of each person who is known, locked until the commit."""
-    rows = select_in(connection, _LAST_SEQUENCES, (persons.c.id,), [(person,) for person in sorted(person_ids)])
-    return {str(r["id"]): int(str(r["last_sequence"])) for r in rows}
+def known_persons(connection: Connection, person_ids: Collection[str]) -> tuple[dict[str, int], dict[str, str]]:
+    """Of each person who is known the number of their last event, and of those who are merged into whom.
+
+    Whoever somebody is merged into is among them. All are locked until the commit.
+    """
+    last: dict[str, int] = {}
+    merged_into: dict[str, str] = {}
+    wanted = set(person_ids)
+    while wanted:
+        for r in select_in(connection, _PERSONS, (persons.c.id,), [(person,) for person in sorted(wanted)]):
+            last[str(r["id"])] = int(str(r["last_sequence"]))
+            if r["merged_into"] is not None:
+                merged_into[str(r["id"])] = str(r["merged_into"])
+        wanted = set(merged_into.values()) - set(last)
+    return last, merged_into
+
+
+def merged_with(connection: Connection, survivors: Collection[str]) -> dict[str, str]:
+    """Everybody who is merged into one of these, or into one of those, by whom they are merged into."""
+    found: dict[str, str] = {}
+    wanted = set(survivors)
+    while wanted:
+        rows = select_in(connection, _MERGED_INTO, (persons.c.merged_into,), [(person,) for person in sorted(wanted)])
+        wanted = {str(r["id"]) for r in rows} - set(found)
+        found |= {str(r["id"]): str(r["merged_into"]) for r in rows}
+    return found
+
+
+def kept_apart(connection: Connection, person_ids: Collection[str]) -> set[frozenset[str]]:
+    """The pairs that a human keeps apart in which one of these persons is."""
+    keys = [(person,) for person in sorted(person_ids)]
+    rows = [row for name in ("one", "other") for row in select_in(connection, _APART, (persons_apart.c[name],), keys)]
+    return {frozenset((str(r["one"]), str(r["other"]))) for r in rows}
+
+
+def keep_merge(connection: Connection, row: Row) -> None:
+    """Two are one from now on."""
+    insert_all(connection, person_merges, [row])
+    connection.execute(update(persons).where(persons.c.id == row["merged"]).values(merged_into=row["survivor"]))
+
+
+def undo_merge(connection: Connection, merged: str, **undone: object) -> None:
+    """Somebody is their own person again; that they were not is kept."""
+    merge = person_merges.c
+    stands = (merge.merged == merged) & merge.undone_at.is_(None)
+    connection.execute(update(person_merges).where(stands).values(**undone))
+    connection.execute(update(persons).where(persons.c.id == merged).values(merged_into=None))
+
+
+def keep_apart(connection: Connection, one: str, other: str, **more: object) -> None:
+    """Two are not one."""
+    first, second = sorted((one, other))
+    insert_new(connection, persons_apart, [{"one": first, "other": second, **more}])
 
 
 def keep_persons(connection: Connection, rows: Sequence[Row]) -> None:

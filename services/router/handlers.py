@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 import orjson
 
-from schemas.envelope import Channel, EventType
+from schemas.envelope import TIMERS_SOURCE, Channel, EventType
 from schemas.human import HumanDecision
 from schemas.progress import ProgressReported
 from schemas.reading import Unreadable
@@ -19,52 +18,36 @@ from schemas.referral import ReferralSubmitted
 from schemas.refusal import Unacceptable
 from schemas.registry import Accepted, read_accepted
 from schemas.risk import RiskReported
-from schemas.vocabulary import AuditOperation, ReceiptOutcome
+from schemas.timer import TimerFellDue
+from schemas.vocabulary import AuditOperation, LegStatus, ReceiptOutcome
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
 from services.ground.microbatch import Delivery
+from services.ground.settings import Settings
 from services.ground.work import Key, Work, acting
-from services.router.casework.act import Acting, act, ask
 from services.router.casework.case import Case
-from services.router.casework.progress import leg_of, take_progress
-from services.router.casework.steps import Command, LegMoved, LegOpened, ReviewAnswered, ReviewAsked, ReviewKind, Step
+from services.router.casework.steps import (
+    DecidedAgain,
+    OwnDecision,
+    ReviewAsked,
+    ReviewKind,
+    Step,
+    records_of,
+)
+from services.router.commands import Order, Taken, because_of, orders_of, send_orders
+from services.router.deciding import Batch, as_decided, decide_event
+from services.router.fallen import Fallen
+from services.router.joined import hand_over, is_told, joins
 from services.router.keep import Cause, Keeping
-from services.router.load import load_cases, referral_contents
-from services.router.rules.decide import decide
-from services.router.rules.decision import Decision, Matched, Reason
-from services.router.rules.due import Due
-from services.router.rules.events import CaseEvent, PastEvent, kind_of
-from services.router.rules.facts import facts_of, remember
+from services.router.load import Referrer, load_cases, load_open, load_places
+from services.router.questions import load_questions
+from services.router.rules.decision import Decision
+from services.router.rules.events import PastEvent
 from services.router.rules.ruleset import RuleSet
+from services.router.tell import Telling, tell, tellings
 
 RECORDS_MOST = 100  # of one audit entry
-
-WHO_IS_IT: Final[Mapping[str, str]] = {  # what a human is asked when intake was not sure whom an event is about
-    "perhaps_known": "Is this somebody that we know already?",
-    "identifiers_disagree": "The identifiers belong to several persons that we know. Who is this?",
-    "second_identifier": "We know this person by another identifier of the same kind. Is this really the same person?",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An accepted event, its data once as a model and once as the JSON that is kept and sent on."""
-
-    event: Accepted
-    kind: str
-    occurred_at: datetime
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """A command to be sent, and what it goes back to."""
-
-    message: Incoming[Taken]
-    command: Command
-    referral: str | None  # the person's newest referral then
-    decision_id: str
 
 
 class RouterHandler:
@@ -72,9 +55,10 @@ class RouterHandler:
 
     service = "router"
 
-    def __init__(self, rules: Callable[[], RuleSet]) -> None:
+    def __init__(self, rules: Callable[[], RuleSet], settings: Settings) -> None:
         """`rules` gives the rule set in force, asked once a batch so that a batch is decided by one version."""
         self._rules = rules
+        self._settings = settings
 
     def read(self, delivery: Delivery) -> Incoming[Taken]:
         """Read an event of intake's. Raises Unacceptable for what no intake of ours can have made."""
@@ -82,31 +66,53 @@ class RouterHandler:
         data = event.data
         occurred = event.time if isinstance(data, ReferralSubmitted) else _occurred_at(data)
         content = orjson.dumps(orjson.loads(delivery.raw)["data"])  # quicker than writing the model again
-        taken = Taken(event, kind_of(data).value, occurred, content)
+        taken = Taken(event, data, data, occurred, content)
         place = Place(event.subject, event.order)
         return Incoming(delivery, taken, Key(event.source, event.id), place)
 
     def take(self, messages: Sequence[Incoming[Taken]], work: Work) -> None:
         """Decide each event in order and do what was decided."""
         rules = self._rules()
-        cases = load_cases([message.body.event.subject for message in messages], work)
+        start = 0
+        for place, message in enumerate(messages):
+            if joins(message.body.event):  # alone, since it reads what was written before it
+                self._take(messages[start:place], rules, work)
+                self._take([message], rules, work)
+                start = place + 1
+        self._take(messages[start:], rules, work)
+
+    def _take(self, messages: Sequence[Incoming[Taken]], rules: RuleSet, work: Work) -> None:
+        if not messages:
+            return
+        events = [message.body.event for message in messages]
+        comes = events[0].handoverfrom if joins(events[0]) else None
+        cases = load_cases([event.subject for event in events] + ([comes] if comes else []), work)
+        load_open(_looked_into(messages, cases), work)
+        human = [(cases[event.subject], event.data) for event in events]
+        originals = load_questions([(case, data) for case, data in human if isinstance(data, HumanDecision)], work)
+        fallen = Fallen([event.data for event in events if isinstance(event.data, TimerFellDue)], work)
+        batch = Batch(rules, originals, fallen, load_places(work), work)
         keeping = Keeping(work)
-        moments: dict[Due, datetime] = {}
-        orders: list[_Order] = []
-        for message in messages:
-            case = cases[message.body.event.subject]
+        orders: list[Order] = []
+        told: list[Telling] = []
+        for received in messages:
+            message, case = received, cases[received.body.event.subject]
             try:
-                decision_id, decision, steps = _decide(message.body, case, rules, moments, work)
+                message = replace(received, body=as_decided(received.body, case))
+                decision_id, decision, steps = decide_event(message.body, case, cases[comes] if comes else None, batch)
             except Unacceptable as why:  # said before anything of the case was changed
                 self.refuse(message.delivery, why, work, key=message.key)
                 continue
             _note(message.body, case, decision, decision_id, steps, keeping, work)
-            orders += [
-                _Order(message, step, case.referral_event, decision_id) for step in steps if isinstance(step, Command)
-            ]
-            _audit(message, decision, decision_id, steps, work)
+            orders += orders_of(message, case, decision_id, steps)
+            told += _tellings(message, steps, rules)
+            _audit(message, self._actor(message.body.event), decision, decision_id, steps, work)
+            hand_over(message.body.event, message.delivery, self._settings, work)
+            fallen.follow(steps)
         keeping.write()
-        _send(orders, rules, work)
+        fallen.taken(work)
+        send_orders(orders, rules, self._settings, work)
+        tell(told, _referrers(messages), rules, work, teller=self._settings.organisation)
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine an event, where people see it, and tell its source, who was told that it was accepted."""
@@ -116,6 +122,9 @@ class RouterHandler:
             event = _accepted(delivery)
         except Unacceptable:
             return  # no source can be told: it is a fault between our own services
+        hand_over(event, delivery, self._settings, work)  # or the other person's events would wait for ever
+        if event.originsource == TIMERS_SOURCE or not is_told(event):
+            return  # that is ourselves, or it is told of the other person's
         receipt = Receipt(
             outcome=ReceiptOutcome.REFUSED,
             origin=event.originid,
@@ -133,6 +142,15 @@ class RouterHandler:
             partition=delivery.partition,
         )
 
+    def _actor(self, event: Accepted) -> dict[str, str]:
+        """Who answers for what an event changes: the human who decided it, its source, or Onward where time passed."""
+        if isinstance(event.data, TimerFellDue):
+            return acting("onward", organisation=self._settings.organisation, role="service")
+        if isinstance(event.data, HumanDecision):
+            by = event.data.decided_by
+            return acting(by.user, organisation=by.organisation, role=by.role)
+        return acting(event.originsource, organisation=event.originsource, role="source")
+
 
 def _accepted(delivery: Delivery) -> Accepted:
     try:
@@ -143,42 +161,17 @@ def _accepted(delivery: Delivery) -> Accepted:
         raise Unacceptable("unknown_channel") from None
 
 
-def _occurred_at(data: RiskReported | ProgressReported | HumanDecision) -> datetime:
+def _occurred_at(data: RiskReported | ProgressReported | HumanDecision | TimerFellDue) -> datetime:
+    if isinstance(data, TimerFellDue):
+        return data.due_at
     return data.decided_at if isinstance(data, HumanDecision) else data.occurred_at
 
 
-def _decide(
-    taken: Taken, case: Case, rules: RuleSet, moments: dict[Due, datetime], work: Work
-) -> tuple[str, Decision, list[Step]]:
-    """The decision on one event, and the steps of the event itself and of the decision."""
-    event, data = taken.event, taken.event.data
-    steps: list[Step] = []
-    about = None
-    if isinstance(data, ProgressReported):
-        may_report = {name: destination.source for name, destination in rules.destinations.items()}
-        about = leg_of(case, data.leg_id, reported_by=event.originsource, may_report=may_report)
-    case_event = CaseEvent(
-        kind_of(data), data, taken.occurred_at, event.receivedat, about.destination if about else None
-    )
-    view = case.view()
-    facts = facts_of(rules, case_event, view, work.now)
-    if isinstance(data, ProgressReported) and about is not None:
-        steps += take_progress(case, about, data, work.now, work.id)
-    if isinstance(data, HumanDecision) and data.review_id is not None:
-        steps.append(ReviewAnswered(data.review_id, data.decided_by.user, data.answer or data.reason))
-    decision = decide(rules, facts)
-    case.remembered = remember(rules, case_event, view)
-    acting = Acting(case, rules, work.now, work.id, about.id if about else None, moments)
-    steps += act(decision, acting)
-    if event.linkquestion is not None:
-        steps += ask(
-            acting,
-            ReviewKind.LINK,
-            WHO_IS_IT.get(event.linkquestion, WHO_IS_IT["perhaps_known"]),
-            role=rules.otherwise.review.role,
-            due=rules.otherwise.review.due,
-        )
-    return work.id(), decision, steps
+def _looked_into(messages: Sequence[Incoming[Taken]], cases: Mapping[str, Case]) -> list[Case]:
+    """The cases whose open questions matter to this batch: a human or a timer looks at them, or a leg rests."""
+    by = {m.body.event.subject for m in messages if isinstance(m.body.data, HumanDecision | TimerFellDue)}
+    resting = (p for p, case in cases.items() if any(leg.status is LegStatus.ON_HOLD for leg in case.legs.values()))
+    return [cases[person] for person in sorted(by.union(resting))]
 
 
 def _note(
@@ -192,12 +185,19 @@ def _note(
 ) -> None:
     event = taken.event
     case.events.append(PastEvent(taken.kind, taken.occurred_at))
-    if isinstance(event.data, ReferralSubmitted):
-        case.referral_event = event.id
     keeping.event(_event_row(taken, work), case)
-    keeping.decision(decision_id, event.id, case.person_id, decision)
-    cause = Cause(event.id, event.originsource, decision_id)
+    person = event.namedperson or event.subject
+    keeping.decision(decision_id, event.id, person, decision)
+    if isinstance(event.data, HumanDecision) and is_told(event):
+        keeping.human(event.id, person, event.data)
+    cause = own = Cause(event.id, event.originsource, decision_id, person_id=event.namedperson)
     for step in steps:
+        if isinstance(step, DecidedAgain):
+            cause = replace(own, decision_id=step.id, about=step.event_id)
+            first = step.first_decision
+            keeping.decision(step.id, step.event_id, person, step.decision, first=first, because=event.id)
+        elif isinstance(step, OwnDecision):
+            cause = own
         if isinstance(step, ReviewAsked) and step.kind is ReviewKind.LINK:
             keeping.question_of_identity(step, case, cause, perhaps=(event.perhaps or "").split())
         else:
@@ -208,7 +208,7 @@ def _event_row(taken: Taken, work: Work) -> dict[str, object]:
     event = taken.event
     return {
         "event_id": event.id,
-        "person_id": event.subject,
+        "person_id": event.namedperson or event.subject,
         "sequence": event.order,
         "kind": taken.kind,
         "occurred_at": taken.occurred_at,
@@ -219,86 +219,41 @@ def _event_row(taken: Taken, work: Work) -> dict[str, object]:
     }
 
 
-def _send(orders: Sequence[_Order], rules: RuleSet, work: Work) -> None:
-    """Publish the commands, each with the content of the newest referral then, and of the event."""
-    contents = {order.message.body.event.id: order.message.body.content for order in orders}
-    older = [order.referral for order in orders if order.referral is not None and order.referral not in contents]
-    contents |= referral_contents(older, work)
-    for order in orders:
-        event = order.message.body.event
-        id_, partition = work.id(), order.message.delivery.partition
-        work.publish(
-            streams.DISPATCH,
-            f"dispatch.{partition}.{order.command.leg.destination}",
-            EventType.ROUTE_COMMANDED,
-            _command(id_, order, rules, _content(order.referral, event.id, contents)),
-            partition=partition,
-            about=event.subject,
-            id_=id_,
-        )
+def _tellings(message: Incoming[Taken], steps: Sequence[Step], rules: RuleSet) -> list[Telling]:
+    event = message.body.event
+    return tellings(steps, rules, person_id=event.subject, event_id=event.id, partition=message.delivery.partition)
 
 
-def _content(referral: str | None, event: str, contents: Mapping[str, bytes]) -> orjson.Fragment:
-    """What was referred, and over it what the event says."""
-    if referral is None or referral == event:
-        return orjson.Fragment(contents[event])
-    return orjson.Fragment(orjson.dumps(orjson.loads(contents[referral]) | orjson.loads(contents[event])))
+def _referrers(messages: Sequence[Incoming[Taken]]) -> dict[str, Referrer]:
+    """Who made the referrals of this batch."""
+    taken = [message.body for message in messages if isinstance(message.body.event.data, ReferralSubmitted)]
+    return {t.event.id: Referrer(t.event.originsource, t.event.originid, t.content) for t in taken}
 
 
-def _command(id_: str, order: _Order, rules: RuleSet, content: orjson.Fragment) -> dict[str, object]:
-    """A `schemas.route.RouteCommand`, past the model: what goes in was checked, and the tests read every command."""
-    leg, event = order.command.leg, order.message.body.event
-    destination = rules.destinations[leg.destination]
-    return {
-        "command_id": id_,
-        "decision_id": order.decision_id,
-        "event_id": event.id,
-        "leg_id": leg.id,
-        "person_id": event.subject,
-        "destination": leg.destination,
-        "action": order.command.action.value,
-        "priority": leg.priority,
-        "due_at": leg.due_at,
-        "because": _because(order.command.reasons),
-        "rule_set": rules.digest,
-        "sequence": order.command.number,
-        "share": destination.share,
-        "reports_as": destination.source,
-        "content": content,
-    }
-
-
-def _because(said: Iterable[Reason | Matched]) -> list[dict[str, str]]:
-    return [{"rule": reason.rule, "because": reason.because} for reason in said]
-
-
-def _audit(message: Incoming[Taken], decision: Decision, decision_id: str, steps: Sequence[Step], work: Work) -> None:
+def _audit(
+    message: Incoming[Taken],
+    actor: Mapping[str, str],
+    decision: Decision,
+    decision_id: str,
+    steps: Sequence[Step],
+    work: Work,
+) -> None:
     """One entry for what this event changed, and why."""
     event = message.body.event
-    legs: set[str] = set()
-    reviews: set[str] = set()
-    for step in steps:
-        if isinstance(step, ReviewAsked):
-            reviews.add(step.id)
-        elif isinstance(step, LegOpened | LegMoved | Command):
-            legs.add(step.leg.id)
-    records = [
-        ("event", event.id),
-        ("decision", decision_id),
-        *(("leg", leg) for leg in sorted(legs)),
-        *(("review", review) for review in sorted(reviews)),
-    ]
+    touched = records_of(steps)
+    records = [("event", event.id), ("decision", decision_id), *touched]
     work.audit(
         AuditOperation.ALTER,
-        actor=acting(event.originsource, organisation=event.originsource, role="source"),
+        actor=actor,
         person_id=event.subject,
         records=records[:RECORDS_MOST],
-        fields=("status",) if legs else (),
+        fields=("status",) if any(kind == "leg" for kind, _ in touched) else (),
         purpose="routing",
+        **({"justification": event.data.reason} if isinstance(event.data, HumanDecision) else {}),
         correlation_id=event.id,
         causation_id=event.id,
         decision_id=decision_id,
         rule_set=decision.digest,
-        because=_because(decision.matched[:RECORDS_MOST]),
+        because=because_of(decision.matched[:RECORDS_MOST]),
         partition=message.delivery.partition,
     )

@@ -3,34 +3,68 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import orjson
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import ColumnElement, Table, false, or_, update
 
+from schemas.human import HumanDecision
 from services.ground.bulk import Row
 from services.ground.sql import insert_all, insert_missing, upsert
 from services.ground.work import Work
 from services.router import store
 from services.router.casework.case import Case, Leg
+from services.router.casework.places import CapacityHeard
 from services.router.casework.steps import (
+    CasePlaced,
+    CheckChanged,
+    CheckPlanned,
     Command,
+    DecidedAgain,
+    Effect,
     LegMoved,
+    LegNoted,
     LegOpened,
+    LegParted,
     OfferAnswered,
+    OwnDecision,
     PauseAgreed,
+    PauseChanged,
     PauseEnded,
     PauseOffered,
+    PersonsRuledOut,
+    Resting,
     ReviewAnswered,
     ReviewAsked,
+    ReviewMoved,
+    ReviewSnoozed,
     Step,
+    TimerCancelled,
     TimerSet,
+    Word,
+)
+from services.router.questions import route_to_keep
+from services.router.resting_rows import (
+    CHECK_CHANGES,
+    OFFER_CHANGES,
+    PAUSE_CHANGES,
+    check_row,
+    offer_row,
+    pause_row,
 )
 from services.router.rules.decision import OUTCOME, Decision, Matched, plain
 
-_Ending = OfferAnswered | PauseEnded | ReviewAnswered
-_LEG_CHANGES = ["status", "since", "priority", "due_at", "closed_at", "commands", "held_from"]
+_Ending = ReviewAnswered | ReviewMoved | ReviewSnoozed | PersonsRuledOut | CasePlaced | LegParted
+_RESTING_CHANGES = {
+    store.offers: OFFER_CHANGES,
+    store.pauses: PAUSE_CHANGES,
+    store.welfare_checks: CHECK_CHANGES,
+}
+_LEG_NEVER_CHANGES = (
+    "id", "person_id", "destination", "opened_at", "referral_event", "occasion", "opened_by", "reroute_of",
+)  # fmt: skip
+_LEG_CHANGES = [column.name for column in store.legs.columns if column.name not in _LEG_NEVER_CHANGES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +74,8 @@ class Cause:
     event_id: str
     source: str
     decision_id: str
+    about: str | None = None  # the event that was decided again, where that is another
+    person_id: str | None = None  # whom it named, where that one is merged into the case's person
 
 
 @dataclass
@@ -50,16 +86,32 @@ class Keeping:
     _rows: dict[Table, list[Row]] = field(default_factory=lambda: defaultdict(list))
     _cases: dict[str, Case] = field(default_factory=dict)
     _changed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # leg ids by person
+    _resting: dict[Table, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))  # the last of each id
     _endings: list[_Ending] = field(default_factory=list)
+    _timers: list[tuple[TimerSet, dict[str, object]]] = field(default_factory=list)
+    _cancelled: list[tuple[tuple[str, ...], TimerCancelled]] = field(default_factory=list)  # by whose they can be
     _rule_sets: set[str] = field(default_factory=set)
+    _capacity: dict[str, Row] = field(default_factory=dict)  # by destination
 
     def event(self, row: Row, case: Case) -> None:
         """An event of this case was taken."""
         self._rows[store.case_events].append(row)
         self._cases[case.person_id] = case
 
-    def decision(self, decision_id: str, event_id: str, person_id: str, decision: Decision) -> None:
-        """What the rules said of it, with the facts as they are now."""
+    def decision(
+        self,
+        decision_id: str,
+        event_id: str,
+        person_id: str,
+        decision: Decision,
+        *,
+        first: str | None = None,
+        because: str | None = None,
+    ) -> None:
+        """What the rules said of it, with the facts as they are now.
+
+        `first` is the event's first decision where this is a later one, `because` the event that it was taken for.
+        """
         self._rule_sets.add(decision.digest)
         self._rows[store.decisions].append(
             {
@@ -70,31 +122,62 @@ class Keeping:
                 "rule_set": decision.digest,
                 "facts": orjson.Fragment(orjson.dumps(decision.facts.values, default=sorted)),
                 "said": orjson.Fragment(said(decision)),
+                "first_decision": first,
+                "again_because": because,
+            }
+        )
+
+    def human(self, event_id: str, person_id: str, decided: HumanDecision) -> None:
+        """What a human decided, why, and on what they saw."""
+        self._rows[store.human_decisions].append(
+            {
+                "event_id": event_id,
+                "person_id": person_id,
+                "kind": decided.kind.value,
+                "review_id": decided.review_id,
+                "decided_at": decided.decided_at,
+                "taken_at": self.work.now,
+                "by_user": decided.decided_by.user,
+                "role": decided.decided_by.role,
+                "organisation": decided.decided_by.organisation,
+                "reason": decided.reason,
+                "answer": decided.value or decided.answer,
+                "shown": list(decided.shown),
             }
         )
 
     def step(self, step: Step, case: Case, cause: Cause) -> None:
         """One step. Commands are published, not kept here; their number is kept with the leg."""
         match step:
-            case Command():
+            case Command() | DecidedAgain() | OwnDecision():  # kept by the outbox, and by `decision`
                 pass
-            case LegOpened(leg, reasons):
-                because = "; ".join(reason.because for reason in reasons)
-                self._rows[store.leg_history].append(self._history(leg, None, because, cause))
-            case LegMoved(before, leg, because):
-                self._rows[store.leg_history].append(self._history(leg, before, because, cause))
-            case TimerSet():
-                self._rows[store.timers].append(self._timer(step, case))
+            case LegOpened() | LegMoved() | LegNoted():
+                self._rows[store.leg_history].append(self._of_leg(step, cause))
+            case TimerSet() | TimerCancelled():
+                self._timer_step(step, case, cause)
             case ReviewAsked():
                 self._rows[store.reviews].append(self._review(step, case, cause, perhaps=None))
-            case PauseOffered():
-                self._rows[store.offers].append(self._offer(step, cause))
-            case PauseAgreed():
-                self._rows[store.pauses].append(self._pause(step, cause))
-            case OfferAnswered() | PauseEnded() | ReviewAnswered():
+            case LegParted(leg):
+                parted, why = replace(leg, joined_to=None), "the persons are apart again"
+                self._rows[store.leg_history].append(self._history(parted, leg, why, cause, Effect.NOTED, None))
                 self._endings.append(step)
-        if isinstance(step, LegOpened | LegMoved | Command):
+            case CapacityHeard(destination):
+                self._capacity[destination] = {**step._asdict(), "event_id": cause.event_id}
+            case ReviewAnswered() | ReviewMoved() | ReviewSnoozed() | PersonsRuledOut() | CasePlaced():
+                self._endings.append(step)
+            case _:
+                self._rest(step)
+        if isinstance(step, LegOpened | LegMoved | LegNoted | Command):
             self._changed[case.person_id].add(step.leg.id)
+
+    def _rest(self, step: Resting) -> None:
+        match step:
+            case PauseOffered(offer) | OfferAnswered(offer):
+                self._resting[store.offers][offer.id] = offer_row(offer)
+            case PauseAgreed(pause) | PauseChanged(pause) | PauseEnded(pause):
+                self._resting[store.pauses][pause.id] = pause_row(pause)
+            case CheckPlanned(check) | CheckChanged(check):
+                self._resting[store.welfare_checks][check.id] = check_row(check)
 
     def question_of_identity(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str]) -> None:
         """A question whether this is somebody that we know."""
@@ -108,32 +191,87 @@ class Keeping:
             connection,
             store.cases,
             [_case(case, self.work) for case in self._cases.values()],
-            update=["changed_at", "referral_event", "remembered"],
+            update=["changed_at", "referral_event", "remembered", "joined"],
         )
-        legs = [_leg(self._cases[p].legs[leg], p) for p, ids in self._changed.items() for leg in ids]
-        upsert(connection, store.legs, legs, update=_LEG_CHANGES)
+        legs = [(p, self._cases[p].legs[leg]) for p, ids in self._changed.items() for leg in ids]
+        # Those that ended come first: where one ends and another to its destination opens, never are two of them open.
+        for ended in (True, False):
+            rows = [_leg(leg, p) for p, leg in legs if leg.closed is ended]
+            upsert(connection, store.legs, rows, update=_LEG_CHANGES)
+        for persons, step in self._cancelled:
+            self._cancel_kept(step, persons)
+        insert_all(connection, store.timers, [row for _, row in self._timers])
+        heard = ["full_until", "said_at", "event_id"]
+        upsert(connection, store.capacity, list(self._capacity.values()), update=heard, latest_by="said_at")
         for table, rows in self._rows.items():
             insert_all(connection, table, rows)
+        for table, changes in _RESTING_CHANGES.items():
+            upsert(connection, table, list(self._resting[table].values()), update=changes)
         for ending in self._endings:
             self._end(ending)
 
+    def _timer_step(self, step: TimerSet | TimerCancelled, case: Case, cause: Cause) -> None:
+        """Set a timer; or cancel those that this batch set before, and later those of earlier ones. Later ones stay."""
+        if isinstance(step, TimerSet):
+            self._timers.append((step, self._timer(step, case, cause)))
+            return
+        self._cancelled.append(((case.person_id, *case.joined), step))
+        for timer, row in self._timers:
+            means = step.means(timer.id, timer.kind, timer.leg_id, timer.review_id)
+            if means and row["cancelled_at"] is None:
+                row |= {"cancelled_at": self.work.now, "cancelled_because": step.why}
+
+    def _cancel_kept(self, step: TimerCancelled, persons: tuple[str, ...]) -> None:
+        """Also one that has fired and is on its way: its event will find it cancelled."""
+        timer = store.timers.c
+        which: list[ColumnElement[bool]] = [timer.taken_at.is_(None), timer.cancelled_at.is_(None)]
+        if step.timer_id is not None:
+            which.append(timer.id == step.timer_id)
+        else:
+            same = [
+                c == of for c, of in ((timer.leg_id, step.leg_id), (timer.review_id, step.review_id)) if of is not None
+            ]
+            which += [timer.person_id.in_(persons), or_(false(), *same)]
+            if step.kinds:
+                which.append(timer.kind.in_([kind.value for kind in step.kinds]))
+        why = {"cancelled_at": self.work.now, "cancelled_because": step.why}
+        self.work.connection.execute(update(store.timers).where(*which).values(why))
+
     def _end(self, ending: _Ending) -> None:
-        """Close what was open. Runs last, since a batch can hold both the question and its answer."""
-        offer, pause, review, now = store.offers.c, store.pauses.c, store.reviews.c, self.work.now
+        """Change what was there before. Runs last, since a batch can hold both a question and its answer."""
+        review, now = store.reviews.c, self.work.now
         match ending:
-            case PauseEnded(leg_id):
-                open_pause = (pause.leg_id == leg_id) & pause.ended_at.is_(None)
-                change = update(store.pauses).where(open_pause).values(ended_at=now)
-            case OfferAnswered(leg_id, answer):
-                newest = select(func.max(offer.id)).where(offer.leg_id == leg_id, offer.answer.is_(None))
-                this = offer.id == newest.scalar_subquery()
-                change = update(store.offers).where(this).values(answer=answer, answered_at=now)
             case ReviewAnswered(review_id, by, answer):
                 unanswered = (review.id == review_id) & review.answered_at.is_(None)
                 change = update(store.reviews).where(unanswered).values(answered_at=now, answered_by=by, answer=answer)
+            case ReviewMoved(review_id, role, due_at):
+                unanswered = (review.id == review_id) & review.answered_at.is_(None)
+                change = update(store.reviews).where(unanswered).values(role=role, due_at=due_at, moved_at=now)
+            case ReviewSnoozed(review_id, until):
+                put_off = {"due_at": until, "snoozes": review.snoozes + 1}
+                change = update(store.reviews).where(review.id == review_id).values(put_off)
+            case PersonsRuledOut(review_id, perhaps):
+                change = update(store.reviews).where(review.id == review_id).values(perhaps=list(perhaps))
+            case LegParted(parted):
+                change = update(store.legs).where(store.legs.c.id == parted.id).values(joined_to=None)
+            case CasePlaced(person_id, merged_into, joined):
+                place = {"merged_into": merged_into, "joined": list(joined) or None}
+                change = update(store.cases).where(store.cases.c.person_id == person_id).values(place)
         self.work.connection.execute(change)
 
-    def _history(self, leg: Leg, before: Leg | None, because: str, cause: Cause) -> Row:
+    def _of_leg(self, step: LegOpened | LegMoved | LegNoted, cause: Cause) -> Row:
+        match step:
+            case LegOpened(leg, reasons, note):
+                because = " ".join(filter(None, ["; ".join(reason.because for reason in reasons), note]))
+                return self._history(leg, None, because, cause, Effect.OPENED, None)
+            case LegMoved(before, leg, because, effect, word):
+                return self._history(leg, before, because, cause, effect, word)
+            case LegNoted(leg, because, effect, word):
+                return self._history(leg, leg, because, cause, effect, word)
+
+    def _history(
+        self, leg: Leg, before: Leg | None, because: str, cause: Cause, effect: Effect, word: Word | None
+    ) -> Row:
         return {
             "id": self.work.id(),
             "leg_id": leg.id,
@@ -145,56 +283,46 @@ class Keeping:
             "by_source": cause.source,
             "event_id": cause.event_id,
             "decision_id": cause.decision_id,
+            "effect": effect.value,
+            "stage": leg.stage,
+            "said": word.said if word else None,
+            "occurred_at": word.occurred_at if word else None,
+            "by_user": word.by if word else None,
+            "reason": word.reason if word else None,
+            "reroute_of": leg.reroute_of if before is None else None,
         }
 
     def _review(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str] | None) -> Row:
         return {
             "id": step.id,
-            "person_id": case.person_id,
+            "person_id": case.owner(step.leg_id) or cause.person_id or case.person_id,
             "kind": step.kind.value,
             "question": step.question,
             "role": step.role,
             "asked_at": self.work.now,
             "due_at": step.due_at,
-            "event_id": cause.event_id,
+            "event_id": cause.about or cause.event_id,
             "decision_id": cause.decision_id,
             "leg_id": step.leg_id,
             "destination": step.destination,
             "fact": step.fact,
             "perhaps": perhaps,
+            "answers": list(step.answers) or None,
+            "route": route_to_keep(step.waiting) if step.waiting else None,
+            "snoozes": 0,
         }
 
-    def _offer(self, step: PauseOffered, cause: Cause) -> Row:
-        return {
-            "id": step.id,
-            "leg_id": step.leg_id,
-            "offered_at": self.work.now,
-            "for_days": step.for_days,
-            "welfare_check_days": step.welfare_check_days,
-            "event_id": cause.event_id,
-        }
-
-    def _pause(self, step: PauseAgreed, cause: Cause) -> Row:
-        return {
-            "id": step.id,
-            "leg_id": step.leg_id,
-            "reason": step.reason.value,
-            "from_date": step.from_date,
-            "until_date": step.until_date,
-            "held_from": step.held_from.value,
-            "agreed_at": self.work.now,
-            "event_id": cause.event_id,
-        }
-
-    def _timer(self, step: TimerSet, case: Case) -> Row:
+    def _timer(self, step: TimerSet, case: Case, cause: Cause) -> dict[str, object]:
         return {
             "id": step.id,
             "kind": step.kind.value,
-            "person_id": case.person_id,
+            "person_id": case.owner(step.leg_id) or cause.person_id or case.person_id,
             "due_at": step.due_at,
             "set_at": self.work.now,
             "leg_id": step.leg_id,
             "review_id": step.review_id,
+            "cancelled_at": None,
+            "cancelled_because": None,
         }
 
 
@@ -225,20 +353,31 @@ def _case(case: Case, work: Work) -> Row:
         "changed_at": work.now,
         "referral_event": case.referral_event,
         "remembered": case.remembered,
+        "joined": case.joined or None,
     }
 
 
 def _leg(leg: Leg, person_id: str) -> Row:
     return {
         "id": leg.id,
-        "person_id": person_id,
+        "person_id": leg.person_id or person_id,
         "destination": leg.destination,
         "status": leg.status.value,
         "since": leg.since,
         "priority": leg.priority,
         "due_at": leg.due_at,
         "opened_at": leg.opened_at,
-        "closed_at": leg.since if leg.closed else None,
+        "closed_at": leg.closed_at,
         "commands": leg.commands,
         "held_from": leg.held_from.value if leg.held_from else None,
+        "concluded_at": leg.concluded_at,
+        "reason": leg.reason,
+        "waitlist_place": leg.waitlist_place,
+        "expected_on": leg.expected_on,
+        "referral_event": leg.referral,
+        "account": leg.account.to_json() if leg.account else None,
+        "joined_to": leg.joined_to,
+        "occasion": leg.occasion,
+        "opened_by": leg.opened_by,
+        "reroute_of": leg.reroute_of,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Date,
     Index,
@@ -25,6 +26,8 @@ cases = Table(  # one row a person
     Column("changed_at", Moment, nullable=False),
     Column("referral_event", Text),  # the newest referral
     Column("remembered", JSON, nullable=False),  # facts that hold until somebody says otherwise
+    Column("merged_into", Text),  # whose case this one is part of, as a human said; its own rows stay its own
+    Column("joined", JSON(none_as_null=True)),  # the persons whose rows are part of this case
 )
 
 case_events = Table(  # everything that happened to a person, as accepted
@@ -52,6 +55,8 @@ decisions = Table(  # what the rules said of an event, with the facts as they we
     Column("rule_set", Text, nullable=False),  # digest
     Column("facts", JSON, nullable=False),
     Column("said", JSON, nullable=False),  # actions, matched rules with their tests, unknowns
+    Column("first_decision", Text),  # of the same event, where a human's answer had it decided again
+    Column("again_because", Text),  # the event by which the human answered
 )
 Index("decisions_of_event", decisions.c.event_id)
 
@@ -69,6 +74,16 @@ legs = Table(
     Column("closed_at", Moment),
     Column("commands", Integer, nullable=False),  # sent to the destination so far
     Column("held_from", Text),
+    Column("concluded_at", Moment),  # closed_at: ended; concluded_at: nothing more is to be done
+    Column("reason", Text),  # a code of pathway.yaml
+    Column("waitlist_place", Integer),
+    Column("expected_on", Date),
+    Column("referral_event", Text),  # that it stems from
+    Column("account", JSON(none_as_null=True)),  # what was told of it, in the order of occurrence
+    Column("joined_to", Text),  # the leg to the same destination that goes on for both, of persons who are one
+    Column("occasion", Text),  # the person's newest referral when it was opened
+    Column("opened_by", Text),  # the event that asked for it, in whose words it was sent
+    Column("reroute_of", Text),  # the leg in whose stead it was opened
 )
 Index("legs_of_person", legs.c.person_id)
 Index("legs_one_open", legs.c.person_id, legs.c.destination, unique=True,
@@ -87,6 +102,13 @@ leg_history = Table(  # append-only
     Column("by_source", Text, nullable=False),  # whose event caused it
     Column("event_id", Text, nullable=False),
     Column("decision_id", Text),
+    Column("effect", Text, nullable=False),  # opened, moved, noted, conflict, corrected, ...
+    Column("stage", Text, nullable=False),  # of the leg then: open, ended, concluded
+    Column("said", Text),  # what was said of it
+    Column("occurred_at", Moment),  # and when that happened
+    Column("by_user", Text),
+    Column("reason", Text),  # a code of pathway.yaml
+    Column("reroute_of", Text),
 )
 Index("leg_history_of_leg", leg_history.c.leg_id, leg_history.c.id)
 
@@ -106,6 +128,10 @@ reviews = Table(  # questions to humans
     Column("destination", Text),
     Column("fact", Text),
     Column("perhaps", JSON(none_as_null=True)),  # other persons, for a question of identity
+    Column("moved_at", Moment),  # when it last went to another role, or came back to its own
+    Column("answers", JSON(none_as_null=True)),  # the ones to choose from; none: in the human's own words
+    Column("route", JSON(none_as_null=True)),  # the route that waits for a word: priority, due, tier, reasons
+    Column("snoozes", Integer, nullable=False),  # how often it was put off
     Column("answered_at", Moment),
     Column("answered_by", Text),
     Column("answer", Text),
@@ -114,17 +140,41 @@ Index("reviews_of_person", reviews.c.person_id)
 Index("reviews_open", reviews.c.due_at,
       sqlite_where=reviews.c.answered_at.is_(None), postgresql_where=reviews.c.answered_at.is_(None))  # fmt: skip
 
+human_decisions = Table(  # what each human decided, and on what they saw; append-only
+    "human_decisions",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("person_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # a DecisionKind
+    Column("review_id", Text),  # the question that it answers
+    Column("decided_at", Moment, nullable=False),  # by the human
+    Column("taken_at", Moment, nullable=False),
+    Column("by_user", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("organisation", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("answer", Text),
+    Column("shown", JSON, nullable=False),  # the records that were on the screen
+)
+Index("human_decisions_of_person", human_decisions.c.person_id)
+Index("human_decisions_of_review", human_decisions.c.review_id)
+
 offers = Table(  # pauses that were offered
     "offers",
     metadata,
     Column("id", Text, primary_key=True),
     Column("leg_id", Text, nullable=False),
     Column("offered_at", Moment, nullable=False),
+    Column("answer_by", Moment, nullable=False),
     Column("for_days", Integer, nullable=False),
     Column("welfare_check_days", Integer, nullable=False),
-    Column("event_id", Text, nullable=False),
-    Column("answer", Text),  # agreed, declined; none yet
+    Column("reason", Text, nullable=False),  # a PauseReason
+    Column("event_id", Text, nullable=False),  # which never offers again
+    Column("replaces", Text),  # an earlier offer on the leg that was not answered
+    Column("answer", Text),  # an OfferAnswer; none yet
     Column("answered_at", Moment),
+    Column("answered_by", Text),
+    Column("review_id", Text),  # what a facilitator was asked when it lapsed
 )
 Index("offers_of_leg", offers.c.leg_id)
 
@@ -136,14 +186,40 @@ pauses = Table(
     Column("reason", Text, nullable=False),
     Column("from_date", Date, nullable=False),
     Column("until_date", Date, nullable=False),
+    Column("welfare_check_days", Integer, nullable=False),  # between two checks
     Column("held_from", Text, nullable=False),
     Column("agreed_at", Moment, nullable=False),
     Column("event_id", Text, nullable=False),
+    Column("stated", Boolean, nullable=False),  # no: it has the terms of the offer until somebody states others
+    Column("muted_until", Date),  # the last day without welfare checks
+    Column("review_id", Text),  # the question how it goes on
     Column("ended_at", Moment),
+    Column("ended", Text),  # resumed, or the status that the leg came to
 )
 Index("pauses_of_leg", pauses.c.leg_id)
 
-timers = Table(  # promises to look again; nothing fires them yet
+welfare_checks = Table(  # rows are never taken away: what became of a check is written on it
+    "welfare_checks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("leg_id", Text, nullable=False),
+    Column("pause_id", Text, nullable=False),
+    Column("due_on", Date, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("status", Text, nullable=False),  # a CheckStatus
+    Column("next_at", Moment),  # when it goes to the next role, while somebody should be doing it
+    Column("escalated_to", Text),  # the highest role that was asked
+    Column("asked", JSON, nullable=False),  # the reviews that ask for it
+    Column("missed_at", Moment),
+    Column("outcome", Text),  # a WelfareOutcome
+    Column("by_whom", Text),
+    Column("at", Moment),  # when it was done, put off, muted or dropped
+    Column("reason", Text),
+    Column("instead_of", Text),  # the check that was put off
+)
+Index("welfare_checks_of_leg", welfare_checks.c.leg_id)
+
+timers = Table(  # promises to look again; none is ever taken away
     "timers",
     metadata,
     Column("id", Text, primary_key=True),
@@ -153,11 +229,23 @@ timers = Table(  # promises to look again; nothing fires them yet
     Column("set_at", Moment, nullable=False),
     Column("leg_id", Text),
     Column("review_id", Text),
-    Column("fired_at", Moment),
+    Column("fired_at", Moment),  # when it became a message, in the same transaction
+    Column("taken_at", Moment),  # when its event was decided
+    Column("cancelled_at", Moment),  # nobody waited for it any more; before it fired, or on its way
+    Column("cancelled_because", Text),
 )
-Index("timers_due", timers.c.due_at,
-      sqlite_where=timers.c.fired_at.is_(None), postgresql_where=timers.c.fired_at.is_(None))  # fmt: skip
+_waiting = timers.c.fired_at.is_(None) & timers.c.cancelled_at.is_(None)
+Index("timers_due", timers.c.due_at, timers.c.id, sqlite_where=_waiting, postgresql_where=_waiting)
 Index("timers_of_person", timers.c.person_id)
+
+capacity = Table(  # what destinations said of their places; the latest word of each counts, whenever it arrived
+    "capacity",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("full_until", Moment),  # none: it takes people again
+    Column("said_at", Moment, nullable=False),
+    Column("event_id", Text, nullable=False),
+)
 
 rule_sets = Table(  # every version that ever decided
     "rule_sets",

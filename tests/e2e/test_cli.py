@@ -81,7 +81,84 @@ def test_an_agency_sends_a_referral_and_ops_see_its_whole_way(terminal: Terminal
     assert by_event["person_id"] == by_their_id["accepted"]["person_id"]
     [case] = json.loads(terminal.onward("case", by_their_id["accepted"]["person_id"], "--json").stdout)
     assert {leg["destination"] for leg in case["legs"]} >= {"dapp", "victim_safety"}
-    assert "welfare" in terminal.onward("case", case["person_id"]).stdout.decode()
+    drawn = terminal.onward("case", case["person_id"]).stdout.decode()
+    for words in ("What happened", "Due next", "Domestic abuse perpetrator", "┄ asked, not taken up yet"):
+        assert words in drawn
+
+
+def test_a_case_is_drawn_into_one_file_that_needs_nothing_else(terminal: Terminal, tmp_path: Path) -> None:
+    event = referral(id="drawn", reference="DRAWN-1")
+    terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(event).encode())
+    terminal.until("trace", "drawn", has="dispatch")
+    page, drawing = tmp_path / "case.html", tmp_path / "case.svg"
+    done = terminal.onward("case", "drawn", "--html", str(page), "--svg", str(drawing))
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert drawing.read_text().startswith("<?xml")
+    assert {path.stat().st_mode & 0o777 for path in (page, drawing)} == {0o600}, "it is about a person"
+    for name in ("html", "svg"):
+        out = terminal.onward("case", "drawn", f"--{name}", "-")
+        assert out.returncode == 0
+        assert "Do not show to the person: contains the victim-safety leg" in out.stdout.decode()
+    assert "Victim safety" in terminal.onward("case", "drawn").stdout.decode()
+
+
+def test_a_picture_for_the_persons_side_has_nothing_of_the_other_side(terminal: Terminal) -> None:
+    event = referral(id="sides", reference="SIDES-1")
+    terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(event).encode())
+    terminal.until("trace", "sides", has="dispatch")
+    [case] = json.loads(terminal.onward("case", "sides", "--json").stdout)
+    hers = [leg["id"] for leg in case["legs"] if leg["destination"] in ("victim_safety", "marac", "childrens_services")]
+    assert hers
+    for words in ((), ("--html", "-"), ("--svg", "-")):
+        said = terminal.onward("case", "sides", "--for", "person-side", *words).stdout.decode()
+        assert "Domestic abuse perpetrator" in said
+        for secret in (*hers, "ictim", "risk assessment conference", "Do not show"):
+            assert secret not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--json", "--html", "-"), "--json goes with neither"),
+        (("--html", "-", "--svg", "-"), "only one of --html and --svg"),
+        (("--json", "--for", "person-side"), "for operations alone"),
+        (("--for", "everybody"), "everybody"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anybody_is_looked_up(
+    tmp_path: Path, words: tuple[str, ...], says: str
+) -> None:
+    done = Terminal(tmp_path).onward("case", "anybody", *words)
+    assert done.returncode == 2
+    assert says in done.stderr.decode()
+
+
+def test_without_a_rule_set_ops_still_see_a_case_and_nobody_else_does(terminal: Terminal, tmp_path: Path) -> None:
+    event = referral(id="no-rules", reference="NO-RULES-1")
+    terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(event).encode())
+    terminal.until("trace", "no-rules", has="dispatch")
+    shutil.copytree(REPOSITORY / "rulesets" / "default", tmp_path / "broken")
+    (tmp_path / "broken" / "destinations.yaml").write_text("destinations: 3")
+    there = terminal.environment | {"ONWARD_RULES_DIR": str(tmp_path / "broken")}
+    words = [str(ONWARD), "case", "no-rules"]
+    ops = subprocess.run(words, capture_output=True, env=there, timeout=60, check=False)
+    assert ops.returncode == 0
+    assert b"Do not show to the person" in ops.stdout
+    assert b"go by their ids" in ops.stderr
+    other = subprocess.run([*words, "--for", "person-side"], capture_output=True, env=there, timeout=60, check=False)
+    assert (other.returncode, other.stdout) == (2, b"")
+    assert b"nobody can say" in other.stderr
+
+
+def test_a_file_that_cannot_be_written_is_one_clear_error(terminal: Terminal, tmp_path: Path) -> None:
+    event = referral(id="unwritten", reference="UNWRITTEN-1")
+    terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(event).encode())
+    terminal.until("trace", "unwritten", has="dispatch")
+    refused = terminal.onward("case", "unwritten", "--svg", str(tmp_path / "nowhere" / "case.svg"))
+    assert refused.returncode == 2
+    assert "cannot be written" in refused.stderr.decode()
+    assert "Traceback" not in refused.stderr.decode()
 
 
 def test_looking_at_somebodys_data_is_itself_audited(terminal: Terminal) -> None:

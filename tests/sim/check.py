@@ -199,6 +199,8 @@ def _receipts(rows: Rows) -> list[str]:
     told: Counter[tuple[str, str, str]] = Counter()
     for service, payload in rows(f"SELECT service, payload FROM outbox WHERE stream = '{RECEIPT}'"):  # noqa: S608
         data = orjson.loads(payload)["data"]
+        if "digest" not in data:
+            continue  # what became of a leg, told to its referrer: no receipt of a message
         told[service, data["digest"], "refused" if data["outcome"] == "conflict" else data["outcome"]] += 1
     due: Counter[tuple[str, str, str]] = Counter()
     for body, outcome in rows("SELECT body, outcome FROM raw_messages"):

@@ -207,7 +207,7 @@ class People:
 
     def _hear(self, seen: Appended) -> None:
         if seen.stream == RECEIPT:
-            self._told.add(orjson.loads(seen.message.payload)["data"]["digest"])
+            self._told.add(orjson.loads(seen.message.payload)["data"].get("digest"))
         elif seen.stream == ROUTE and self.chaos.on:
             self._perhaps_answer(seen)
 

@@ -157,17 +157,17 @@ def case_kept_in_memory(patch: Patch) -> None:
 
 def number_kept_in_memory(patch: Patch) -> None:
     """Intake numbers a person's events from its memory, also those that were rolled back."""
-    last_sequences = intake_store.last_sequences
+    known_persons = intake_store.known_persons
     kept: dict[tuple[int, str], int] = {}
 
-    def remembered(connection: Connection, person_ids: Any) -> dict[str, int]:
+    def remembered(connection: Connection, person_ids: Any) -> tuple[dict[str, int], dict[str, str]]:
         process = id(current())
-        found = last_sequences(connection, person_ids)
+        found, merged_into = known_persons(connection, person_ids)
         for person, last in found.items():
             kept[process, person] = max(last, kept.get((process, person), last - 1) + 1)
-        return {person: kept[process, person] for person in found}
+        return {person: kept[process, person] for person in found}, merged_into
 
-    patch.setattr(intake_store, "last_sequences", remembered)
+    patch.setattr(intake_store, "known_persons", remembered)
 
 
 def bad_input_is_dropped(patch: Patch) -> None:

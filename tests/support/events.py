@@ -53,3 +53,11 @@ def _set(into: Event, steps: list[str], value: object) -> None:
     for step in above:
         into = into.setdefault(step, {})
     into[last] = copy.deepcopy(value)
+
+
+def decision(kind: str, *, role: str = "case_manager", by: str = "j.smith", **more: object) -> Event:
+    """A human's decision, from the console. `more` are fields of the data, or `source`."""
+    by_whom = {"decided_by": {"user": by, "role": role, "organisation": "Northshire hub"}}
+    event = example("decision-answer-review", source=more.pop("source", "onward-console"))
+    said = {"kind": kind, **by_whom, "decided_at": event["time"], "reason": "I spoke with the force."}
+    return {**event, "data": {**said, **more}}

@@ -223,7 +223,9 @@ def test_a_break_is_found(check: Check, module: str, snippet: str, found: str) -
 
 
 def test_no_file_is_longer_than_one_can_hold_in_mind() -> None:
-    assert too_long({str(f.relative_to(REPOSITORY)): f.read_text() for f in _python_files()}) == []
+    listed = REPOSITORY / "services" / "migrations" / "versions"  # a schema is a list, read where it is looked up
+    files = [file for file in _python_files() if file.parent != listed]
+    assert too_long({str(f.relative_to(REPOSITORY)): f.read_text() for f in files}) == []
     assert too_long({"a.py": "x\n" * (LONGEST_FILE + 1), "b.py": "x\n" * LONGEST_FILE}) == ["a.py"]
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from services.migrations.human_tables import create_human_tables
+from services.migrations.resting_tables import create_resting_tables
+from services.migrations.timer_tables import create_timers
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -29,7 +33,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("accepted_events", schema=None) as batch_op:
         batch_op.create_index("accepted_events_of_person", ["person_id", "sequence"], unique=True)
-
     op.create_table(
         "attempts",
         sa.Column("consumer", sa.Text(), nullable=False),
@@ -39,6 +42,15 @@ def upgrade() -> None:
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("consumer", "delivery"),
     )
+    op.create_table(
+        "capacity",
+        sa.Column("destination", sa.Text(), nullable=False),
+        sa.Column("full_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("destination"),
+    )
+
     op.create_table(
         "case_events",
         sa.Column("event_id", sa.Text(), nullable=False),
@@ -54,7 +66,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("case_events", schema=None) as batch_op:
         batch_op.create_index("case_events_of_person", ["person_id", "occurred_at"], unique=False)
-
     op.create_table(
         "cases",
         sa.Column("person_id", sa.Text(), nullable=False),
@@ -73,11 +84,12 @@ def upgrade() -> None:
         sa.Column("rule_set", sa.Text(), nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.Column("said", sa.JSON(), nullable=False),
+        sa.Column("first_decision", sa.Text(), nullable=True),
+        sa.Column("again_because", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("decisions", schema=None) as batch_op:
         batch_op.create_index("decisions_of_event", ["event_id"], unique=False)
-
     op.create_table(
         "deliveries",
         sa.Column("command_id", sa.Text(), nullable=False),
@@ -95,7 +107,6 @@ def upgrade() -> None:
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index("deliveries_of_event", ["event_id"], unique=False)
         batch_op.create_index("deliveries_of_leg", ["leg_id"], unique=False)
-
     op.create_table(
         "early",
         sa.Column("consumer", sa.Text(), nullable=False),
@@ -120,7 +131,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("identifiers", schema=None) as batch_op:
         batch_op.create_index("identifiers_of_person", ["person_id"], unique=False)
-
     op.create_table(
         "inbox",
         sa.Column("consumer", sa.Text(), nullable=False),
@@ -160,11 +170,17 @@ def upgrade() -> None:
         sa.Column("by_source", sa.Text(), nullable=False),
         sa.Column("event_id", sa.Text(), nullable=False),
         sa.Column("decision_id", sa.Text(), nullable=True),
+        sa.Column("effect", sa.Text(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("said", sa.Text(), nullable=True),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("by_user", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("reroute_of", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("leg_history", schema=None) as batch_op:
         batch_op.create_index("leg_history_of_leg", ["leg_id", "id"], unique=False)
-
     op.create_table(
         "legs",
         sa.Column("id", sa.Text(), nullable=False),
@@ -178,6 +194,15 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("commands", sa.Integer(), nullable=False),
         sa.Column("held_from", sa.Text(), nullable=True),
+        sa.Column("concluded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("waitlist_place", sa.Integer(), nullable=True),
+        sa.Column("expected_on", sa.Date(), nullable=True),
+        sa.Column("referral_event", sa.Text(), nullable=True),
+        sa.Column("occasion", sa.Text(), nullable=True),
+        sa.Column("opened_by", sa.Text(), nullable=True),
+        sa.Column("reroute_of", sa.Text(), nullable=True),
+        sa.Column("account", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("legs", schema=None) as batch_op:
@@ -189,7 +214,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("closed_at IS NULL"),
             postgresql_where=sa.text("closed_at IS NULL"),
         )
-
     op.create_table(
         "log_entries",
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -205,22 +229,6 @@ def upgrade() -> None:
     with op.batch_alter_table("log_entries", schema=None) as batch_op:
         batch_op.create_index("log_entries_of_event", ["correlation_id"], unique=False)
         batch_op.create_index("log_entries_of_person", ["person_id"], unique=False)
-
-    op.create_table(
-        "offers",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("leg_id", sa.Text(), nullable=False),
-        sa.Column("offered_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("for_days", sa.Integer(), nullable=False),
-        sa.Column("welfare_check_days", sa.Integer(), nullable=False),
-        sa.Column("event_id", sa.Text(), nullable=False),
-        sa.Column("answer", sa.Text(), nullable=True),
-        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    with op.batch_alter_table("offers", schema=None) as batch_op:
-        batch_op.create_index("offers_of_leg", ["leg_id"], unique=False)
-
     op.create_table(
         "outbox",
         sa.Column("id", sa.Text(), nullable=False),
@@ -244,22 +252,6 @@ def upgrade() -> None:
         batch_op.create_index("outbox_unsent", ["service", "partition", "id"], sqlite_where=owed, postgresql_where=owed)
 
     op.create_table(
-        "pauses",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("leg_id", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("from_date", sa.Date(), nullable=False),
-        sa.Column("until_date", sa.Date(), nullable=False),
-        sa.Column("held_from", sa.Text(), nullable=False),
-        sa.Column("agreed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("event_id", sa.Text(), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    with op.batch_alter_table("pauses", schema=None) as batch_op:
-        batch_op.create_index("pauses_of_leg", ["leg_id"], unique=False)
-
-    op.create_table(
         "persons",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -269,7 +261,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("persons", schema=None) as batch_op:
         batch_op.create_index("persons_by_name_key", ["name_key"], unique=False)
-
     op.create_table(
         "positions",
         sa.Column("consumer", sa.Text(), nullable=False),
@@ -306,7 +297,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("resent_at IS NULL"),
             postgresql_where=sa.text("resent_at IS NULL"),
         )
-
     op.create_table(
         "raw_messages",
         sa.Column("id", sa.Text(), nullable=False),
@@ -348,6 +338,10 @@ def upgrade() -> None:
         sa.Column("destination", sa.Text(), nullable=True),
         sa.Column("fact", sa.Text(), nullable=True),
         sa.Column("perhaps", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("moved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("answers", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("route", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("snoozes", sa.Integer(), nullable=False),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_by", sa.Text(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
@@ -362,7 +356,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("answered_at IS NULL"),
             postgresql_where=sa.text("answered_at IS NULL"),
         )
-
     op.create_table(
         "rule_sets",
         sa.Column("digest", sa.Text(), nullable=False),
@@ -375,24 +368,6 @@ def upgrade() -> None:
         sa.Column("created", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("stream"),
     )
-    op.create_table(
-        "timers",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("person_id", sa.Text(), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("leg_id", sa.Text(), nullable=True),
-        sa.Column("review_id", sa.Text(), nullable=True),
-        sa.Column("fired_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    with op.batch_alter_table("timers", schema=None) as batch_op:
-        batch_op.create_index(
-            "timers_due",
-            ["due_at"],
-            unique=False,
-            sqlite_where=sa.text("fired_at IS NULL"),
-            postgresql_where=sa.text("fired_at IS NULL"),
-        )
-        batch_op.create_index("timers_of_person", ["person_id"], unique=False)
+    create_timers()
+    create_resting_tables()
+    create_human_tables()

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 
-from schemas.vocabulary import LegStatus, RouteAction
+from schemas.vocabulary import ConsentToShare, LegStatus, RouteAction, TimerKind
 from services.router.casework.case import Case, Leg
+from services.router.casework.fitting import Candidate, Person, Seeking, alternatives, fitting, person_of
+from services.router.casework.offers import make_offer
+from services.router.casework.places import Places
+from services.router.casework.reviews import WaitingRoute
 from services.router.casework.steps import (
     Command,
     LegMoved,
     LegOpened,
-    PauseOffered,
     ReviewAsked,
     ReviewKind,
     Step,
-    TimerKind,
     TimerSet,
 )
-from services.router.rules.decision import Decision, Reasons, RouteDecided
+from services.router.rules.decision import Decision, OfferDecided, Reasons, RouteDecided
 from services.router.rules.due import Due, resolve_due
+from services.router.rules.language import FactValue, Role
 from services.router.rules.ruleset import Destination, RuleSet
 
+CONFIRM, REFUSE = "confirm", "refuse"  # the answers to a route that waits
+NOT_KNOWN = "not_known"  # an answer to a question of fact: it could not be found out, and stays unknown
 NEWS_PRIORITY = 3  # of a leg that is opened only because its destination must be told something
 
 
@@ -36,6 +42,12 @@ class Acting:
     new_id: Callable[[], str]
     about_leg: str | None = None  # the leg that the event came from
     moments: dict[Due, datetime] = field(default_factory=dict)  # worked out already, for the same `now`
+    referral: str | None = None  # the event that legs opened now stem from, where it is a referral
+    event_id: str = ""  # of the event that is acted on
+    kind: str = ""  # an EventKind's value
+    by: str = ""  # who says so: a user of the console, or a source
+    facts: Mapping[str, FactValue] = field(default_factory=dict)  # as they are now
+    places: Places = field(default_factory=Places)  # what destinations said of theirs
 
     def due(self, due: Due) -> datetime:
         """The moment by which something is due."""
@@ -53,9 +65,7 @@ def act(decision: Decision, acting: Acting) -> list[Step]:
     for notify in decision.notifies:
         steps += _notify(notify.destination, notify.reasons, acting)
     for offer in decision.offers:
-        leg = acting.case.open_leg(offer.destination)
-        if leg is not None:
-            steps.append(PauseOffered(acting.new_id(), leg.id, offer.for_days, offer.welfare_check_days))
+        steps += _offer(offer, acting)
     steps += _questions(decision, acting)
     return steps
 
@@ -70,54 +80,116 @@ def ask(
     leg_id: str | None = None,
     fact: str | None = None,
     destination: str | None = None,
+    answers: tuple[str, ...] = (),
+    waiting: WaitingRoute | None = None,
 ) -> list[Step]:
     """A question to a human, with the timer that keeps it from being forgotten."""
-    asked = ReviewAsked(acting.new_id(), kind, question, role, acting.due(due), leg_id, fact, destination)
+    asked = ReviewAsked(
+        acting.new_id(), kind, question, role, acting.due(due), leg_id, fact, destination, answers, waiting
+    )
     return [asked, TimerSet(acting.new_id(), TimerKind.REVIEW, asked.due_at, review_id=asked.id)]
 
 
 def _route(route: RouteDecided, decision: Decision, acting: Acting) -> list[Step]:
     destination = acting.rules.destinations[route.destination]
-    question = _limit(route, destination, decision)
-    if question is None and route.confirm == "human":
-        question = f"May this be referred to {destination.label}?"
-    if question is not None:
-        return ask(
-            acting,
-            ReviewKind.CONFIRM_ROUTE,
-            question,
-            role="duty_worker",
-            due=route.due,
-            destination=destination.id,
-        )
-    leg = acting.case.open_leg(route.destination)
-    if leg is None:
-        return _open(route, destination, acting)
-    return _step_up(leg, route, acting)
+    legs = open_legs(destination, acting)
+    if legs and not _is_refused(route, destination, decision, acting):
+        return refer(route, acting)
+    placed = place(route, decision, acting)
+    if placed.question is None:
+        return refer(route._replace(destination=placed.destination.id), acting, note=placed.note)
+    waiting = WaitingRoute(route._replace(destination=placed.destination.id), acting.due(route.due))
+    return ask(
+        acting,
+        ReviewKind.CONFIRM_ROUTE,
+        placed.question,
+        role="duty_worker",
+        due=route.due,
+        destination=placed.destination.id,
+        answers=(CONFIRM, REFUSE),
+        waiting=waiting,
+    )
 
 
-def _open(route: RouteDecided, destination: Destination, acting: Acting) -> list[Step]:
-    leg = Leg(
+def _is_refused(route: RouteDecided, destination: Destination, decision: Decision, acting: Acting) -> bool:
+    """Whether the person has said no to what is voluntary: then it does not go on by the way either."""
+    person = person_of(acting.rules, acting.case, decision.facts.values, acting.now)
+    return route.tier == "ordinary" and destination.voluntary and person.consent == ConsentToShare.NO
+
+
+class Placed(NamedTuple):
+    """Where a route goes."""
+
+    destination: Destination
+    question: str | None = None  # why a human must look before
+    note: str = ""  # what is to be remembered of it
+
+
+def place(route: RouteDecided, decision: Decision, acting: Acting) -> Placed:
+    """Who gets this referral: whom the rules name, or one in its stead, perhaps after a human's word."""
+    destination = acting.rules.destinations[route.destination]
+    placed = Placed(destination)
+    if route.tier != "floor":  # floors know no limits
+        person = person_of(acting.rules, acting.case, decision.facts.values, acting.now)
+        placed = _limit(destination, person, acting)
+    if placed.question is None and route.confirm == "human":
+        question = " ".join(filter(None, [placed.note, f"May this be referred to {placed.destination.label}?"]))
+        return placed._replace(question=question)
+    return placed
+
+
+def refer(route: RouteDecided, acting: Acting, *, due_at: datetime | None = None, note: str = "") -> list[Step]:
+    """Take a route: open the leg, or step up those that are open. `due_at` is when it was due already, if ever."""
+    destination = acting.rules.destinations[route.destination]
+    legs = open_legs(destination, acting)
+    if legs:
+        return [step for leg in legs for step in _step_up(leg, route, acting)]
+    due = due_at if due_at is not None and due_at > acting.now else acting.due(route.due)
+    leg = _new_leg(destination, route.priority, due, acting)
+    return begin(leg, RouteAction.REFER, route.reasons, destination, acting, note)
+
+
+def open_legs(destination: Destination, acting: Acting) -> list[Leg]:
+    """The open legs that do this destination's job: its own, and those that were opened in its stead."""
+    known = acting.rules.destinations
+    return [
+        leg
+        for leg in acting.case.legs.values()
+        if not leg.closed
+        and leg.joined_to is None
+        and leg.destination in known
+        and known[leg.destination].serves == destination.serves
+    ]
+
+
+def _new_leg(destination: Destination, priority: int, due_at: datetime, acting: Acting) -> Leg:
+    return Leg(
         id=acting.new_id(),
         destination=destination.id,
         status=LegStatus.REQUESTED,
         since=acting.now,
-        priority=route.priority,
-        due_at=acting.due(route.due),
+        priority=priority,
+        due_at=due_at,
         opened_at=acting.now,
         commands=1,
+        referral=acting.referral,
+        occasion=acting.case.referral_event,
+        opened_by=acting.event_id or None,
     )
-    return _begin(leg, RouteAction.REFER, route.reasons, destination, acting)
 
 
-def _begin(leg: Leg, action: RouteAction, reasons: Reasons, destination: Destination, acting: Acting) -> list[Step]:
+def begin(
+    leg: Leg, action: RouteAction, reasons: Reasons, destination: Destination, acting: Acting, note: str = ""
+) -> list[Step]:
+    """Open a leg: it joins the case, its destination is told, and its answer is watched for."""
     acting.case.legs[leg.id] = leg
+    return [LegOpened(leg, reasons, note), Command(leg, action, 1, reasons), watch(leg, destination, acting)]
+
+
+def watch(leg: Leg, destination: Destination, acting: Acting) -> Step:
+    """The promise to look whether a destination has answered."""
     answer_by = acting.due(destination.acknowledge_within)
-    return [
-        LegOpened(leg, reasons),
-        Command(leg, action, 1, reasons),
-        TimerSet(acting.new_id(), TimerKind.ACKNOWLEDGEMENT, answer_by, leg_id=leg.id),
-    ]
+    return TimerSet(acting.new_id(), TimerKind.ACKNOWLEDGEMENT, answer_by, leg_id=leg.id)
 
 
 def _step_up(leg: Leg, route: RouteDecided, acting: Acting) -> list[Step]:
@@ -135,30 +207,59 @@ def _step_up(leg: Leg, route: RouteDecided, acting: Acting) -> list[Step]:
 
 def _notify(destination_id: str, reasons: Reasons, acting: Acting) -> list[Step]:
     """Tell a destination. Where it has no leg yet, telling it opens one: news of risk is never dropped."""
-    leg = acting.case.open_leg(destination_id)
     destination = acting.rules.destinations[destination_id]
-    if leg is None:
-        due = acting.due(destination.acknowledge_within)
-        leg = Leg(acting.new_id(), destination_id, LegStatus.REQUESTED, acting.now, NEWS_PRIORITY, due, acting.now, 1)
-        return _begin(leg, RouteAction.NOTIFY, reasons, destination, acting)
+    legs = open_legs(destination, acting)
+    if not legs:
+        leg = _new_leg(destination, NEWS_PRIORITY, acting.due(destination.acknowledge_within), acting)
+        return begin(leg, RouteAction.NOTIFY, reasons, destination, acting)
+    return [step for leg in legs for step in tell(leg, reasons, acting)]
+
+
+def tell(leg: Leg, reasons: Reasons, acting: Acting) -> list[Step]:
+    """Let the destination of a leg know of something; nothing is asked of it."""
     after = replace(leg, commands=leg.commands + 1)
     acting.case.legs[leg.id] = after
     return [Command(after, RouteAction.NOTIFY, after.commands, reasons)]
 
 
-def _limit(route: RouteDecided, destination: Destination, decision: Decision) -> str | None:
-    """Why a human must look before this destination gets an ordinary referral; floors know no limits."""
-    if route.tier == "floor":
-        return None
-    facts = decision.facts.values
-    age, area = facts.get("age"), facts.get("area")
-    if destination.min_age is not None and isinstance(age, int) and age < destination.min_age:
-        return f"{destination.label} takes nobody under {destination.min_age}. Refer elsewhere?"
-    if destination.areas is not None and area is not None and area not in destination.areas:
-        return f"{destination.label} does not serve this area. Refer elsewhere?"
-    if destination.consent_needed and facts.get("consent_to_share") != "yes":
-        return f"{destination.label} needs consent to share, which is not on record. Has it been given?"
-    return None
+def _offer(offer: OfferDecided, acting: Acting) -> list[Step]:
+    """Offer a pause; the destination hears of it, for it is there that he is asked. Without a leg nothing rests."""
+    steps: list[Step] = []
+    for leg in open_legs(acting.rules.destinations[offer.destination], acting):
+        if leg.status is LegStatus.ON_HOLD:
+            question = "A pause would be offered now, but the leg rests already. Should it rest longer?"
+            standard = acting.rules.otherwise.review
+            steps += ask(acting, ReviewKind.RULE, question, role=Role.FACILITATOR, due=standard.due, leg_id=leg.id)
+        elif made := make_offer(leg, offer, acting):
+            steps += made + tell(leg, offer.reasons, acting)
+    return steps
+
+
+def _limit(destination: Destination, person: Person, acting: Acting) -> Placed:
+    """Who gets an ordinary referral, why a human must look before, and what is to be remembered of it.
+
+    Where another destination surely fits and this one surely does not, that one gets it at once.
+    """
+    obstacles = fitting(destination, person, acting.places, acting.now)
+    if not obstacles:
+        return Placed(destination)
+    case = acting.case
+    seeking = Seeking(case, acting.rules, person, acting.places, acting.now, case.referral_event)
+    others = alternatives(destination, seeking, first=destination.instead)
+    if not others and acting.places.learned(destination, acting.now):
+        # Nobody else does its job: it is asked again, for a place may have come free.
+        obstacles = tuple(each for each in obstacles if each.what != "capacity")
+        if not obstacles:
+            return Placed(destination)
+    here = str(Candidate(destination, obstacles))
+    refused = any(each.what == "consent" and each.certain for each in obstacles)
+    if not refused and any(each.certain for each in obstacles):
+        chosen = next((each for each in others if not each.obstacles), None)
+        if chosen is not None:
+            passed = [here, *(str(each) for each in others[: others.index(chosen)])]
+            return Placed(chosen.destination, note=f"Instead of {', '.join(passed)}.")
+    beside = f" Others: {', '.join(map(str, others))}." if others else ""
+    return Placed(destination, f"{here}.{beside} Refer there all the same, or elsewhere?")
 
 
 def _questions(decision: Decision, acting: Acting) -> list[Step]:
@@ -188,6 +289,12 @@ def _questions(decision: Decision, acting: Acting) -> list[Step]:
         )
     for question in decision.questions:
         steps += ask(
-            acting, ReviewKind.FACT, question.question, role=standard.role, due=question.due, fact=question.fact
+            acting,
+            ReviewKind.FACT,
+            question.question,
+            role=standard.role,
+            due=question.due,
+            fact=question.fact,
+            answers=(*acting.rules.facts[question.fact].answers, NOT_KNOWN),
         )
     return steps

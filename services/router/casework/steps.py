@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
-from schemas.vocabulary import LegStatus, PauseReason, RouteAction
+from schemas.vocabulary import RouteAction, TimerKind
 from services.router.casework.case import Leg
-from services.router.rules.decision import Reasons
+from services.router.casework.places import CapacityHeard
+from services.router.casework.resting import Offer, Pause, WelfareCheck
+from services.router.casework.reviews import WaitingRoute
+from services.router.rules.decision import Decision, Reasons
 
 
 class ReviewKind(StrEnum):
@@ -21,15 +25,37 @@ class ReviewKind(StrEnum):
     FACT = "fact"  # a fact that could change the outcome is not known
     CONFIRM_ROUTE = "confirm_route"  # a route that waits for a human's word
     LINK = "link"  # is this somebody that we know?
+    TWO_LEGS = "two_legs"  # two persons who are one have a leg each to one destination
+    CONFLICT = "conflict"  # what was told of a leg cannot all be so
+    CLOSED = "closed"  # a human closed a leg: is that right?
+    UNTIMED_HOLD = "untimed_hold"  # a human put a leg aside without an end: until when?
+    DEADLINE = "deadline"  # a time has passed in which something should have happened
+    OFFER_LAPSED = "offer_lapsed"  # an offered pause was not answered in time: agree or decline?
+    PAUSE_END = "pause_end"  # a pause is over: resume, extend or close?
+    WELFARE_CHECK = "welfare_check"  # a welfare check is due, or was missed: how is he?
+    NO_DESTINATION = "no_destination"  # nobody is left who could take him, or one stays silent: where now?
+    WHICH_LEG = "which_leg"  # two open legs do the same job: which stays?
 
 
-class TimerKind(StrEnum):
-    """What a timer asks to be looked at. Acting on due timers is not built yet; they are set and shown."""
+class Effect(StrEnum):
+    """What became of a leg by what was said of it."""
 
-    ACKNOWLEDGEMENT = "acknowledgement"  # has the destination answered?
-    REVIEW = "review"  # has a human answered?
-    WELFARE_CHECK = "welfare_check"
-    PAUSE_REVIEW = "pause_review"  # resume, extend or close?
+    OPENED = "opened"
+    MOVED = "moved"
+    NOTED = "noted"  # it says what is so already, or nothing of where the leg stands
+    CONFLICT = "conflict"  # it cannot be so beside what is known: a human is asked
+    CORRECTED = "corrected"  # a human says that it stood wrongly
+    REOPENED = "reopened"
+    CONCLUDED = "concluded"  # it had ended; now nothing more is to be done
+
+
+class Word(NamedTuple):
+    """What was said of a leg, when it happened and who answers for it."""
+
+    said: str  # a ProgressKind or a DecisionKind
+    occurred_at: datetime
+    by: str | None = None  # the user, where a human decided
+    reason: str | None = None  # a code of pathway.yaml
 
 
 class LegOpened(NamedTuple):
@@ -37,6 +63,7 @@ class LegOpened(NamedTuple):
 
     leg: Leg
     reasons: Reasons
+    note: str = ""  # for its history alone: in whose stead it is, and who was passed over
 
 
 class LegMoved(NamedTuple):
@@ -45,6 +72,17 @@ class LegMoved(NamedTuple):
     before: Leg
     leg: Leg
     because: str
+    effect: Effect = Effect.MOVED
+    word: Word | None = None
+
+
+class LegNoted(NamedTuple):
+    """Something was said of a leg that left it where it stands."""
+
+    leg: Leg
+    because: str
+    effect: Effect
+    word: Word
 
 
 class Command(NamedTuple):
@@ -67,47 +105,99 @@ class ReviewAsked(NamedTuple):
     leg_id: str | None = None
     fact: str | None = None
     destination: str | None = None
+    answers: tuple[str, ...] = ()  # the ones to choose from; empty: in the human's own words
+    waiting: WaitingRoute | None = None
 
 
 class ReviewAnswered(NamedTuple):
-    """A human answered. Acting on the answer is casework's next part; it is kept and shown."""
+    """A human answered; what follows from it are steps of their own."""
 
     review_id: str
     by: str
     answer: str
 
 
+class ReviewSnoozed(NamedTuple):
+    """A question was put off: it is due, and looked at again, at another time."""
+
+    review_id: str
+    until: datetime
+
+
+class DecidedAgain(NamedTuple):
+    """An event was decided again with what a human answered. The steps after this one follow from it."""
+
+    id: str
+    event_id: str  # the event that was decided again
+    first_decision: str | None
+    decision: Decision
+
+
+class OwnDecision(NamedTuple):
+    """The steps after this one follow from the decision on the event itself again."""
+
+
+class PersonsRuledOut(NamedTuple):
+    """Of the persons that a question of identity names, these are still to be asked about."""
+
+    review_id: str
+    perhaps: tuple[str, ...]
+
+
+class CasePlaced(NamedTuple):
+    """Whose case somebody's is part of from now on, and who is part of theirs."""
+
+    person_id: str
+    merged_into: str | None
+    joined: tuple[str, ...]
+
+
+class LegParted(NamedTuple):
+    """A leg that leaves the case with its person goes on for itself again."""
+
+    leg: Leg
+
+
 class PauseOffered(NamedTuple):
     """An offer, not a pause: the person may choose to go on."""
 
-    id: str
-    leg_id: str
-    for_days: int
-    welfare_check_days: int
+    offer: Offer
 
 
 class OfferAnswered(NamedTuple):
-    """The newest open offer on a leg was taken up or declined."""
+    """An offer was taken up or declined, or lapsed, or gave way to another."""
 
-    leg_id: str
-    status: str  # agreed, declined
+    offer: Offer  # as it stands now
 
 
 class PauseAgreed(NamedTuple):
     """A pause of one leg, agreed by person and facilitator."""
 
-    id: str
-    leg_id: str
-    reason: PauseReason
-    from_date: date
-    until_date: date
-    held_from: LegStatus
+    pause: Pause
+
+
+class PauseChanged(NamedTuple):
+    """A pause is longer or shorter now, has other terms, or its end is being asked about."""
+
+    pause: Pause
 
 
 class PauseEnded(NamedTuple):
-    """A leg goes on."""
+    """A leg rests no longer."""
 
-    leg_id: str
+    pause: Pause
+
+
+class CheckPlanned(NamedTuple):
+    """A welfare check that was not there before."""
+
+    check: WelfareCheck
+
+
+class CheckChanged(NamedTuple):
+    """What became of a welfare check."""
+
+    check: WelfareCheck
 
 
 class TimerSet(NamedTuple):
@@ -120,15 +210,88 @@ class TimerSet(NamedTuple):
     review_id: str | None = None
 
 
+class TimerCancelled(NamedTuple):
+    """Promises that nobody waits for any more: one by its id, or those of a leg or a review, of some kinds or of all.
+
+    They stay in the store with why. One that fell due already and is on its way asks nothing when it arrives.
+    """
+
+    why: str
+    timer_id: str | None = None
+    leg_id: str | None = None
+    review_id: str | None = None
+    kinds: tuple[TimerKind, ...] = ()  # empty: of every kind
+
+    def means(self, id_: str, kind: TimerKind, leg_id: str | None, review_id: str | None) -> bool:
+        """Whether a timer is among those."""
+        if self.timer_id is not None:
+            return id_ == self.timer_id
+        same = (self.leg_id is not None and leg_id == self.leg_id) or (
+            self.review_id is not None and review_id == self.review_id
+        )
+        return same and (not self.kinds or kind in self.kinds)
+
+
+class ReviewMoved(NamedTuple):
+    """A question goes to another role, or comes back to its own, with a new due time."""
+
+    review_id: str
+    role: str
+    due_at: datetime
+
+
+Resting: TypeAlias = (  # what is kept of offers, pauses and welfare checks
+    PauseOffered | OfferAnswered | PauseAgreed | PauseChanged | PauseEnded | CheckPlanned | CheckChanged
+)
 Step: TypeAlias = (
     LegOpened
     | LegMoved
+    | LegNoted
     | Command
     | ReviewAsked
     | ReviewAnswered
+    | ReviewSnoozed
+    | DecidedAgain
+    | OwnDecision
+    | PersonsRuledOut
+    | CasePlaced
+    | LegParted
     | PauseOffered
     | OfferAnswered
     | PauseAgreed
+    | PauseChanged
     | PauseEnded
+    | CheckPlanned
+    | CheckChanged
     | TimerSet
+    | TimerCancelled
+    | ReviewMoved
+    | CapacityHeard
 )
+
+
+def records_of(steps: Iterable[Step]) -> list[tuple[str, str]]:
+    """The records that steps make or change, as (kind, id), each once: decisions and legs first, for lists are cut."""
+    kinds = ("decision", "leg", "review", "offer", "pause", "welfare_check", "capacity")
+    found: dict[str, set[str]] = {kind: set() for kind in kinds}
+    for step in steps:
+        match step:
+            case DecidedAgain():
+                found["decision"].add(step.id)
+            case LegOpened() | LegMoved() | LegNoted() | LegParted() | Command():
+                found["leg"].add(step.leg.id)
+            case ReviewAsked():
+                found["review"].add(step.id)
+            case ReviewAnswered() | ReviewMoved() | ReviewSnoozed():
+                found["review"].add(step.review_id)
+            case PauseOffered(offer) | OfferAnswered(offer):
+                found["offer"].add(offer.id)
+            case PauseAgreed(pause) | PauseChanged(pause) | PauseEnded(pause):
+                found["pause"].add(pause.id)
+            case CheckPlanned(check) | CheckChanged(check):
+                found["welfare_check"].add(check.id)
+            case CapacityHeard(destination):
+                found["capacity"].add(destination)
+            case _:
+                pass
+    return [(kind, id_) for kind, ids in found.items() for id_ in sorted(ids)]

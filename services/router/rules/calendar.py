@@ -14,6 +14,7 @@ from holidays import country_holidays
 
 LONDON = ZoneInfo("Europe/London")
 DAYS_TO_HOLIDAY_MAX = 366  # a bank holiday is never further away than this
+DAY_STARTS = time(9)  # where a calendar names no other time
 _ONE_DAY = timedelta(days=1)
 
 
@@ -57,8 +58,20 @@ class Calendar:
     It holds no state that shows: what it keeps is only remembered, so that asking again is cheap.
     """
 
-    def __init__(self, nation: Nation, *, day_ends: time, closures: Sequence[Span], seasons: Sequence[Season]) -> None:
+    def __init__(
+        self,
+        nation: Nation,
+        *,
+        day_ends: time,
+        closures: Sequence[Span],
+        seasons: Sequence[Season],
+        day_starts: time = DAY_STARTS,
+    ) -> None:
+        """The working day starts before it ends: raises ValueError otherwise."""
+        if day_starts >= day_ends:
+            raise ValueError("a working day starts before it ends")
         self.nation = nation
+        self.day_starts = day_starts
         self.day_ends = day_ends
         self.closures = tuple(sorted(closures))
         self.seasons = tuple(sorted(seasons))
@@ -80,7 +93,19 @@ class Calendar:
         while days > 0:
             day += _ONE_DAY
             days -= self.is_working_day(day)
-        return datetime.combine(day, self.day_ends, tzinfo=LONDON).astimezone(UTC)
+        return moment_of(day, self.day_ends)
+
+    def working_hours_after(self, moment: datetime, hours: int) -> datetime:
+        """The moment, in UTC, by which people have worked for so many hours since. Nights and days off do not count."""
+        left, now, day = timedelta(hours=hours), moment.astimezone(UTC), local_day(moment)
+        while True:
+            if self.is_working_day(day):
+                start, end = max(now, moment_of(day, self.day_starts)), moment_of(day, self.day_ends)
+                worked = max(end - start, timedelta())
+                if left <= worked:
+                    return start + left
+                left -= worked
+            day += _ONE_DAY
 
     def days_to_holiday(self, day: date) -> int:
         """Days until the next bank holiday or holiday season; 0 on one."""
@@ -93,6 +118,15 @@ class Calendar:
             return 0
         starts = sorted({span.first for span in spans}.union(*(self._bank_holidays(year) for year in years)))
         return min((starts[bisect_left(starts, day)] - day).days, DAYS_TO_HOLIDAY_MAX)
+
+
+def moment_of(day: date, at: time) -> datetime:
+    """A local time of a day in London as a moment, in UTC.
+
+    A time that the clocks leave out in spring is counted by the old clock (01:30 is then what the new one calls 02:30).
+    One that comes twice in autumn is the first of the two.
+    """
+    return datetime.combine(day, at, tzinfo=LONDON).astimezone(UTC)
 
 
 @lru_cache(maxsize=4096)

@@ -124,8 +124,9 @@ def _wish(action: Action, rule: Rule, why: Reasons) -> Wish:
             part = "floors" if rule.tier == "floor" else "ordinary"
             made = RouteDecided(destination, priority, due, rule.tier, confirm, why)
             return _typed(part, destination, made, _both_routes)
-        case OfferPause(destination, for_days, check_days):
-            return _typed("offers", destination, OfferDecided(destination, for_days, check_days, why), _both_offers)
+        case OfferPause(destination, for_days, check_days, within):
+            made_offer = OfferDecided(destination, for_days, check_days, within, why)
+            return _typed("offers", destination, made_offer, _both_offers)
         case ProposeResume(destination):
             return _typed("resumes", destination, ResumeDecided(destination, why), _both_reasons)
         case Hold(text, due):
@@ -189,6 +190,7 @@ def _both_offers(one: OfferDecided, other: OfferDecided) -> OfferDecided:
         one.destination,
         max(one.for_days, other.for_days),
         min(one.welfare_check_days, other.welfare_check_days),
+        sooner(one.answer_within, other.answer_within),
         _joined(one.reasons, other.reasons),
     )
 

@@ -39,6 +39,7 @@ class OfferDecided(NamedTuple):
     destination: str
     for_days: int
     welfare_check_days: int
+    answer_within: Due
     reasons: Reasons
 
 
@@ -172,13 +173,14 @@ OUTCOME = (
     "records",
     "withheld",
 )
+DUE_PARTS = ("hours", "working_days", "working_hours")
 PARTS = (*OUTCOME, "questions", "matched", "unknown")
 
 
 def plain(value: object) -> Json:
     """A part of a decision as plain JSON."""
     if isinstance(value, Due):
-        return {name: number for name in ("hours", "working_days") if (number := getattr(value, name)) is not None}
+        return {name: number for name in DUE_PARTS if (number := getattr(value, name)) is not None}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return {name: plain(item) for name, item in value._asdict().items()}
     if isinstance(value, tuple):

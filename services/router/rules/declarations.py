@@ -154,6 +154,23 @@ class Fact:
             case Choice():
                 return NONE
 
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """What can be answered to `ask`. A number is answered with one, a set with some of these."""
+        match self.type:
+            case YesNo():
+                return ("yes", "no")
+            case Choice(values) | SetOf(values):
+                return values
+            case WholeNumber():
+                return ()
+
+    def value_said(self, said: str) -> FactValue:
+        """A human's answer in text as this fact's value; of a set the values with commas between, or `none`."""
+        if isinstance(self.type, SetOf) and said not in self.type.values:
+            return self.value_of([] if said == NONE else [part.strip() for part in said.split(",")])
+        return self.value_of(said)
+
     def value_of(self, stated: object) -> FactValue:
         """A stated answer as this fact's value: checked, never echoed."""
         match self.type:

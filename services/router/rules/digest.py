@@ -33,7 +33,8 @@ def canonical(value: object) -> Canonical:
         case All(parts) | Any(parts):
             return _group(type(value), parts)
         case Calendar():
-            return [str(value.nation), canonical(value.day_ends), canonical(value.closures), canonical(value.seasons)]
+            day = [canonical(value.day_starts), canonical(value.day_ends)]
+            return [str(value.nation), *day, canonical(value.closures), canonical(value.seasons)]
         case type():
             return value.__name__
         case Mapping():

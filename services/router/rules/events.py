@@ -12,9 +12,10 @@ from schemas.human import HumanDecision
 from schemas.progress import ProgressReported
 from schemas.referral import ReferralSubmitted
 from schemas.risk import RiskReported
+from schemas.timer import TimerFellDue
 from schemas.vocabulary import LegStatus
 
-Reported: TypeAlias = ReferralSubmitted | RiskReported | ProgressReported | HumanDecision
+Reported: TypeAlias = ReferralSubmitted | RiskReported | ProgressReported | HumanDecision | TimerFellDue
 
 Kept: TypeAlias = str | int | bool | list[str] | None  # what a case remembers of a fact, as plain JSON
 
@@ -35,6 +36,7 @@ class EventKind(StrEnum):
     MISSED_WELFARE_CHECK = "missed_welfare_check"
     CONTEXTUAL = "contextual"
     PROTECTIVE = "protective"
+    WELFARE_CONCERN = "welfare_concern"
 
     PROGRESS_ACKNOWLEDGED = "progress_acknowledged"
     PROGRESS_ACCEPTED = "progress_accepted"
@@ -61,6 +63,26 @@ class EventKind(StrEnum):
     DECISION_KEEP_PERSONS_APART = "decision_keep_persons_apart"
     DECISION_CORRECT_STATUS = "decision_correct_status"
     DECISION_REOPEN_LEG = "decision_reopen_leg"
+    DECISION_AGREE_OFFER = "decision_agree_offer"
+    DECISION_DECLINE_OFFER = "decision_decline_offer"
+    DECISION_RECORD_CHECK = "decision_record_check"
+    DECISION_RESCHEDULE_CHECK = "decision_reschedule_check"
+    DECISION_MUTE_CHECKS = "decision_mute_checks"
+    DECISION_EXTEND_PAUSE = "decision_extend_pause"
+    DECISION_SHORTEN_PAUSE = "decision_shorten_pause"
+    DECISION_RESUME_LEG = "decision_resume_leg"
+    DECISION_CLOSE_LEG = "decision_close_leg"
+    DECISION_SNOOZE = "decision_snooze"
+    DECISION_UNMERGE_PERSONS = "decision_unmerge_persons"
+
+    TIMER_ACKNOWLEDGEMENT = "timer_acknowledgement"
+    TIMER_FIRST_CONTACT = "timer_first_contact"
+    TIMER_REVIEW = "timer_review"
+    TIMER_OFFER = "timer_offer"
+    TIMER_WELFARE_CHECK = "timer_welfare_check"
+    TIMER_CHECK_ESCALATION = "timer_check_escalation"
+    TIMER_PAUSE_REVIEW = "timer_pause_review"
+    TIMER_SNOOZE = "timer_snooze"
 
 
 def kind_of(payload: Reported) -> EventKind:
@@ -71,6 +93,8 @@ def kind_of(payload: Reported) -> EventKind:
         return EventKind(payload.kind)
     if isinstance(payload, ProgressReported):
         return EventKind(f"progress_{payload.kind}")
+    if isinstance(payload, TimerFellDue):
+        return EventKind(f"timer_{payload.kind}")
     return EventKind(f"decision_{payload.kind}")
 
 
@@ -80,6 +104,8 @@ def payload_of(kind: EventKind) -> type[Reported]:
         return ReferralSubmitted
     if kind.startswith("progress_"):
         return ProgressReported
+    if kind.startswith("timer_"):
+        return TimerFellDue
     return HumanDecision if kind.startswith("decision_") else RiskReported
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from services.router.rules.calendar import local_day
-from services.router.rules.declarations import CountWithin
+from services.router.rules.declarations import CountWithin, FromEvent
 from services.router.rules.events import CaseEvent, CaseView, EventKind, Kept
 from services.router.rules.extract import ANSWER, CASE, EXAMPLE, Plan
 from services.router.rules.language import FactValue, Json
-from services.router.rules.measures import from_kept, to_keep, within
+from services.router.rules.measures import KEPT_AS_STATED, from_kept, to_keep, within
 from services.router.rules.mistakes import UnknownFact
 from services.router.rules.ruleset import RuleSet
 from services.router.rules.windows import count_within, days_since
@@ -61,6 +61,14 @@ def remember(rules: RuleSet, event: CaseEvent, case: CaseView) -> Mapping[str, K
         if read is not None and (stated := read(event.payload)) is not None:
             kept[name] = to_keep(fact, source, stated)
     return kept
+
+
+def remember_answer(rules: RuleSet, remembered: Mapping[str, Kept], name: str, value: FactValue) -> Mapping[str, Kept]:
+    """What the case should remember after a human answered. Of a day counted from, an answered number tells nothing."""
+    source = rules.facts[name].source
+    if not isinstance(source, FromEvent) or not source.remembered or source.measure in KEPT_AS_STATED or value is None:
+        return remembered
+    return {**remembered, name: sorted(value) if isinstance(value, frozenset) else value}
 
 
 def answered(rules: RuleSet, facts: Facts, answers: Mapping[str, object]) -> Facts:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from services.router.rules.due import Due
 
@@ -90,6 +90,8 @@ class Not:
 Test: TypeAlias = Is | In | AtLeast | AtMost | Has | Known
 Condition: TypeAlias = Test | All | Any | Not
 
+OFFER_ANSWERED_WITHIN: Final = Due(working_days=5)  # where a rule does not say
+
 Priority: TypeAlias = Literal[1, 2, 3, 4]  # 1 is the most urgent
 IfUnknown: TypeAlias = Literal["ask", "act", "note"]
 Tier: TypeAlias = Literal["floor", "ordinary"]
@@ -123,6 +125,7 @@ class OfferPause:
     destination: str
     for_days: int
     welfare_check_days: int
+    answer_within: Due = OFFER_ANSWERED_WITHIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,16 @@ from services.router.rules.loading.conditions import WORDS, Conditions
 from services.router.rules.loading.desk import Desk
 from services.router.rules.loading.destinations import read_destinations
 from services.router.rules.loading.facts import Declarations
+from services.router.rules.loading.pathway import read_pathway
 from services.router.rules.loading.rules import FLOORS_FILE, Rules
-from services.router.rules.loading.tree import Listing, Mapping, Node, Scalar, read_tree
+from services.router.rules.loading.tree import Mapping, Node, read_tree
 from services.router.rules.mistakes import Mistake, RuleSetRefused, did_you_mean
 from services.router.rules.ruleset import RuleSet
 
 LARGEST_FILE: Final = 1_000_000  # bytes; a rule set of 2,000 rules is far below
-_OWN_FILES = ("calendar.yaml", "destinations.yaml", "facts.yaml", FLOORS_FILE, "terms.yaml")
+_OWN_FILES = ("calendar.yaml", "destinations.yaml", "facts.yaml", FLOORS_FILE, "pathway.yaml", "terms.yaml")
 _NEEDED = tuple(name for name in _OWN_FILES if name != "terms.yaml")
-_OTHERS_FILES = ("pathway.yaml", "invariants.yaml", "axioms.yaml")  # read by casework and by the proofs
+_OTHERS_FILES = ("invariants.yaml", "axioms.yaml")  # read by the proofs
 
 
 def load_rule_set(folder: Path) -> RuleSet:
@@ -29,6 +30,7 @@ def load_rule_set(folder: Path) -> RuleSet:
     desk = Desk()
     trees = _read(folder, desk)
     destinations = read_destinations(desk, trees.get("destinations.yaml"))
+    pathway = read_pathway(desk, trees.get("pathway.yaml"))
     calendar, dues = read_calendar(desk, trees.get("calendar.yaml"))
     facts = Declarations(desk, destinations).facts(trees.get("facts.yaml"))
     conditions = Conditions(desk, facts, _terms(desk, trees.get("terms.yaml"), set(facts)))
@@ -48,10 +50,10 @@ def load_rule_set(folder: Path) -> RuleSet:
         "calendar": calendar,
         "rules": {rule.id: rule for rule in rules},
         "otherwise": otherwise,
-        "pathway": _plain(trees.get("pathway.yaml")),
+        "pathway": pathway,
     }
     proxies = MappingProxyType(facts), MappingProxyType(destinations)
-    return RuleSet(digest_of(meaning), *proxies, calendar, rules, otherwise)
+    return RuleSet(digest_of(meaning), *proxies, calendar, rules, otherwise, pathway)
 
 
 def _terms(desk: Desk, node: Node | None, taken: set[str]) -> dict[str, Node]:
@@ -77,7 +79,7 @@ def _read(folder: Path, desk: Desk) -> dict[str, Node]:
     for name in _NEEDED:
         if not (folder / name).is_file():
             desk.note(Position(name, 1, 1), "this file is missing")
-    wanted = [folder / name for name in (*_OWN_FILES, "pathway.yaml")]
+    wanted = [folder / name for name in _OWN_FILES]
     wanted += sorted((folder / "rules").glob("*"))
     for path in wanted:
         if path.is_file() and (node := read_file(path, path.relative_to(folder).as_posix(), desk)) is not None:
@@ -101,15 +103,3 @@ def read_file(path: Path, name: str, desk: Desk) -> Node | None:
         desk.note(Position(name, line, 1), "not UTF-8 text")
         return None
     return read_tree(text, name, desk.mistakes)
-
-
-def _plain(node: Node | None) -> object:
-    """A file that others read, as far as the digest goes: its words without its layout."""
-    match node:
-        case Scalar(text, plain):
-            return [text, plain]
-        case Listing(items):
-            return [_plain(item) for item in items]
-        case Mapping(entries):
-            return {key.text: _plain(value) for key, value in entries}
-    return None

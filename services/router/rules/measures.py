@@ -14,6 +14,7 @@ from services.router.rules.language import FactValue
 
 Convert: TypeAlias = Callable[[object, date], FactValue]
 _OF_DAYS: frozenset[Measure] = frozenset({"age", "days_since", "days_until"})
+KEPT_AS_STATED: frozenset[Measure] = _OF_DAYS | {"served"}  # not as the value that is made of it
 
 
 def converter(fact: Fact, source: FromEvent) -> Convert:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from services.router.rules.calendar import Calendar
 from services.router.rules.combine import Combined, Wishes, wishes_of
 from services.router.rules.compile import Explainer, Matcher, compile_explainer, compile_matchers
-from services.router.rules.declarations import Fact
+from services.router.rules.declarations import Fact, FromEvent, Measure
+from services.router.rules.directory import Capacity, ServiceStatus
 from services.router.rules.due import Due
 from services.router.rules.events import EventKind
 from services.router.rules.extract import Plan, plan_for
 from services.router.rules.language import Otherwise, Rule
+from services.router.rules.pathway import Pathway
 
 # By their places among the rules: those that certainly hold, and those that are acted on all the same.
 Places: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+FIRST_CONTACT_WITHIN: Final = Due(working_days=5)  # where a destination names no other time
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +36,21 @@ class Destination:
     side: Literal["person", "other_party", "panel"]
     voluntary: bool  # consent to share can stop a route there
     consent_needed: bool  # nothing is sent before consent is given
-    min_age: int | None
-    areas: tuple[str, ...] | None  # None: everywhere
+    minimum_age: int | None
+    maximum_age: int | None  # the last year of age that is taken
+    service_areas: tuple[str, ...] | None  # None: everywhere
     source: str  # the source that may report progress on its legs
     acknowledge_within: Due
     share: tuple[str, ...]  # the fields that may leave, as dotted paths; a path covers what is below it
     channel: Literal["queue"]
+    serves: str  # the kind of need; destinations with the same one can do each other's job
+    first_contact_within: Due = FIRST_CONTACT_WITHIN  # of its acceptance
+    instead: tuple[str, ...] = ()  # of those, which to try first where this one cannot take somebody
+    status: ServiceStatus = ServiceStatus.ACTIVE
+    capacity: Capacity | None = None  # None: the directory does not say; the service itself will
+    eligibility_description: str | None = None  # these three are for people to read
+    wait_time: str | None = None
+    application_process: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,11 +63,15 @@ class RuleSet:
     calendar: Calendar
     rules: tuple[Rule, ...]  # by id
     otherwise: Otherwise
+    pathway: Pathway  # where legs stand, and how they may move
     matchers: Mapping[str, Matcher] = field(init=False, repr=False, compare=False)
     why_they_hold: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)
     why_they_act: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)  # floors, on the unknown
     wishes: tuple[Wishes, ...] = field(init=False, repr=False, compare=False)  # in the order of the rules
     plans: Mapping[EventKind, Plan] = field(init=False, repr=False, compare=False)
+    remembered_as: Mapping[tuple[str, Measure], Mapping[str, tuple[str, ...]]] = field(
+        init=False, repr=False, compare=False
+    )  # of a field and what is made of it: the facts that keep it, and the areas that they ask for
     some_are_dated: bool = field(init=False, repr=False, compare=False)
     settled: dict[Places, Combined] = field(init=False, repr=False, compare=False)  # outcomes worked out before
 
@@ -68,12 +86,22 @@ class RuleSet:
         object.__setattr__(self, "why_they_act", MappingProxyType(unsure))
         object.__setattr__(self, "wishes", tuple(wishes_of(rule) for rule in self.rules))
         object.__setattr__(self, "plans", MappingProxyType({kind: plan_for(self.facts, kind) for kind in EventKind}))
+        object.__setattr__(self, "remembered_as", MappingProxyType(_remembered_as(self.facts.values())))
         object.__setattr__(self, "settled", {})
         object.__setattr__(self, "some_are_dated", any(_dated(rule) for rule in self.rules))
 
     def in_force(self, day: date) -> tuple[Rule, ...]:
         """The rules that apply on a day."""
         return tuple(rule for rule in self.rules if rule.in_force(day))
+
+
+def _remembered_as(facts: Iterable[Fact]) -> dict[tuple[str, Measure], dict[str, tuple[str, ...]]]:
+    found: dict[tuple[str, Measure], dict[str, tuple[str, ...]]] = {}
+    for fact in facts:
+        if isinstance(fact.source, FromEvent) and fact.source.remembered:
+            for each in fact.source.fields:
+                found.setdefault((each.path, fact.source.measure), {})[fact.name] = fact.source.among
+    return found
 
 
 def _dated(rule: Rule) -> bool:

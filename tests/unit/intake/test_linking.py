@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.base import PersonId
 from schemas.refusal import Unacceptable
-from services.intake.linking import Claim, Known, Link, learn, link, name_key
+from schemas.timer import TimerFellDue
+from schemas.vocabulary import TimerKind
+from services.intake.linking import Claim, Known, Link, claim_of, learn, link, name_key
 
 SOMEBODY, OTHER = "person-a", "person-b"
+OURS, TIMER = "01938f00-0000-7000-8000-00000000a001", "01938f00-0000-7000-8000-0000000071e5"
 PNC, NHS = ("pnc_id", "1986/0154321Y"), ("nhs_number", "9990001235")
 
 identifiers = st.tuples(st.sampled_from(["pnc_id", "nhs_number", "crn"]), st.sampled_from("1234"))
@@ -31,7 +35,7 @@ claims = st.builds(
 
 def take(several: Sequence[Claim]) -> tuple[Known, list[tuple[Claim, Link, str] | Unacceptable]]:
     """What intake does with a batch: link each, and let the next ones know."""
-    known = Known(by_leg={"leg-p1": "p1", "leg-p2": "p2"})
+    known = Known(by_leg={"leg-p1": "of-leg-1", "leg-p2": "of-leg-2"})  # persons whom no new one is called like
     outcomes: list[tuple[Claim, Link, str] | Unacceptable] = []
     for number, claim in enumerate(several, 1):
         try:
@@ -173,3 +177,13 @@ def test_nobody_is_ever_given_two_identifiers_of_one_kind(several: list[Claim]) 
 
 def _one_a_kind(claim: Claim) -> tuple[tuple[str, str], ...]:
     return tuple(dict(claim.identifiers).items())
+
+
+def test_a_timer_is_of_the_person_that_it_was_set_for_and_never_of_somebody_new() -> None:
+    timer = TimerFellDue(
+        timer_id=TIMER, person_id=PersonId(OURS), kind=TimerKind.REVIEW, due_at=datetime(2026, 3, 2, 9, tzinfo=UTC)
+    )
+    claim = claim_of(timer, "onward-timers")
+    assert link(claim, Known(last_sequence={OURS: 4})) == Link(OURS)
+    with pytest.raises(Unacceptable, match="unknown_person"):
+        link(claim, Known())

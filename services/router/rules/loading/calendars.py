@@ -7,14 +7,15 @@ from collections.abc import Mapping as Names
 from dataclasses import dataclass
 from datetime import date, time
 
-from services.router.rules.calendar import Calendar, Nation, Season, Span
+from services.router.rules.calendar import DAY_STARTS, Calendar, Nation, Season, Span
 from services.router.rules.due import Due
 from services.router.rules.loading.desk import Desk
 from services.router.rules.loading.tree import Mapping, Node, Scalar
 
-_KEYS = ("nation", "day_ends", "closures", "seasons", "due")
+_KEYS = ("nation", "day_starts", "day_ends", "closures", "seasons", "due")
+_FIVE = time(17)
 _A_WEEK = Due(hours=168)  # stands in only where calendar.yaml has a mistake
-NO_CALENDAR = Calendar(Nation.ENGLAND_AND_WALES, day_ends=time(17), closures=(), seasons=())
+NO_CALENDAR = Calendar(Nation.ENGLAND_AND_WALES, day_ends=_FIVE, closures=(), seasons=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,15 @@ def read_calendar(desk: Desk, node: Node | None) -> tuple[Calendar, Dues]:
         return NO_CALENDAR, Dues(dict.fromkeys((1, 2, 3, 4), _A_WEEK), _A_WEEK)
     closures = [_span(desk, item) for item in desk.items(top.get("closures"), "closures")]
     seasons = [_season(desk, item) for item in desk.items(top.get("seasons"), "seasons")]
+    starts, ends = _time(desk, top.get("day_starts"), "day_starts", DAY_STARTS), _time(desk, top.get("day_ends"))
+    if starts >= ends:
+        at = top.get("day_starts") or top
+        desk.note(at.at, f"the working day starts at {starts:%H:%M}, and must before it ends at {ends:%H:%M}")
+        starts, ends = DAY_STARTS, _FIVE
     calendar = Calendar(
         desk.word(top.get("nation"), "nation", Nation) or Nation.ENGLAND_AND_WALES,
-        day_ends=_time(desk, top.get("day_ends")),
+        day_starts=starts,
+        day_ends=ends,
         closures=[span for span in closures if span is not None],
         seasons=[season for season in seasons if season is not None],
     )
@@ -88,9 +95,9 @@ def _day_of_year(desk: Desk, said: Mapping, key: str) -> tuple[int, int] | None:
     return None
 
 
-def _time(desk: Desk, node: Node | None) -> time:
+def _time(desk: Desk, node: Node | None, what: str = "day_ends", otherwise: time = _FIVE) -> time:
     if isinstance(node, Scalar) and (found := re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", node.text, re.ASCII)):
         return time(int(found[1]), int(found[2]))
     if node is not None:
-        desk.note(node.at, "day_ends is a time such as 17:00")
-    return time(17)
+        desk.note(node.at, f"{what} is a time such as {otherwise:%H:%M}")
+    return otherwise

@@ -14,7 +14,7 @@ from services.router.rules.mistakes import Mistake, did_you_mean
 
 T = TypeVar("T", bound=str)
 
-_LENGTH = re.compile(r"([0-9]{1,4}) (hour|day|week|working day)s?")
+_LENGTH = re.compile(r"([0-9]{1,4}) (hour|day|week|working day|working hour)s?")
 _ID = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 LONGEST_TEXT = 500
 LONGEST_DAYS = 3660
@@ -159,7 +159,7 @@ class Desk:
         return number * (7 if unit == "week" else 1)
 
     def due(self, node: Node | None, what: str) -> Due | None:
-        """A due time: hours, days, weeks or working days."""
+        """A due time: hours, days, weeks, working days or working hours."""
         if node is None:
             return None
         number, unit = _length(node.text if isinstance(node, Scalar) else "")
@@ -168,6 +168,8 @@ class Desk:
             return None
         if unit == "working day":
             return Due(working_days=number)
+        if unit == "working hour":
+            return Due(working_hours=number)
         return Due(hours=number * {"hour": 1, "day": 24, "week": 168}[unit])
 
 

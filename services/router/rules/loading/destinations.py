@@ -1,4 +1,4 @@
-"""`destinations.yaml` into destinations: who they are, what they may read, and how soon they must answer."""
+"""`destinations.yaml` into destinations: who they are, whom they take, what they may read, how soon to answer."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from schemas.base import SLUG_PATTERN, SOURCE_ID_PATTERN
 from schemas.progress import ProgressReported
 from schemas.referral import ReferralSubmitted
 from schemas.risk import RiskReported
+from services.router.rules.directory import ServiceStatus
 from services.router.rules.due import Due
 from services.router.rules.fields import NoSuchField, shape_of
+from services.router.rules.loading.alternatives import check_alternatives, read_capacity
 from services.router.rules.loading.desk import Desk
 from services.router.rules.loading.tree import Mapping, Node, Scalar
 from services.router.rules.mistakes import did_you_mean
-from services.router.rules.ruleset import Destination
+from services.router.rules.ruleset import FIRST_CONTACT_WITHIN, Destination
 
 SHAREABLE: Final = (ReferralSubmitted, RiskReported, ProgressReported)
 # What never goes to a service that works with the person who harms. The answers to a risk instrument are the victim's
@@ -22,13 +24,26 @@ SHAREABLE: Final = (ReferralSubmitted, RiskReported, ProgressReported)
 NEVER_TO_THE_PERSONS_SIDE: Final = ("victim", "children", "safe_contact", "risk.answers")
 
 _NEEDED = ("label", "kind", "side", "voluntary", "consent_needed", "source", "acknowledge_within", "share", "channel")
-_KEYS = (*_NEEDED, "min_age", "areas")
+_FOR_PEOPLE = ("eligibility_description", "wait_time", "application_process")
+_KEYS = (
+    *_NEEDED,
+    "minimum_age",
+    "maximum_age",
+    "service_areas",
+    "serves",
+    "instead",
+    "status",
+    "capacity",
+    "first_contact_within",
+    *_FOR_PEOPLE,
+)
 _SIDES: tuple[Literal["person", "other_party", "panel"], ...] = ("person", "other_party", "panel")
 
 
 def read_destinations(desk: Desk, node: Node | None) -> dict[str, Destination]:
     """The destinations by id."""
     found: dict[str, Destination] = {}
+    places: dict[str, Mapping] = {}
     top = desk.mapping(node, "destinations.yaml", ("destinations",), needs=("destinations",))
     for key, value in desk.entries(top.get("destinations") if top else None, "destinations"):
         if not re.fullmatch(SLUG_PATTERN, key.text):
@@ -36,12 +51,15 @@ def read_destinations(desk: Desk, node: Node | None) -> dict[str, Destination]:
         said = desk.mapping(value, key.text, _KEYS, needs=_NEEDED)
         if said is not None:
             found[key.text] = _destination(desk, key.text, said)
+            places[key.text] = said
+    check_alternatives(desk, found, places)
     return found
 
 
 def _destination(desk: Desk, name: str, said: Mapping) -> Destination:
     side = desk.word(said.get("side"), "side", _SIDES) or "person"
-    areas = said.get("areas")
+    areas = said.get("service_areas")
+    serves = said.get("serves")
     return Destination(
         id=name,
         label=desk.text(said.get("label"), "label") or "",
@@ -49,12 +67,21 @@ def _destination(desk: Desk, name: str, said: Mapping) -> Destination:
         side=side,
         voluntary=desk.yes_no(said.get("voluntary"), "voluntary") or False,
         consent_needed=desk.yes_no(said.get("consent_needed"), "consent_needed") or False,
-        min_age=desk.number(said.get("min_age"), "min_age", 0, 130),
-        areas=None if areas is None else _texts(desk, areas, "areas"),
+        minimum_age=desk.number(said.get("minimum_age"), "minimum_age", 0, 130),
+        maximum_age=desk.number(said.get("maximum_age"), "maximum_age", 0, 130),
+        service_areas=None if areas is None else _texts(desk, areas, "service_areas"),
         source=_source(desk, said.get("source")),
         acknowledge_within=desk.due(said.get("acknowledge_within"), "acknowledge_within") or Due(hours=24),
         share=_share(desk, said.get("share"), side),
         channel=desk.word(said.get("channel"), "channel", _CHANNELS) or "queue",
+        first_contact_within=desk.due(said.get("first_contact_within"), "first_contact_within") or FIRST_CONTACT_WITHIN,
+        serves=desk.identifier(serves, "a kind of need") if isinstance(serves, Scalar) else name,
+        instead=_named(desk, said.get("instead")),
+        status=desk.word(said.get("status"), "status", ServiceStatus) or ServiceStatus.ACTIVE,
+        capacity=read_capacity(desk, said.get("capacity")),
+        eligibility_description=desk.text(said.get("eligibility_description"), "eligibility_description"),
+        wait_time=desk.text(said.get("wait_time"), "wait_time"),
+        application_process=desk.text(said.get("application_process"), "application_process"),
     )
 
 
@@ -64,6 +91,11 @@ _CHANNELS: tuple[Literal["queue"], ...] = ("queue",)
 def _texts(desk: Desk, node: Node, what: str) -> tuple[str, ...]:
     said = (desk.text(item, what) for item in desk.items(node, what))
     return tuple(sorted({text for text in said if text is not None}))
+
+
+def _named(desk: Desk, node: Node | None) -> tuple[str, ...]:
+    """Names in the order written, which is an order of preference; whether they are right is looked at later."""
+    return tuple(item.text for item in desk.items(node, "instead") if isinstance(item, Scalar))
 
 
 def _source(desk: Desk, node: Node | None) -> str:

@@ -158,7 +158,7 @@ class Declarations:
         if (measure == "served") != (node is not None):
             self.desk.note(said.at, "'as: served' and 'by: a destination' go together")
         name = self.desk.word(node, "by", self.destinations) if node is not None else None
-        areas = self.destinations[name].areas if name is not None else None
+        areas = self.destinations[name].service_areas if name is not None else None
         if node is not None and name is not None and areas is None:
             self.desk.note(node.at, f"{name} serves every area: the test could never change")
         return tuple(sorted(area.casefold() for area in areas or ()))

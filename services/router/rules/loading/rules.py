@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Names
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 from services.router.rules.due import Due
@@ -36,7 +36,7 @@ FLOORS_FILE: Final = "floors.yaml"
 _RULE_KEYS = ("id", "because", "when", "then", "withhold", "if_unknown", "from", "until")
 _ACTIONS: Names[str, tuple[str, ...]] = {  # the key that names an action, and what else may stand beside it
     "route": ("priority", "due", "confirm"),
-    "offer_pause": ("for", "welfare_check"),
+    "offer_pause": ("for", "welfare_check", "answer_within"),
     "propose_resume": (),
     "hold": ("due",),
     "review": ("role", "due"),
@@ -180,7 +180,9 @@ class Rules:
                 checks = self.desk.days(said.get("welfare_check"), "welfare_check")
                 if days is not None and checks is not None and checks > days:
                     self.desk.note(said.at, "the first welfare check would come after the pause")
-                return OfferPause(self._destination(what), days or 0, checks or 0)
+                within = self.desk.due(said.get("answer_within"), "answer_within")
+                offer = OfferPause(self._destination(what), days or 0, checks or 0)
+                return replace(offer, answer_within=within) if within is not None else offer
             case "propose_resume":
                 return ProposeResume(self._destination(what))
             case "hold":

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 
-from schemas.vocabulary import LegStatus, RouteAction
+from schemas.vocabulary import LegStatus, RouteAction, TimerKind
 from services.ground.settings import Settings
 from services.router.casework.act import Acting, act
 from services.router.casework.case import Case, Leg
+from services.router.casework.pathway import put
 from services.router.casework.steps import (
     Command,
     LegOpened,
@@ -18,7 +19,6 @@ from services.router.casework.steps import (
     ReviewAsked,
     ReviewKind,
     Step,
-    TimerKind,
     TimerSet,
 )
 from services.router.rules.decide import decide
@@ -31,6 +31,7 @@ from services.router.rules.ruleset import RuleSet
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 WHY = (Reason("a-rule", "Because."),)
+KNOWN = {"age": "1990-05-17", "in_dapp_area": "Northshire", "consent": "yes"}  # as a case remembers it
 
 
 @cache
@@ -57,13 +58,17 @@ def _act(case: Case, decision: Decision) -> list[Step]:
     return act(decision, Acting(case, _rules(), NOW, lambda: f"id-{next(numbers):04d}"))
 
 
+def _somebody(**known: str) -> Case:
+    return Case("person", NOW, remembered={**KNOWN, **known})
+
+
 def _open_leg(destination: str = "dapp", *, priority: int = 3) -> Case:
     leg = Leg("leg-1", destination, LegStatus.ON_PROGRAMME, NOW, priority, None, NOW, commands=1)
-    return Case("person", NOW, legs={"leg-1": leg})
+    return Case("person", NOW, legs={"leg-1": leg}, remembered=KNOWN)
 
 
 def test_a_route_opens_a_leg_commands_it_and_watches_for_its_answer() -> None:
-    case = Case("person", NOW)
+    case = _somebody()
     steps = _act(case, _decision(routes=(_route(),)))
     [opened] = [step for step in steps if isinstance(step, LegOpened)]
     [command] = [step for step in steps if isinstance(step, Command)]
@@ -91,7 +96,7 @@ def test_stepping_up_never_makes_a_leg_less_urgent() -> None:
 
 def test_a_closed_leg_does_not_stand_in_the_way_of_a_new_one() -> None:
     case = _open_leg()
-    case.legs["leg-1"] = case.legs["leg-1"].become(LegStatus.DECLINED, NOW)
+    case.legs["leg-1"] = put(_rules().pathway, case.legs["leg-1"], LegStatus.DECLINED, now=NOW)
     steps = _act(case, _decision(routes=(_route(),)))
     assert [step for step in steps if isinstance(step, LegOpened)]
 
@@ -104,6 +109,14 @@ def test_a_route_that_a_human_must_confirm_waits_and_sends_nothing() -> None:
     assert not [step for step in steps if isinstance(step, Command)]
 
 
+def test_consent_that_is_on_record_is_not_asked_for() -> None:
+    for said, asked in (("yes", 0), ("no", 1), ("none", 1)):
+        decision = _decision(routes=(_route("mutual_aid"),))
+        facts = replace(decision.facts, values={**decision.facts.values, "consent": said})
+        steps = _act(Case("person", NOW, remembered={**KNOWN, "consent": said}), replace(decision, facts=facts))
+        assert len([step for step in steps if isinstance(step, ReviewAsked)]) == asked, said
+
+
 def test_news_opens_a_leg_where_there_is_none() -> None:
     steps = _act(Case("person", NOW), _decision(notifies=(NotifyDecided("victim_safety", "a pause", WHY),)))
     [command] = [step for step in steps if isinstance(step, Command)]
@@ -112,8 +125,8 @@ def test_news_opens_a_leg_where_there_is_none() -> None:
 
 def test_an_offer_is_made_on_an_open_leg_and_moves_nothing() -> None:
     case = _open_leg()
-    steps = _act(case, _decision(offers=(OfferDecided("dapp", 28, 7, WHY),)))
-    assert [(s.leg_id, s.for_days) for s in steps if isinstance(s, PauseOffered)] == [("leg-1", 28)]
+    steps = _act(case, _decision(offers=(OfferDecided("dapp", 28, 7, Due(working_days=5), WHY),)))
+    assert [(s.offer.leg_id, s.offer.for_days) for s in steps if isinstance(s, PauseOffered)] == [("leg-1", 28)]
     assert case.legs["leg-1"].status is LegStatus.ON_PROGRAMME
 
 
@@ -126,7 +139,7 @@ def test_every_question_has_a_timer_that_keeps_it_from_being_forgotten() -> None
 
 
 def test_numbers_of_a_legs_commands_have_no_gap() -> None:
-    case = Case("person", NOW)
+    case = _somebody()
     numbers = []
     for _ in range(3):
         steps = _act(case, _decision(routes=(_route(),), notifies=(NotifyDecided("dapp", "news", WHY),)))

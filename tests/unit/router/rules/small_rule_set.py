@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from services.ground.settings import Settings
 from services.router.rules.language import Rule
 from services.router.rules.loader import load_rule_set
 from services.router.rules.mistakes import RuleSetRefused
@@ -29,6 +30,7 @@ def destination(name: str, *, side: str = "person", share: str = "person.name", 
 
 
 FILES: Mapping[str, str] = {
+    "pathway.yaml": (Settings().rules_dir / "pathway.yaml").read_text(encoding="utf-8"),
     "calendar.yaml": """\
 nation: england_and_wales
 day_ends: "17:00"
@@ -44,7 +46,7 @@ due:
   tasks: 1 working day
 """,
     "destinations.yaml": "destinations:\n"
-    + destination("dapp", extra="    areas: [North, South]\n")
+    + destination("dapp", extra="    service_areas: [North, South]\n")
     + destination("addiction")
     + destination("rehab")
     + destination("victim_safety", side="other_party", share="victim, children.age"),

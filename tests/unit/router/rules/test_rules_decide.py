@@ -47,7 +47,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
 
 def made(small: RuleSet, rules: list[Rule]) -> RuleSet:
     in_order = tuple(sorted(rules, key=lambda rule: rule.id))
-    return RuleSet("sha256:test", FACTS, small.destinations, small.calendar, in_order, small.otherwise)
+    return RuleSet("sha256:test", FACTS, small.destinations, small.calendar, in_order, small.otherwise, small.pathway)
 
 
 def values(**known: FactValue) -> Values:

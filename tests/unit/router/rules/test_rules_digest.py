@@ -21,6 +21,7 @@ rules:
   when: {event: low_mood}
   then: [{hold: Call him.}]
 """
+_SENT = "  sent:                   {label: Sent, release: yes, implies: requested}\n"
 SAME: dict[str, dict[str, str | None]] = {
     "comments and blank lines": {"rules/two.yaml": "# hello\n\n" + TWO.replace("- id: two", "\n# here\n- id: two")},
     "another layout": {
@@ -48,6 +49,16 @@ SAME: dict[str, dict[str, str | None]] = {
         "rules/two.yaml": TWO.replace("any: [{age: {at_least: 18}}, {accepts_help: yes}]", "term: ready"),
     },
     "the same due in other words": {"rules/two.yaml": TWO.replace("1 week", "168 hours")},
+    "statuses in another order": {
+        "pathway.yaml": FILES["pathway.yaml"].replace(_SENT, "").replace("transitions:\n", f"{_SENT}transitions:\n", 1)
+    },
+    "a transition written in two rows": {
+        "pathway.yaml": FILES["pathway.yaml"].replace(
+            "- {from: [requested, sent], to: acknowledged, who: [destination, human]}",
+            "- {from: sent, to: acknowledged, who: [human, destination]}\n"
+            "- {from: requested, to: acknowledged, who: [destination, human]}",
+        )
+    },
     "facts in another order": {
         "facts.yaml": "facts:\n" + "".join(sorted(FILES["facts.yaml"].splitlines(keepends=True)[1:], reverse=True))
     },
@@ -65,7 +76,19 @@ OTHER: dict[str, dict[str, str | None]] = {
     "a closure": {"calendar.yaml": FILES["calendar.yaml"].replace("2026-03-11", "2026-03-12")},
     "the default due": {"calendar.yaml": FILES["calendar.yaml"].replace("priority_2: 2", "priority_2: 3")},
     "a floor that asks instead of acting": {"floors.yaml": FILES["floors.yaml"].replace("act\n", "ask\n")},
-    "the pathway": {"pathway.yaml": "statuses: {on_hold: {label: Paused}}\n"},
+    "a label of the pathway": {"pathway.yaml": FILES["pathway.yaml"].replace("label: Paused", "label: Resting")},
+    "who may move a leg": {
+        "pathway.yaml": FILES["pathway.yaml"].replace("to: sent, who: casework", "to: sent, who: [casework, human]")
+    },
+    "what moving a leg needs": {
+        "pathway.yaml": FILES["pathway.yaml"].replace("needs: [reason, note]", "needs: reason")
+    },
+    "a reason that leaves something open": {
+        "pathway.yaml": FILES["pathway.yaml"].replace("{label: Died}", "{label: Died, still_open: yes}")
+    },
+    "court-ordered statuses": {
+        "pathway.yaml": FILES["pathway.yaml"].replace("court_ordered: no\n", "court_ordered: yes\n")
+    },
 }
 
 

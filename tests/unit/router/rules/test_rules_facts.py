@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.instruments import DashTopic
 from schemas.person import Child, Person, PersonName, PersonRef, ReferralRef
 from schemas.progress import ProgressReported
 from schemas.referral import Consent, Incident, Needs, ReferralSubmitted, Risk
@@ -16,7 +17,6 @@ from schemas.vocabulary import (
     Answer,
     Behaviour,
     ConsentToShare,
-    DashTopic,
     DecisionKind,
     Engagement,
     LawfulBasis,
@@ -25,6 +25,7 @@ from schemas.vocabulary import (
     Relationship,
     RiskKind,
     Substance,
+    TimerKind,
 )
 from services.router.rules.declarations import NONE, CountWithin
 from services.router.rules.events import (
@@ -81,6 +82,7 @@ def test_every_kind_of_event_that_is_published_can_be_written_rules_for() -> Non
         *(kind.value for kind in RiskKind),
         *(f"progress_{kind}" for kind in ProgressKind),
         *(f"decision_{kind}" for kind in DecisionKind),
+        *(f"timer_{kind}" for kind in TimerKind),
     }
     assert {kind.value for kind in EventKind} == published
 

@@ -80,9 +80,9 @@ CONDITIONS = {
     "{term: on_dap}": "4:16: no term 'on_dap'; did you mean 'on_dapp'?",
     "{dapp: paused}": (
         "4:16: 'paused' is not a value of dapp; it is one of accepted, acknowledged, awaiting_allocation, "
-        "awaiting_assessment, declined, deferred, deprioritised, deselected, no_capacity, none, not_eligible, "
-        "not_suitable, on_hold, on_programme, programme_complete, requested, scheduled, sent, "
-        "suitable_but_not_ready, waitlisted, withdrawn"
+        "awaiting_assessment, breach_non_attendance, declined, deferred, deprioritised, deselected, no_capacity, "
+        "none, not_eligible, not_suitable, on_hold, on_programme, programme_complete, recall, requested, "
+        "return_to_court, scheduled, sent, suitable_but_not_ready, waitlisted, withdrawn"
     ),
     "{event: relapse, event: referral}": "4:26: 'event' stands here twice (first in line 4)",
     "{age: *adult}": "4:15: an alias (*adult) is not taken here; write it out, or name it in terms.yaml",

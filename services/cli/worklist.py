@@ -1,0 +1,120 @@
+"""What waits for humans, read from the store, and what became of what one of them decided."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from time import monotonic
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, and_, or_
+
+from schemas.roles import who_may_answer
+from services.cli.looking import Row, all_who_are, rows
+from services.ground import tables
+from services.ground.clock import LONDON
+from services.ground.database import Database
+from services.router import store as router
+from services.router.rules.calendar import Calendar, local_day
+
+START_OF_WORK: Final = time(9)
+LOOK_AGAIN_SECONDS: Final = 0.1
+
+
+def open_reviews(
+    connection: Connection,
+    *,
+    role: str | None = None,
+    persons: list[str] | None = None,
+    due_before: datetime | None = None,
+) -> list[Row]:
+    """Questions that nobody has answered, the longest overdue first."""
+    review = router.reviews.c
+    wanted: list[ColumnElement[bool]] = [review.answered_at.is_(None)]
+    if role is not None:
+        wanted.append(review.role == role)
+    if persons is not None:
+        everybody = [one for person in persons for one in all_who_are(connection, person)]
+        wanted.append(review.person_id.in_(everybody))
+    if due_before is not None:
+        wanted.append(review.due_at < due_before)
+    found = rows(connection, router.reviews, and_(*wanted))
+    return sorted(found, key=lambda row: (row["due_at"], row["id"]))
+
+
+def reviews_by_id(connection: Connection, id_: str) -> list[Row]:
+    """The questions whose id this is, or starts or ends so."""
+    review = router.reviews.c
+    found = rows(connection, router.reviews, review.id == id_)
+    like = or_(review.id.startswith(id_, autoescape=True), review.id.endswith(id_, autoescape=True))
+    return found or rows(connection, router.reviews, like)
+
+
+def context_of(connection: Connection, review: Row) -> Row:
+    """A question with what a human should see before they answer: the leg, the event, the reasons, who put it off."""
+    decision = router.decisions.c.id == review["decision_id"]
+    [said] = [row["said"] for row in rows(connection, router.decisions, decision)] or [{}]
+    events = rows(connection, router.case_events, router.case_events.c.event_id == review["event_id"])
+    legs = rows(connection, router.legs, router.legs.c.id == review["leg_id"])
+    human = rows(connection, router.human_decisions, router.human_decisions.c.review_id == review["id"])
+    return {
+        **review,
+        "may_answer": list(who_may_answer(review["role"])),
+        "event": _some(events, "event_id", "kind", "occurred_at", "source", "origin_id"),
+        "leg": _some(legs, "id", "destination", "status", "since", "priority", "due_at"),
+        "because": [{"rule": m["rule"], "because": m["because"]} for m in said.get("matched", [])],
+        "hangs_on": sorted({fact for unknown in said.get("unknown", []) for fact in unknown["facts"]}),
+        "decided": [
+            {name: row[name] for name in ("kind", "by_user", "role", "organisation", "reason", "answer", "taken_at")}
+            for row in human
+        ],
+    }
+
+
+def _some(found: list[Row], *names: str) -> Row | None:
+    return {name: found[0][name] for name in names} if found else None
+
+
+def working_hours(calendar: Calendar, since: datetime, until: datetime) -> float:
+    """Hours between two moments in which people work: from nine to the end of the day, on working days."""
+    total, day = timedelta(), local_day(since)
+    while day <= local_day(until):
+        if calendar.is_working_day(day):
+            total += max(timedelta(), min(until, _at(day, calendar.day_ends)) - max(since, _at(day, START_OF_WORK)))
+        day += timedelta(days=1)
+    return round(total.total_seconds() / 3600, 1)
+
+
+def _at(day: date, hour: time) -> datetime:
+    return datetime.combine(day, hour, LONDON)
+
+
+async def outcome_of(database: Database, event_id: str, *, seconds: float) -> Row:
+    """What the router made of an accepted decision: taken, refused with why, or not seen in this time."""
+    until = monotonic() + seconds
+    while True:
+        found = await database.read(lambda c: _outcome(c, event_id))
+        if found is not None:
+            return found
+        if monotonic() > until:
+            return {"outcome": "accepted"}
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _outcome(connection: Connection, event_id: str) -> Row | None:
+    aside, history, legs = tables.quarantine.c, router.leg_history.c, router.legs.c
+    refused = rows(connection, tables.quarantine, (aside.message_id == event_id) & (aside.service == "router"))
+    if refused:
+        return {"outcome": "refused", "reason": refused[0]["reason"], "problems": refused[0]["problems"]}
+    if not rows(connection, router.human_decisions, router.human_decisions.c.event_id == event_id):
+        return None
+    moved = rows(connection, router.leg_history, history.event_id == event_id)
+    names: Mapping[str, str] = {
+        row["id"]: row["destination"]
+        for row in rows(connection, router.legs, legs.id.in_([step["leg_id"] for step in moved]))
+    }
+    return {
+        "outcome": "taken",
+        "legs": [{"destination": names[step["leg_id"]], "to_status": step["to_status"]} for step in moved],
+    }

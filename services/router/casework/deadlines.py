@@ -1,0 +1,71 @@
+"""Which promises to look again follow from an event's steps, and which nobody waits for any more.
+
+It reads the steps, whoever made them, so that no part of casework has to remember the timers of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from schemas.progress import ProgressReported
+from schemas.vocabulary import LegStatus, ProgressKind, TimerKind
+from services.router.casework.act import Acting
+from services.router.casework.resting import RESUMED
+from services.router.casework.steps import (
+    LegMoved,
+    OfferAnswered,
+    PauseEnded,
+    ReviewAnswered,
+    Step,
+    TimerCancelled,
+    TimerSet,
+)
+from services.router.rules.events import Reported
+from services.router.rules.ruleset import FIRST_CONTACT_WITHIN
+
+NOT_ANSWERED: Final = frozenset({LegStatus.REQUESTED, LegStatus.SENT})  # the destination has said nothing yet
+# It was accepted, and nobody may have spoken with the person: an assessment or an allocation can take its time.
+NOT_MET: Final = frozenset({LegStatus.ACCEPTED, LegStatus.AWAITING_ASSESSMENT, LegStatus.AWAITING_ALLOCATION})
+
+_MET: Final = frozenset({ProgressKind.FIRST_CONTACT, ProgressKind.STARTED, ProgressKind.ATTENDED})
+_OF_A_PAUSE: Final = (TimerKind.WELFARE_CHECK, TimerKind.CHECK_ESCALATION, TimerKind.PAUSE_REVIEW)
+# A missed check outlives its leg: nobody has seen him, and whoever closed it may not have known.
+_OF_AN_OPEN_LEG: Final = tuple(kind for kind in TimerKind if kind is not TimerKind.CHECK_ESCALATION)
+
+
+def with_deadlines(data: Reported, steps: Sequence[Step], acting: Acting) -> list[Step]:
+    """An event's steps, and beside each the timers that it sets and cancels: what later ones set is left alone."""
+    found: list[Step] = []
+    if isinstance(data, ProgressReported) and data.kind in _MET:
+        found.append(TimerCancelled(data.kind.value, leg_id=data.leg_id, kinds=(TimerKind.FIRST_CONTACT,)))
+    for step in steps:
+        found.append(step)
+        match step:
+            case LegMoved():
+                found += _of_a_move(step, acting)
+            case ReviewAnswered(review_id):
+                found.append(TimerCancelled("answered", review_id=review_id))
+            case PauseEnded(pause) if pause.ended == RESUMED:
+                found.append(TimerCancelled("the pause ended", leg_id=pause.leg_id, kinds=_OF_A_PAUSE))
+            case OfferAnswered(offer):
+                found.append(TimerCancelled("answered", leg_id=offer.leg_id, kinds=(TimerKind.OFFER,)))
+            case _:
+                pass
+    return found
+
+
+def _of_a_move(step: LegMoved, acting: Acting) -> list[Step]:
+    before, leg = step.before, step.leg
+    if leg.closed:
+        return [TimerCancelled(leg.status.value, leg_id=leg.id, kinds=_OF_AN_OPEN_LEG)]
+    found: list[Step] = []
+    if before.status in NOT_ANSWERED and leg.status not in NOT_ANSWERED:
+        found.append(TimerCancelled(leg.status.value, leg_id=leg.id, kinds=(TimerKind.ACKNOWLEDGEMENT,)))
+    if before.status in NOT_MET and leg.status not in NOT_MET:
+        found.append(TimerCancelled(leg.status.value, leg_id=leg.id, kinds=(TimerKind.FIRST_CONTACT,)))
+    if leg.status is LegStatus.ACCEPTED and before.status not in NOT_MET:
+        destination = acting.rules.destinations.get(leg.destination)
+        due = acting.due(destination.first_contact_within if destination else FIRST_CONTACT_WITHIN)
+        found.append(TimerSet(acting.new_id(), TimerKind.FIRST_CONTACT, due, leg_id=leg.id))
+    return found

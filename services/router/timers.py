@@ -1,0 +1,71 @@
+"""Fires due timers: each becomes an event that comes back in at intake, on its person's own order.
+
+One transaction marks a timer as fired and writes the message that is to be published; so there is never one without the
+other, whatever dies when. What is published twice all the same is one event at intake, because a timer's message is
+made of its row alone: same id, same bytes. After an outage timers fire late. Those that were cancelled stay, unfired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import bindparam, select, update
+
+from schemas.envelope import TIMERS_SOURCE, Channel, EventType
+from services.ground import streams
+from services.ground.publisher import Outgoing
+from services.ground.work import Work
+from services.router import store
+
+PAGE: Final = 1000  # timers in one transaction
+SUBJECT: Final = f"intake.{TIMERS_SOURCE}.{Channel.TIMER.value}"
+PARTITION: Final = 0  # whose owner fires, and sends what a crash left behind
+
+_timer = store.timers.c
+_WAITING = _timer.fired_at.is_(None) & _timer.cancelled_at.is_(None)
+_DUE = (
+    select(_timer.id, _timer.kind, _timer.person_id, _timer.due_at, _timer.leg_id, _timer.review_id)
+    .where(_WAITING, _timer.due_at <= bindparam("now", type_=store.timers.c.due_at.type))
+    .order_by(_timer.due_at, _timer.id)
+    .limit(bindparam("page"))
+    # One that casework is cancelling just now is left to the next tick: waiting for it could end in a circle.
+    .with_for_update(skip_locked=True)
+)
+
+
+def fire_due(work: Work, *, page: int = PAGE) -> bool:
+    """Fire one page of due timers, the longest due first. Returns whether there may be more.
+
+    What is fired is no longer waiting, so the next page begins where this one ended, also among many that are due at
+    one moment.
+    """
+    due = work.connection.execute(_DUE, {"now": work.now, "page": page}).mappings().all()
+    if due:
+        ids = [timer["id"] for timer in due]
+        work.connection.execute(update(store.timers).where(_timer.id.in_(ids), _WAITING).values(fired_at=work.now))
+        for timer in due:
+            # The row of the outbox has an id of now: what the broker lost is looked for among the newest of them.
+            message = Outgoing(work.id(), streams.INTAKE, SUBJECT, message_of(dict(timer)))
+            work.send_as_it_is(message, partition=PARTITION)
+    return len(due) == page
+
+
+def message_of(timer: Mapping[Any, object]) -> bytes:
+    """The message of a timer: all of it from the row, so that it is the same whoever makes it and whenever."""
+    data = {"timer_id": timer["id"], **{name: timer[name] for name in ("person_id", "kind", "due_at")}}
+    data |= {name: timer[name] for name in ("leg_id", "review_id") if timer[name] is not None}
+    return orjson.dumps(
+        {
+            "specversion": "1.0",
+            "id": timer["id"],
+            "source": TIMERS_SOURCE,
+            "type": EventType.TIMER_FELL_DUE.value,
+            "time": timer["due_at"],
+            "subject": timer["person_id"],
+            "datacontenttype": "application/json",
+            "dataschema": f"urn:onward:schema:{EventType.TIMER_FELL_DUE.value}",
+            "data": data,
+        }
+    )

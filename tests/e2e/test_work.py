@@ -1,0 +1,134 @@
+"""The worklist, as a case manager uses it at a terminal, against a system that `onward up` runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import UTC, datetime, time, timedelta
+
+from services.cli.worklist import working_hours
+from services.router.rules.calendar import Calendar, Nation
+from tests.e2e.test_cli import SOURCE, Terminal, terminal
+from tests.support.events import referral
+
+__all__ = ["terminal"]  # the fixture
+
+WHO = ("--by", "j.smith", "--organisation", "Northshire hub", "--because", "The force confirmed it.")
+MANAGER = (*WHO, "--role", "case_manager")
+
+
+def _asked(there: Terminal, name: str) -> tuple[str, str]:
+    """Send a referral that lacks a fact. Returns the question's id and the event's."""
+    event = referral(id=name, reference=name.upper())
+    del event["data"]["relationship"]
+    event["data"]["person"]["identifiers"] = {}
+    event["data"]["person"]["name"] = {"given": name, "family": "Worklist"}
+    there.onward("send", "-", "--source", SOURCE, given=json.dumps(event).encode())
+    there.until("trace", name, has="dispatch")
+    event_id = json.loads(there.onward("trace", name, "--json").stdout)["event_id"]
+    found = json.loads(there.onward("work", "list", "--json").stdout)
+    [review] = [row["id"] for row in found if row["event_id"] == event_id and row["fact"] == "relationship"]
+    return review, event_id
+
+
+def _answer(there: Terminal, review: str, *words: str) -> subprocess.CompletedProcess[bytes]:
+    return there.onward("work", "answer", review, *words)
+
+
+def test_what_waits_is_listed_the_longest_overdue_first_and_by_role(terminal: Terminal) -> None:
+    review, _ = _asked(terminal, "listed")
+    found = json.loads(terminal.onward("work", "list", "--json").stdout)
+    assert [row["due_at"] for row in found] == sorted(row["due_at"] for row in found)
+    mine = json.loads(terminal.onward("work", "list", "--role", "Case Manager", "--json").stdout)
+    assert review in {row["id"] for row in mine}
+    assert {row["role"] for row in mine} == {"case_manager"}
+    assert json.loads(terminal.onward("work", "list", "--due-before", "2020-01-01", "--json").stdout) == []
+    by_reference = json.loads(terminal.onward("work", "list", "--person", "LISTED", "--json").stdout)
+    assert review in {row["id"] for row in by_reference}
+    assert len({row["person_id"] for row in by_reference}) == 1
+    shown = terminal.onward("work", "list").stdout.decode()
+    assert f"{len(found)} open, 0 overdue." in shown
+    unknown = terminal.onward("work", "list", "--role", "king")
+    assert unknown.returncode == 2
+    assert "safeguarding_lead" in unknown.stderr.decode()
+
+
+def test_a_question_is_shown_with_what_it_is_about_and_the_look_is_audited(terminal: Terminal) -> None:
+    review, event_id = _asked(terminal, "shown")
+    shown = terminal.onward("work", "show", review).stdout.decode()
+    for words in ("case_manager or programme_manager", "ex_partner", "not_known", "referral on", "relationship"):
+        assert words in shown
+    found = json.loads(terminal.onward("work", "show", review, "--json").stdout)
+    assert found["event"]["event_id"] == event_id
+    assert found["because"]
+    case = terminal.until("case", "SHOWN", "--json", has=review)
+    assert review in case
+    assert terminal.onward("work", "show", "nothing-like-it").returncode == 1
+
+
+def test_a_fact_is_answered_and_what_opened_is_told(terminal: Terminal) -> None:
+    review, _ = _asked(terminal, "answered")
+    low = _answer(terminal, review, *WHO, "--role", "duty worker", "--fact-value", "partner")
+    assert low.returncode == 1
+    assert "case_manager or programme_manager" in low.stdout.decode()
+    taken = _answer(terminal, review, *MANAGER, "--fact-value", "partner")
+    assert taken.returncode == 0, taken.stderr
+    assert "taken" in taken.stdout.decode()
+    assert "dapp: requested" in taken.stdout.decode()
+    again = _answer(terminal, review, *MANAGER, "--fact-value", "partner", "--json")
+    assert again.returncode == 1
+    [problem] = json.loads(again.stdout)["problems"]
+    assert problem == {"place": "/data/review_id", "message": "was answered already"}
+
+
+def test_a_question_is_put_off_and_its_reason_is_shown(terminal: Terminal) -> None:
+    review, _ = _asked(terminal, "snoozed")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+    assert _answer(terminal, review, *MANAGER, "--snooze-until", tomorrow).returncode == 0
+    shown = terminal.onward("work", "show", review).stdout.decode()
+    assert "put off 1 times" in shown
+    assert "The force confirmed it." in shown
+    late = _answer(terminal, review, *MANAGER, "--snooze-until", "2199-01-01")
+    assert late.returncode == 1
+    assert "at most 14 days" in late.stdout.decode()
+
+
+def test_what_is_wrong_with_an_answer_is_said_before_anything_is_sent(terminal: Terminal) -> None:
+    review, _ = _asked(terminal, "wrong")
+    for words, says in (
+        ((), "say one of --answer"),
+        (("--confirm", "--refuse"), "say one of --answer"),
+        (("--snooze-until", "soon"), "'soon' is no day or moment"),
+    ):
+        refused = _answer(terminal, review, *MANAGER, *words)
+        assert refused.returncode == 2
+        assert says in refused.stderr.decode()
+    nameless = _answer(terminal, review, "--by", "J Smith", *MANAGER[2:], "--answer", "not_known")
+    assert nameless.returncode == 1
+    assert "/data/decided_by/user" in nameless.stderr.decode()
+
+
+def test_the_age_of_a_question_is_counted_in_hours_in_which_people_work() -> None:
+    calendar = Calendar(Nation.ENGLAND_AND_WALES, day_ends=time(17), closures=(), seasons=())
+    friday = datetime(2026, 3, 27, 16, tzinfo=UTC)  # before the clocks change; 17:00 is 17:00 UTC
+    monday = datetime(2026, 3, 30, 9, tzinfo=UTC)  # after: this is 10:00 in London
+    assert working_hours(calendar, friday, monday) == 2.0
+    assert working_hours(calendar, monday, monday) == 0
+
+
+def test_two_who_are_one_are_merged_at_the_terminal(terminal: Terminal) -> None:
+    for name in ("one-of-two", "two-of-two"):
+        event = referral(id=name, reference=name.upper())
+        event["data"]["person"] |= {"identifiers": {}, "name": {"given": "Same", "family": "Somebody"}}
+        terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(event).encode())
+        terminal.until("trace", name, has="dispatch")
+    waiting = json.loads(terminal.onward("work", "list", "--person", "TWO-OF-TWO", "--json").stdout)
+    [asked] = [row for row in waiting if row["kind"] == "link"]
+    [known] = asked["perhaps"]
+    assert known in terminal.onward("work", "show", asked["id"]).stdout.decode()
+    taken = _answer(terminal, asked["id"], *MANAGER, "--merge-with", known)
+    assert taken.returncode == 0, taken.stdout
+    assert taken.stdout.startswith(b"taken")
+    for name in ("ONE-OF-TWO", "TWO-OF-TWO"):
+        [case] = json.loads(terminal.onward("case", name, "--json").stdout)
+        assert (case["person_id"], case["joined"]) == (known, [asked["person_id"]])
