@@ -20,10 +20,6 @@ LONGEST_FIRST = ("faults", "sim", "e2e", "service", "unit")
 hypothesis_settings.register_profile("onward", deadline=None)
 hypothesis_settings.load_profile("onward")
 
-# So that what is published counts as sent at once, also in the processes that tests start; the usual values are kind to
-# a store that serves a live system.
-os.environ |= {"ONWARD_FLUSH_SECONDS": "0.05", "ONWARD_GATHER_SECONDS": "0.05"}
-
 # Compiled once for all the processes that tests start, also where the machine's own wish is to keep no bytecode.
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(REPOSITORY / ".pytest_cache" / "bytecode"))
@@ -32,6 +28,10 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
 for _name in [name for name in os.environ if name.startswith("ONWARD_") and not name.startswith("ONWARD_TEST_")]:
     if _name not in ("ONWARD_SOAK", "ONWARD_SIM_SEED"):
         del os.environ[_name]
+
+# So that what is published counts as sent at once, also in the processes that tests start; the usual values are kind to
+# a store that serves a live system.
+os.environ |= {"ONWARD_FLUSH_SECONDS": "0.05", "ONWARD_GATHER_SECONDS": "0.05"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -59,7 +59,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest) -> str:
-    """Every test that asks for it runs on both stores."""
+    """Every test that asks for it runs on both stores, unless it names one (`indirect`)."""
     name: str = request.param
     return name
 

@@ -55,7 +55,7 @@ async def _play(folder: Path) -> Row:
         data_dir=folder,
         database_url=None,
         nats_url=None,
-        timer_seconds=0.1,  # nobody else uses its store: it may write as often as the story goes on
+        timer_seconds=0.03,  # nobody else uses its store: it may write as often as the story goes on
         flush_seconds=0.05,
         gather_seconds=0.05,
         log_level="error",

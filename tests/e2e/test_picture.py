@@ -6,6 +6,8 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from services.cli.looking import case_of
 from services.cli.picture.compose import compose
 from services.cli.picture.html import page
@@ -22,9 +24,10 @@ from tests.support.system import System, system
 BEFORE_THE_END = timedelta(weeks=11)  # he is paused still
 
 
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)  # the demo draws it from SQLite
 async def test_the_case_is_drawn_as_it_went_and_hers_is_for_ops_alone(settings: Settings) -> None:
     clock = SetClock(BEGINNING)
-    async with system(settings.model_copy(update={"timer_seconds": 0.1}), clock=clock) as onward:
+    async with system(settings.model_copy(update={"timer_seconds": 0.03}), clock=clock) as onward:
         await _play(onward, clock)
         [row] = await onward.rows("SELECT person_id FROM cases")
         person = row["person_id"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection
 
 from services.cli.playing import begin, counted, happen
@@ -35,9 +36,10 @@ async def test_one_referral_fans_out_and_no_partner_data_reaches_his_legs(settin
         assert receipt["data"]["outcome"] == "accepted"
 
 
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)  # the demo plays it on SQLite
 async def test_the_whole_case_goes_as_it_is_told_and_his_legs_never_hold_her_data(settings: Settings) -> None:
     clock = SetClock(BEGINNING)
-    async with system(settings.model_copy(update={"timer_seconds": 0.1}), clock=clock) as onward:
+    async with system(settings.model_copy(update={"timer_seconds": 0.03}), clock=clock) as onward:
         for step in steps():
             await begin(step, onward.world, onward.connection, clock)
             await happen(step, onward.world, onward.connection)
