@@ -126,11 +126,20 @@ def _link(review: Row, leg: Row | None) -> Iterator[Way]:  # noqa: ARG001
 
 def _which(review: Row, leg: Row | None) -> Iterator[Way]:
     """Of several legs one stays: closing another answers it."""
-    for each in [leg, *leg["beside"]] if leg is not None else []:
-        if each["closed_at"] is None and each.get("same_need", True):
+    for each in _of_one_need(leg) if leg is not None else []:
+        if each["closed_at"] is None:
             named = ("--leg", short(each["id"]), "--review", short(review["id"]), *WHY_IT_ENDS)
             yield _decided(f"close {each['destination']}", DecisionKind.CLOSE_LEG, named)
     yield Way("both stay, or it is settled", ("answer", short(review["id"]), "--answer", "TEXT"))
+
+
+def _of_one_need(leg: Row) -> list[Row]:
+    """A leg, those that were opened in its stead and theirs, and the leg that goes on for it."""
+    found = [leg]
+    for each in leg["beside"]:
+        if each["id"] == leg["joined_to"] or each["reroute_of"] in {one["id"] for one in found}:
+            found.append(each)
+    return found
 
 
 _ANSWERS: Final[Mapping[ReviewKind, Callable[[Row, Row | None], Iterator[Way]]]] = MappingProxyType(

@@ -228,7 +228,7 @@ LEAST_ROLE: Final[Mapping[DecisionKind, Role]] = MappingProxyType(
     {DecisionKind.MUTE_CHECKS: Role.PROGRAMME_MANAGER}  # it takes away what else would bring silence to light
 )
 
-# Which decisions on a leg answer the questions that have answers of their own. All else is answered by any that names it.
+# Which decisions on a leg answer the questions that have answers of their own. Any that names it answers another.
 ANSWERED_BY: Final[Mapping[ReviewKind, frozenset[DecisionKind]]] = MappingProxyType(
     {
         ReviewKind.FACT: frozenset(),
