@@ -23,6 +23,7 @@ T = TypeVar("T")
 OK: Final = 0
 NEEDS_ATTENTION: Final = 1  # it worked, and somebody should look (a refused message, an unhealthy system)
 UNUSABLE: Final = 2  # settings, rule files, arguments or the surroundings are wrong; nothing was changed
+NOT_KNOWN_YET: Final = 3  # it is kept, and what becomes of it was not known in the time that was waited
 
 CLOCK: Final[Clock] = WallClock()  # of the people who sit here
 out = Console()

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from typing import Annotated
+from typing import Annotated, Final
 
-import orjson
 import typer
 from rich.table import Column, Table
 
-from schemas.envelope import EventType
 from schemas.roles import role_name
 from schemas.vocabulary import DecisionKind
-from services.cli import send, terminal, worklist
+from services.cli import deciding, telling, terminal, ways, worklist
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, consulted, find_persons
-from services.ground.clock import LONDON, for_people
-from services.ground.ids import new_id
+from services.ground.clock import for_people
 from services.ground.migration import require_schema
 from services.ground.world import open_store
 from services.router.rules.language import Role
 from services.router.rules.loader import load_rule_set
+from services.router.rules.mistakes import did_you_mean
 
 app = typer.Typer(no_args_is_help=True)
-Id = Annotated[str, typer.Argument(metavar="ID", help="A review's id, or its start or end.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="A question's id, or its start or end.")]
+ByOption = Annotated[str, typer.Option("--by", envvar="ONWARD_BY", help="Who decides.")]
+RoleOption = Annotated[str, typer.Option("--role", envvar="ONWARD_ROLE", help="In which role.")]
+OrganisationOption = Annotated[
+    str, typer.Option("--organisation", envvar="ONWARD_ORGANISATION", help="For which organisation.")
+]
+BecauseOption = Annotated[str, typer.Option("--because", metavar="TEXT", help="Why.")]
+OnOption = Annotated[
+    str | None,
+    typer.Option("--on", metavar="DAY", help="A pause's new last day; a check's new day, or the day it was done."),
+]
+ReasonCodeOption = Annotated[
+    str | None, typer.Option("--reason-code", metavar="CODE", help="Why a leg ends, as pathway.yaml lists it.")
+]
+StatusOption = Annotated[str | None, typer.Option("--status", help="Where the leg stands from now on.")]
+SourceOption = Annotated[str, typer.Option("--source", help="The source in the subject.")]
+WaitOption = Annotated[float, typer.Option("--wait", help="Seconds to wait for what becomes of it.")]
+ENDS: Final = "Exit codes: 0 taken, 1 refused, 2 nothing was sent, 3 kept and not known yet what becomes of it."
 
 
 @app.command(name="list", epilog="Example: onward work list --role case_manager --due-before 2026-11-03")
@@ -38,17 +53,27 @@ def list_open(
     """List what waits for a human, the longest overdue first, with its age in working hours."""
     if role is not None and role_name(role) not in set(Role):
         terminal.fail(f"no role {role!r}; there are {', '.join(Role)}")
-    before = _moment(due_before, "--due-before", time(0)) if due_before else None
+    before = deciding.moment(due_before, "--due-before", time(0)) if due_before else None
     found = terminal.run(_list(role_name(role) if role else None, person, before))
     if as_json:
         terminal.print_json(found)
         return
-    table = Table(Column("Id", no_wrap=True), "Due", "Age", "Role", "Question", "Person", box=None, header_style="bold")
+    table = Table(
+        Column("Id", no_wrap=True), "Due", "Age", "Role", "Question", "About", "Person", box=None, header_style="bold"
+    )
     for row in terminal.literal(found):
         due = f"[red]{for_people(row['due_at'])}[/]" if row["overdue"] else for_people(row["due_at"])
         put_off = f" (put off {row['snoozes']} times)" if row["snoozes"] else ""
         age = f"{row['age_working_hours']:g} h"
-        table.add_row(row["id"], due, age, row["role"], row["question"] + put_off, terminal.short(row["person_id"]))
+        table.add_row(
+            row["id"],
+            due,
+            age,
+            row["role"],
+            row["question"] + put_off,
+            row["about"] or "",
+            terminal.short(row["person_id"]),
+        )
     if found:
         terminal.out.print(table)
     overdue = sum(row["overdue"] for row in found)
@@ -56,62 +81,52 @@ def list_open(
 
 
 @app.command(epilog="Example: onward work show 01a20955")
-def show(id_: Id, as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the command line
-    """Show one question with what it is about. That you looked is kept in the audit log."""
+def show(
+    id_: Annotated[
+        str, typer.Argument(metavar="ID", help="A question, a leg or a person: an id, its start or end, a reference.")
+    ],
+    as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Show a question or a leg with all that is known of it, and what to type for each thing that can be done.
+
+    That you looked is kept in the audit log.
+    """
     found = terminal.run(_show(id_))
     if as_json:
         terminal.print_json(found)
         return
     row = terminal.literal(found)
-    lines = {
-        "question": row["question"],
-        "id": row["id"],
-        "person": row["person_id"],
-        "for": " or ".join(row["may_answer"]),
-        "asked": for_people(row["asked_at"]),
-        "due": for_people(row["due_at"]) + (f", put off {row['snoozes']} times" if row["snoozes"] else ""),
-        "answers": " | ".join(row["answers"] or ()) or ("a value" if row["fact"] else "in your own words"),
-        "fact": row["fact"],
-        "route": _route(row["route"]),
-        "perhaps": " or ".join(row["perhaps"] or ()),
-        "leg": row["leg"] and f"{row['leg']['destination']}, {row['leg']['status']} since {_when(row['leg']['since'])}",
-        "event": row["event"] and _event(row["event"]),
-        "hangs on": ", ".join(row["hangs_on"]),
-    }
-    for name, said in lines.items():
-        if said:
-            terminal.out.print(f"[bold]{name:>10}[/] {said}", highlight=False)
-    for reason in row["because"]:
-        terminal.out.print(f"[bold]{'because':>10}[/] {reason['because']} [dim]({reason['rule']})[/]", highlight=False)
-    for human in row["decided"]:
-        answer = f" {human['answer']}" if human["answer"] else ""
-        told = f"{human['kind']}{answer}, by {human['by_user']} ({human['role']}): {human['reason']}"
-        terminal.out.print(f"[bold]{'decided':>10}[/] {_when(human['taken_at'])} {told}", highlight=False)
+    {"question": telling.question, "leg": telling.leg, "person": telling.person}[found["is"]](row)
+    told = [ways.Way(way["says"], tuple(way["words"]), way["role"]) for way in found["ways"]]
+    telling.ways(told, found.get("role"))
 
 
 @app.command(
     epilog="Example: onward work answer 01a20955 --fact-value ex_partner --by j.smith --role case_manager "
-    "--organisation 'Northshire hub' --because 'The force confirmed it by telephone.'"
+    "--organisation 'Northshire hub' --because 'The force confirmed it by telephone.' " + ENDS
 )
 def answer(
     id_: Id,
-    by: Annotated[str, typer.Option(help="Who answers.")],
-    role: Annotated[str, typer.Option(help="In which role.")],
-    organisation: Annotated[str, typer.Option(help="For which organisation.")],
-    because: Annotated[str, typer.Option(metavar="TEXT", help="Why.")],
+    by: ByOption,
+    role: RoleOption,
+    organisation: OrganisationOption,
+    because: BecauseOption,
     answer: Annotated[str | None, typer.Option(help="One of the answers, or your own where none are offered.")] = None,
+    on: OnOption = None,
+    reason_code: ReasonCodeOption = None,
+    status: StatusOption = None,
     fact_value: Annotated[str | None, typer.Option(help="The fact that is asked for.")] = None,
     confirm: Annotated[bool, typer.Option("--confirm", help="Let the route go out.")] = False,  # noqa: FBT002
     refuse: Annotated[bool, typer.Option("--refuse", help="Do not let the route go out.")] = False,  # noqa: FBT002
     snooze_until: Annotated[str | None, typer.Option(metavar="WHEN", help="Ask again on this day or moment.")] = None,
     merge_with: Annotated[str | None, typer.Option(metavar="PERSON", help="It is this person: one case.")] = None,
     keep_apart_from: Annotated[str | None, typer.Option(metavar="PERSON", help="It is not this person.")] = None,
-    source: Annotated[str, typer.Option(help="The source in the subject.")] = "onward-console",
-    wait: Annotated[float, typer.Option(help="Seconds to wait for what becomes of it.")] = 10.0,
+    source: SourceOption = "onward-console",
+    wait: WaitOption = 10.0,
     as_json: JsonFlag = False,  # noqa: FBT002
 ) -> None:
     """Answer a question, let its route go out or not, or put it off; and tell what became of that."""
-    ways: list[tuple[bool, DecisionKind, dict[str, str | None]]] = [
+    options: list[tuple[bool, DecisionKind, dict[str, str | None]]] = [
         (answer is not None, DecisionKind.ANSWER_REVIEW, {"answer": answer}),
         (fact_value is not None, DecisionKind.ANSWER_REVIEW, {"value": fact_value}),
         (confirm, DecisionKind.CONFIRM_ROUTE, {}),
@@ -120,29 +135,107 @@ def answer(
         (merge_with is not None, DecisionKind.MERGE_PERSONS, {"person_id": merge_with}),
         (keep_apart_from is not None, DecisionKind.KEEP_PERSONS_APART, {"other_person_id": keep_apart_from}),
     ]
-    chosen = [(kind, said) for given, kind, said in ways if given]
+    chosen = [(kind, said) for given, kind, said in options if given]
     if len(chosen) != 1:
         terminal.fail(
             "say one of --answer, --fact-value, --confirm, --refuse, --snooze-until, --merge-with, --keep-apart-from"
         )
     [(kind, said)] = chosen
-    decided_by = {"user": by, "role": role, "organisation": organisation}
-    found = terminal.run(_find(id_))
-    data = {"kind": kind, "decided_by": decided_by, "reason": because, "review_id": found["id"], **_said(said, found)}
-    result = terminal.run(_answer(data, found, source, wait))
+    beside = {"on": deciding.day(on, "--on"), "reason_code": reason_code, "status": status}
+    deciding.check_words(beside)
+    review = terminal.run(deciding.find_review(id_))
+    if answer is not None:
+        deciding.check_answer(review, answer, beside)
+    told = {"review_id": review["id"], **beside, **_said(said, review)}
+    _decide(kind, told, (by, role, organisation, because), (review, review["leg"]), source, wait, as_json=as_json)
+
+
+@app.command(
+    epilog="Example: onward work decide extend_pause --person NS-2025-0031877 --leg dapp --on 2026-12-04 --by a.jones "
+    "--role facilitator --organisation 'Northshire hub' --because 'He asked for two weeks more.' " + ENDS
+)
+def decide(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(DecisionKind)}.")],
+    by: ByOption,
+    role: RoleOption,
+    organisation: OrganisationOption,
+    because: BecauseOption,
+    leg: Annotated[
+        str | None, typer.Option(help="The leg: its id, or its start or end; with --person also its destination.")
+    ] = None,
+    person: Annotated[str | None, typer.Option(help="The person: an id, an identifier, a reference.")] = None,
+    other: Annotated[
+        str | None, typer.Option("--with", metavar="PERSON", help="The other person, to merge, part or keep apart.")
+    ] = None,
+    review: Annotated[str | None, typer.Option(help="The question that is answered by it.")] = None,
+    on: OnOption = None,
+    outcome: Annotated[str | None, typer.Option(help="What a welfare check found.")] = None,
+    status: StatusOption = None,
+    reason_code: ReasonCodeOption = None,
+    until: Annotated[str | None, typer.Option(metavar="WHEN", help="When a snoozed question comes back.")] = None,
+    source: SourceOption = "onward-console",
+    wait: WaitOption = 10.0,
+    as_json: JsonFlag = False,  # noqa: FBT002
+) -> None:
+    """Decide something that nobody asked for: of a leg, an offer, a pause, a check, or two persons."""
+    meant = kind.casefold().replace("-", "_")
+    if meant not in set(DecisionKind):
+        terminal.fail(f"no decision {kind!r}; there are {', '.join(DecisionKind)}{did_you_mean(meant, DecisionKind)}")
+    said: Row = {
+        "on": deciding.day(on, "--on"),
+        "welfare_check": outcome,
+        "status": status,
+        "reason_code": reason_code,
+        "until": deciding.moment(until, "--until", time(9)).isoformat() if until else None,
+    }
+    deciding.check_words(said)
+    about = terminal.run(deciding.find_review(review)) if review is not None else None
+    found = terminal.run(deciding.find_leg(leg, person)) if leg is not None else (about["leg"] if about else None)
+    said |= {"review_id": about["id"] if about else None, "leg_id": found["id"] if found else None}
+    if other is not None:
+        if person is None:
+            terminal.fail("--with needs --person: who it is about")
+        said |= {name: terminal.run(deciding.find_person(each)) for name, each in _two(person, other)}
+    _decide(DecisionKind(meant), said, (by, role, organisation, because), (about, found), source, wait, as_json=as_json)
+
+
+def _two(person: str, other: str) -> list[tuple[str, str]]:
+    return [("person_id", person), ("other_person_id", other)]
+
+
+def _decide(
+    kind: DecisionKind,
+    said: Row,
+    who: tuple[str, str, str, str],
+    about: tuple[Row | None, Row | None],
+    source: str,
+    wait: float,
+    *,
+    as_json: bool,
+) -> None:
+    by, role, organisation, because = who
+    review, leg = about
+    if not as_json:
+        for name, row in (("question", review), ("leg", leg)):
+            if row is not None:
+                telling.line(name, row["question"] if name == "question" else f"{row['destination']}, {row['status']}")
+    told = {name: value for name, value in said.items() if value is not None}
+    told |= {"decided_by": {"user": by, "role": role, "organisation": organisation}, "reason": because}
+    result = terminal.run(deciding.decide(kind, told, deciding.shown(review, leg), source, wait))
     if as_json:
         terminal.print_json(result)
     else:
-        _tell(terminal.literal(result))
-    if result["outcome"] in ("refused", "conflict"):
-        raise SystemExit(terminal.NEEDS_ATTENTION)
+        telling.result(terminal.literal(result))
+    code = deciding.exit_code(str(result["outcome"]))
+    if code != terminal.OK:
+        raise SystemExit(code)
 
 
 def _said(said: dict[str, str | None], review: Row) -> Row:
     """What the decision says, completed from the question that it answers."""
     until = said.get("until")
     if until is not None:
-        return {"until": _moment(until, "--snooze-until", time(9)).isoformat()}
+        return {"until": deciding.moment(until, "--snooze-until", time(9)).isoformat()}
     if "value" in said:
         if review["fact"] is None:
             terminal.fail("this review asks for no fact: use --answer")
@@ -159,81 +252,44 @@ async def _list(role: str | None, person: str | None, before: datetime | None) -
         await database.read(require_schema)
         persons = await database.read(lambda c: find_persons(c, person)) if person is not None else None
         found = await database.read(lambda c: worklist.open_reviews(c, role=role, persons=persons, due_before=before))
+        about = await database.read(lambda c: worklist.destinations_of(c, {row["leg_id"] for row in found}))
     for row in found:
         row["overdue"] = row["due_at"] < now
         row["age_working_hours"] = worklist.working_hours(calendar, row["asked_at"], now)
+        row["about"] = about.get(row["leg_id"], row["destination"])
     return found
 
 
-async def _find(id_: str) -> Row:
-    settings = terminal.settings()
+async def _show(id_: str) -> Row:
+    """What an id means: a question, a leg, or else a person; with what can be done about it."""
+    settings, now = terminal.settings(), terminal.CLOCK.now()
     async with open_store(settings) as database:
         await database.read(require_schema)
-        found = await database.read(lambda c: worklist.reviews_by_id(c, id_))
-    if len(found) != 1:
-        terminal.fail(f"{len(found) or 'no'} reviews match {id_!r}", code=terminal.NEEDS_ATTENTION)
-    return found[0]
-
-
-async def _show(id_: str) -> Row:
-    settings, now = terminal.settings(), terminal.CLOCK.now()
-    review = await _find(id_)
-    person, records = review["person_id"], [("review", review["id"])]
-    async with open_store(settings) as database:
+        what, found = await database.read(lambda c: worklist.meant(c, id_))
+        if len(found) != 1:
+            terminal.fail(
+                f"{len(found) or 'no question, leg or person'} match {id_!r}"
+                if not found
+                else f"{len(found)} match {id_!r}; say more of the id",
+                code=terminal.NEEDS_ATTENTION,
+            )
+        [row] = found
+        person = str(row["person_id"])
+        kind = {"question": "review", "person": "case"}.get(what, what)
+        records = [(kind, str(row.get("id", person)))]
         await database.write(lambda c: consulted(c, settings, now, person_id=person, records=records))
-        return await database.read(lambda c: worklist.context_of(c, review))
-
-
-async def _answer(data: Row, review: Row, source: str, wait: float) -> Row:
-    now = terminal.CLOCK.now()
-    shown = [id_ for id_ in (review["event_id"], review["decision_id"], review["leg_id"]) if id_ is not None]
-    envelope = {
-        "specversion": "1.0",
-        "id": new_id(now),
-        "source": source,
-        "type": EventType.DECISION_MADE.value,
-        "time": now,
-        "datacontenttype": "application/json",
-        "data": {**data, "decided_at": now, "shown": shown},
+        match what:
+            case "question":
+                shown = await database.read(lambda c: worklist.context_of(c, row))
+                can = ways.ways_to_answer(shown, shown["leg"]) if shown["answered_at"] is None else []
+            case "leg":
+                leg = await database.read(lambda c: worklist.leg_as_it_is(c, row["id"]))
+                shown, can = leg or row, ways.ways_on(leg) if leg else []
+            case _:
+                shown, can = row, []
+    who = telling.who(shown.get("role"))
+    return {
+        "is": what,
+        **shown,
+        "ways": [{**way._asdict(), "command": way.typed(who)} for way in can],
     }
-    checked = send.check(orjson.dumps(envelope), source, None, "this answer")
-    [receipt] = await send.deliver([checked], wait)
-    if receipt["outcome"] != "accepted":
-        return receipt
-    event_id = str(receipt["event_id"])
-    async with open_store(terminal.settings()) as database:
-        return {**receipt, **await worklist.outcome_of(database, event_id, seconds=wait)}
-
-
-def _tell(result: Row) -> None:
-    colour = {"taken": "green", "refused": "red", "conflict": "red"}.get(result["outcome"], "yellow")
-    terminal.out.print(f"[{colour}]{result['outcome']}[/] {result['id']}", highlight=False)
-    for leg in result.get("legs", ()):
-        terminal.out.print(f"  {leg['destination']}: {leg['to_status']}", highlight=False)
-    for problem in result.get("problems") or ():
-        terminal.out.print(f"  {problem['place'] or '(the message)'}: {problem['message']}", highlight=False)
-    if result["outcome"] in ("accepted", "sent"):
-        terminal.out.print(f"It is kept; what becomes of it: onward trace {result['id']}")
-
-
-def _moment(text: str, option: str, hour: time) -> datetime:
-    """A day (at this hour of it) or a moment, London's unless it says its zone."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        terminal.fail(f"{option}: {text!r} is no day or moment, for example 2026-11-03 or 2026-11-03T14:30")
-    if len(text) == 10:
-        found = datetime.combine(found, hour)
-    return found if found.tzinfo else found.replace(tzinfo=LONDON)
-
-
-def _when(moment: datetime) -> str:
-    return for_people(moment)
-
-
-def _event(event: Row) -> str:
-    return f"{event['kind'].replace('_', ' ')} on {_when(event['occurred_at'])}, from {event['source']}"
-
-
-def _route(route: Row | None) -> str | None:
-    return f"{route['destination']}, priority {route['priority']}" if route else None

@@ -11,15 +11,17 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, or_
 
 from schemas.roles import who_may_answer
-from services.cli.looking import Row, all_who_are, rows
+from services.cli.looking import Row, all_who_are, find_persons, rows, who_is
 from services.ground import tables
 from services.ground.clock import LONDON
 from services.ground.database import Database
 from services.router import store as router
+from services.router.casework.resting import OPEN, OfferAnswer
 from services.router.rules.calendar import Calendar, local_day
 
 START_OF_WORK: Final = time(9)
 LOOK_AGAIN_SECONDS: Final = 0.1
+BESIDE: Final = ("id", "destination", "status", "closed_at", "reroute_of", "joined_to")  # what tells two legs apart
 
 
 def open_reviews(
@@ -51,18 +53,84 @@ def reviews_by_id(connection: Connection, id_: str) -> list[Row]:
     return found or rows(connection, router.reviews, like)
 
 
+def legs_by_id(connection: Connection, id_: str) -> list[Row]:
+    """The legs whose id this is, or starts or ends so."""
+    leg = router.legs.c
+    like = or_(leg.id.startswith(id_, autoescape=True), leg.id.endswith(id_, autoescape=True))
+    return rows(connection, router.legs, leg.id == id_) or rows(connection, router.legs, like)
+
+
+def meant(connection: Connection, id_: str) -> tuple[str, list[Row]]:
+    """What an id or a reference names: questions, or legs, or else persons."""
+    if reviews := reviews_by_id(connection, id_):
+        return "question", reviews
+    if legs := legs_by_id(connection, id_):
+        return "leg", legs
+    return "person", [person_as_they_are(connection, person) for person in find_persons(connection, id_)]
+
+
+def destinations_of(connection: Connection, leg_ids: set[str | None]) -> dict[str | None, str]:
+    """Where these legs lead."""
+    ids = sorted(id_ for id_ in leg_ids if id_ is not None)
+    return {row["id"]: row["destination"] for row in rows(connection, router.legs, router.legs.c.id.in_(ids))}
+
+
+def legs_to(connection: Connection, person_id: str, destination: str) -> list[Row]:
+    """A person's legs to a destination: those that are open, or else the newest."""
+    leg = router.legs.c
+    everybody = all_who_are(connection, person_id)
+    found = rows(connection, router.legs, leg.person_id.in_(everybody) & (leg.destination == destination))
+    return [row for row in found if row["closed_at"] is None] or found[-1:]
+
+
+def leg_as_it_is(connection: Connection, leg_id: str | None) -> Row | None:
+    """A leg with its offer, its pause, its checks, its last steps and the person's other legs; None for no leg."""
+    found = rows(connection, router.legs, router.legs.c.id == leg_id)
+    if not found:
+        return None
+    leg = found[0]
+    offer, pause, check, history = router.offers.c, router.pauses.c, router.welfare_checks.c, router.leg_history.c
+    awaits = or_(offer.answer.is_(None), offer.answer == OfferAnswer.LAPSED.value)
+    offers = rows(connection, router.offers, (offer.leg_id == leg_id) & awaits)
+    pauses = rows(connection, router.pauses, (pause.leg_id == leg_id) & pause.ended_at.is_(None))
+    checks = rows(connection, router.welfare_checks, check.leg_id == leg_id, check.due_at)
+    everybody = all_who_are(connection, who_is(connection, leg["person_id"]))
+    others = rows(connection, router.legs, router.legs.c.person_id.in_(everybody) & (router.legs.c.id != leg_id))
+    steps = rows(connection, router.leg_history, history.leg_id == leg_id)
+    return {
+        **{name: value for name, value in leg.items() if name != "account"},
+        "offer": offers[-1] if offers else None,
+        "pause": pauses[-1] if pauses else None,
+        "checks": [row for row in checks if row["status"] in OPEN],
+        "checks_before": [row for row in checks if row["status"] not in OPEN],
+        "history": [{name: row[name] for name in ("at", "to_status", "effect", "because", "by_user")} for row in steps],
+        "beside": [{name: row[name] for name in BESIDE} for row in others],
+    }
+
+
+def person_as_they_are(connection: Connection, person_id: str) -> Row:
+    """Somebody's legs and open questions."""
+    everybody = all_who_are(connection, person_id)
+    legs = rows(connection, router.legs, router.legs.c.person_id.in_(everybody))
+    return {
+        "person_id": person_id,
+        "joined": everybody[1:],
+        "legs": [{name: leg[name] for name in (*BESIDE, "since", "priority")} for leg in legs],
+        "questions": open_reviews(connection, persons=[person_id]),
+    }
+
+
 def context_of(connection: Connection, review: Row) -> Row:
     """A question with what a human should see before they answer: the leg, the event, the reasons, who put it off."""
     decision = router.decisions.c.id == review["decision_id"]
     [said] = [row["said"] for row in rows(connection, router.decisions, decision)] or [{}]
     events = rows(connection, router.case_events, router.case_events.c.event_id == review["event_id"])
-    legs = rows(connection, router.legs, router.legs.c.id == review["leg_id"])
     human = rows(connection, router.human_decisions, router.human_decisions.c.review_id == review["id"])
     return {
         **review,
         "may_answer": list(who_may_answer(review["role"])),
         "event": _some(events, "event_id", "kind", "occurred_at", "source", "origin_id"),
-        "leg": _some(legs, "id", "destination", "status", "since", "priority", "due_at"),
+        "leg": leg_as_it_is(connection, review["leg_id"]),
         "because": [{"rule": m["rule"], "because": m["because"]} for m in said.get("matched", [])],
         "hangs_on": sorted({fact for unknown in said.get("unknown", []) for fact in unknown["facts"]}),
         "decided": [
@@ -110,6 +178,7 @@ def _outcome(connection: Connection, event_id: str) -> Row | None:
     if not rows(connection, router.human_decisions, router.human_decisions.c.event_id == event_id):
         return None
     moved = rows(connection, router.leg_history, history.event_id == event_id)
+    asked = rows(connection, router.reviews, router.reviews.c.event_id == event_id)
     names: Mapping[str, str] = {
         row["id"]: row["destination"]
         for row in rows(connection, router.legs, legs.id.in_([step["leg_id"] for step in moved]))
@@ -117,4 +186,5 @@ def _outcome(connection: Connection, event_id: str) -> Row | None:
     return {
         "outcome": "taken",
         "legs": [{"destination": names[step["leg_id"]], "to_status": step["to_status"]} for step in moved],
+        "asks": [{name: row[name] for name in ("id", "role", "question", "due_at")} for row in asked],
     }

@@ -203,6 +203,8 @@ def _require_offered(decision: HumanDecision, review: Review) -> None:
 def _of_a_leg(case: Case, decision: HumanDecision, acting: Acting) -> list[Step]:
     """What changes a leg, an offer, a pause or a check; the question that it names is answered by it."""
     review = open_review(case, decision) if decision.review_id is not None else None
+    if review is not None:
+        _require_an_answer(decision, review)
     require_role(decision.decided_by.role, LEAST_ROLE.get(decision.kind, Role.FACILITATOR))
     steps = CHANGES[decision.kind](case, decision, acting)
     if review is not None and case.open_review(review.id) is not None:
@@ -210,9 +212,36 @@ def _of_a_leg(case: Case, decision: HumanDecision, acting: Acting) -> list[Step]
     return steps
 
 
+def _require_an_answer(decision: HumanDecision, review: Review) -> None:
+    """A question with an answer of its own is answered by nothing else: what it watches over would fall silent."""
+    answers = ANSWERED_BY.get(review.kind)
+    if answers is None:
+        return
+    if decision.kind not in answers:
+        raise refused("another_kind_of_review", "/review_id", f"asks something else: {review.kind}")
+    if decision.leg_id != review.leg_id:
+        raise refused("another_leg", "/leg_id", "is not the leg that the review asks about")
+
+
 CHANGES: Final[Mapping[DecisionKind, Decided]] = MappingProxyType({**CORRECTIONS, **RESTS})
 LEAST_ROLE: Final[Mapping[DecisionKind, Role]] = MappingProxyType(
     {DecisionKind.MUTE_CHECKS: Role.PROGRAMME_MANAGER}  # it takes away what else would bring silence to light
+)
+
+# Which decisions on a leg answer the questions that have answers of their own. Any that names it answers another.
+ANSWERED_BY: Final[Mapping[ReviewKind, frozenset[DecisionKind]]] = MappingProxyType(
+    {
+        ReviewKind.FACT: frozenset(),
+        ReviewKind.CONFIRM_ROUTE: frozenset(),
+        ReviewKind.LINK: frozenset(),
+        ReviewKind.OFFER_LAPSED: frozenset({DecisionKind.AGREE_OFFER, DecisionKind.DECLINE_OFFER}),
+        ReviewKind.PAUSE_END: frozenset(
+            {DecisionKind.RESUME_LEG, DecisionKind.EXTEND_PAUSE, DecisionKind.CLOSE_LEG, DecisionKind.CORRECT_STATUS}
+        ),
+        ReviewKind.WELFARE_CHECK: frozenset(
+            {DecisionKind.RECORD_CHECK, DecisionKind.RESCHEDULE_CHECK, DecisionKind.MUTE_CHECKS}
+        ),
+    }
 )
 
 TAKES: Final[Mapping[DecisionKind, Takes]] = MappingProxyType(

@@ -45,6 +45,7 @@ from services.router.rules.ruleset import RuleSet
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 REVIEW = "01938f00-0000-7000-8000-0000000e0001"
+OTHER = "01938f00-0000-7000-8000-0000000e0002"
 EVENT = "01938f00-0000-7000-8000-0000000e1001"
 WHY = (Reason("a-rule", "Because."),)
 ROUTE = RouteDecided("residential_rehab", 2, Due(working_days=2), "ordinary", "human", WHY)
@@ -209,6 +210,34 @@ def test_confirming_needs_a_question_of_that_kind() -> None:
     )
     by_leg = _decided(DecisionKind.CONFIRM_ROUTE, review_id=None, leg_id=REVIEW)
     assert _refused(_case(_waiting()), by_leg) == ("which_review", "/data/review_id")
+
+
+@pytest.mark.parametrize(
+    ("asks", "decides"),
+    [
+        (ReviewKind.FACT, DecisionKind.CLOSE_LEG),
+        (ReviewKind.CONFIRM_ROUTE, DecisionKind.CORRECT_STATUS),
+        (ReviewKind.LINK, DecisionKind.REOPEN_LEG),
+        (ReviewKind.OFFER_LAPSED, DecisionKind.RECORD_CHECK),
+        (ReviewKind.PAUSE_END, DecisionKind.RECORD_CHECK),
+        (ReviewKind.WELFARE_CHECK, DecisionKind.CLOSE_LEG),
+        (ReviewKind.WELFARE_CHECK, DecisionKind.RESUME_LEG),
+    ],
+)
+def test_a_question_with_answers_of_its_own_is_closed_by_no_other_decision(
+    asks: ReviewKind, decides: DecisionKind
+) -> None:
+    leg = Leg("leg", "dapp", LegStatus.ON_PROGRAMME, NOW, 2, None, NOW)
+    said = _decided().model_copy(update={"kind": decides, "leg_id": "leg"})
+    case = _case(_review(asks, leg_id="leg"), legs=(leg,))
+    assert _refused(case, said) == ("another_kind_of_review", "/data/review_id")
+
+
+def test_a_question_about_one_leg_is_not_answered_by_what_becomes_of_another() -> None:
+    legs = tuple(Leg(id_, to, LegStatus.ON_HOLD, NOW, 2, None, NOW) for id_, to in (("leg", "dapp"), (OTHER, "gp")))
+    said = _decided(DecisionKind.RESUME_LEG, leg_id=OTHER)
+    case = _case(_review(ReviewKind.PAUSE_END, leg_id="leg"), legs=legs)
+    assert _refused(case, said) == ("another_leg", "/data/leg_id")
 
 
 def test_a_snoozed_question_stays_open_and_is_due_later() -> None:
