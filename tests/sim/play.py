@@ -26,7 +26,7 @@ from tests.sim.broker import Broker
 from tests.sim.chaos import Chaos, Fault, Trace
 from tests.sim.check import Ended, lost_for_good, problems_at_the_end
 from tests.sim.client import SimClient
-from tests.sim.clock import seeded_ids
+from tests.sim.clock import BEGIN, moment, seeded_ids
 from tests.sim.hosts import Host, Surroundings
 from tests.sim.loop import Process, TooManySteps, VirtualLoop, current
 from tests.sim.people import DENSE, LOAD_SECONDS, USUAL, People
@@ -36,6 +36,11 @@ from tests.sim.weather import SKEW_SECONDS, Weather
 HEAL_SECONDS = LOAD_SECONDS + 5.0
 FINISH_SECONDS = 600.0  # simulated, from when all is mended
 LOOK_SECONDS = 2.0
+
+# Days pass at a moment of their own, and all that fell due in them is late: as after a night, or an outage of all.
+LEAPS = (0, 1, 1, 2)  # how often, while things go wrong
+LEAP_HOURS = (5, 28, 28, 60, 60, 200, 800)
+LEAPS_AT_LAST = 0.4  # how often once more, when all is mended
 SERVICES = ("intake", "router", "router", "dispatch", "audit")
 
 # Slower than in life in proportion to each other, so that a world has few of them.
@@ -70,6 +75,7 @@ def _settings() -> Settings:
         sweep_seconds=8,
         redelivery_seconds=(6, 8, 12),
         publish_seconds=2,
+        timer_seconds=4,
         reconcile_seconds=RECONCILE_SECONDS,
         max_attempts=2,
         drain_seconds=4,
@@ -114,6 +120,7 @@ class _World:
         self.loop, self.chance, self.trace, self.stressing = loop, chance, trace, stressing
         self.problems: list[str] = []
         self.unfinished = False
+        self.due_by = BEGIN  # timers that were due by then must have been looked at in the end
 
     def build(self) -> None:
         chance, loop = self.chance, self.loop
@@ -121,7 +128,7 @@ class _World:
         changes = {
             "partitions": chance.randint(1, 3),
             "batch_size": chance.choice((1, 4, 256, 256)),
-            "lease_seconds": chance.choice((12.0, 40.0, 90.0)),  # in the last, none ever runs out
+            "lease_seconds": chance.choice((12.0, 12.0, 40.0)),  # in the last, none ever runs out
         }
         settings = _settings().model_copy(update=changes)
         self.window = chance.choice((3600.0, 3600.0, 2.0))  # in which the broker knows a message's id
@@ -152,12 +159,23 @@ class _World:
         await self.people.start()
         for fault, mean_seconds in self.chaos.every.items():
             self.loop.spawn(self.outside, self.weather.strike(fault, mean_seconds))
+        for _ in range(self.chance.choice(LEAPS)):
+            self.loop.spawn(self.outside, self._leap(self.chance.uniform(LOAD_SECONDS / 3, HEAL_SECONDS)))
         await asyncio.sleep(HEAL_SECONDS)
         self.tripped = set(self.people.tripped)
         self.trace.note("outside", "all is mended")
         self.chaos.calm()
         self.weather.mend()
+        if self.chance.random() < LEAPS_AT_LAST:
+            await self._leap(LOOK_SECONDS)
         await self._finish()
+
+    async def _leap(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        hours = self.chance.choice(LEAP_HOURS)
+        self.trace.note("outside", f"{hours} hours pass")
+        self.loop.leapt += 3600.0 * hours
+        self.due_by = moment(self.loop)
 
     async def _finish(self) -> None:
         deadline = self.loop.time() + FINISH_SECONDS
@@ -180,7 +198,7 @@ class _World:
         if busy := self.broker.busy():
             return busy
         for what, query in _LEFT:
-            if n := self.store.rows(query)[0][0]:
+            if n := self.store.rows(query.format(due_by=f"{self.due_by:%Y-%m-%d %H:%M:%S}"))[0][0]:
                 return f"{n} {what}"
         lost = lost_for_good(self.store, self.broker)
         return f"{len(lost)} not sent again, as {lost[0]}" if lost else None
@@ -196,8 +214,10 @@ class _World:
             self.people.sent,
             frozenset(self.tripped),
             bool(self.broker.losses) or self.window < 60,
-            self.loop.time(),
+            self.loop.time() + self.loop.leapt,
+            moment(self.loop),
             SKEW_SECONDS,
+            self.due_by,
         )
         try:
             return problems_at_the_end(ended)
@@ -208,6 +228,10 @@ class _World:
 _LEFT = (
     ("to send", "SELECT count(*) FROM outbox WHERE sent_at IS NULL"),
     ("waiting for a predecessor", "SELECT count(*) FROM early"),
+    (
+        "due and not looked at",
+        "SELECT count(*) FROM timers WHERE due_at <= '{due_by}' AND taken_at IS NULL AND cancelled_at IS NULL",
+    ),
 )
 
 
