@@ -233,12 +233,21 @@ def _receipts(rows: Rows) -> list[str]:
     for body, outcome in rows(f"SELECT body, outcome FROM raw_messages WHERE subject NOT LIKE 'intake.{TIMERS_SOURCE}.%'"):  # noqa: S608
         due["intake", hashlib.sha256(body).hexdigest(), outcome] += 1
     for (raw,) in rows("SELECT raw FROM quarantine WHERE service = 'router'"):
+        if not _is_told(orjson.loads(raw)):
+            continue
         due["router", hashlib.sha256(raw).hexdigest(), "refused"] += 1
     return [
         *(f"never told: {what}" for what in due - told),
         *(f"told without need: {what}" for what in told - due if what[0] != "router"),
         *(f"told {n} times: {what}" for what, n in told.items() if what[0] == "router" and n > max(1, due[what])),
     ]
+
+
+def _is_told(event: dict[str, Any]) -> bool:
+    """Whether its sender hears of it: of a word on two persons, which stands in both orders, from one of them."""
+    of_two = {"merge_persons": "handoverfrom", "unmerge_persons": "handoverto"}
+    part = of_two.get(event["data"].get("kind", ""))
+    return event["originsource"] != TIMERS_SOURCE and (part is None or part in event)
 
 
 def _outbox_and_broker(ended: Ended) -> list[str]:

@@ -29,7 +29,7 @@ from tests.sim.client import SimClient
 from tests.sim.clock import BEGIN, moment, seeded_ids
 from tests.sim.hosts import Host, Surroundings
 from tests.sim.loop import Process, TooManySteps, VirtualLoop, current
-from tests.sim.people import DENSE, LOAD_SECONDS, USUAL, People
+from tests.sim.people import CASEWORK, DENSE, LOAD_SECONDS, USUAL, Load, People
 from tests.sim.store import SimDatabase, the_store
 from tests.sim.weather import SKEW_SECONDS, Weather
 
@@ -38,7 +38,6 @@ FINISH_SECONDS = 600.0  # simulated, from when all is mended
 LOOK_SECONDS = 2.0
 
 # Days pass at a moment of their own, and all that fell due in them is late: as after a night, or an outage of all.
-LEAPS = (0, 1, 1, 2)  # how often, while things go wrong
 LEAP_HOURS = (5, 28, 28, 60, 60, 200, 800)
 LEAPS_AT_LAST = 0.4  # how often once more, when all is mended
 SERVICES = ("intake", "router", "router", "dispatch", "audit")
@@ -61,6 +60,8 @@ class Outcome:
     seconds: float  # simulated
     steps: int
     messages: int  # published by sources
+    taken: Counter[str]  # events by their kind, as the router took them
+    refused: Counter[str]  # and why it, or intake, refused others
     lines: list[str] = field(repr=False, default_factory=list)
 
 
@@ -83,8 +84,10 @@ def _settings() -> Settings:
     )
 
 
-def play(seed: int, *, stressing: Collection[Fault] = (), keep_lines: bool = False) -> Outcome:
-    """Run one seed; with `stressing`, in a world that has much of these faults, and much to do."""
+def play(
+    seed: int, *, stressing: Collection[Fault] = (), load: Load | None = None, keep_lines: bool = False
+) -> Outcome:
+    """Run one seed; with `stressing`, in a world that has much of these faults, and much to do. `load` says what."""
     chance = Random(seed)
     loop = VirtualLoop(chance)
     trace = Trace(loop.time)
@@ -92,7 +95,7 @@ def play(seed: int, *, stressing: Collection[Fault] = (), keep_lines: bool = Fal
         stack.enter_context(seeded_ids(chance))
         stack.enter_context(_constants(chance))
         stack.enter_context(_logged(trace))
-        world = _World(loop, chance, trace, stressing)
+        world = _World(loop, chance, trace, stressing, load)
         world.build()
         stack.enter_context(world.store.watched())
         task = loop.spawn(world.outside, world.live())
@@ -111,12 +114,17 @@ def play(seed: int, *, stressing: Collection[Fault] = (), keep_lines: bool = Fal
         loop.time(),
         loop.steps,
         len(world.people.sent),
+        Counter(dict(world.store.rows("SELECT kind, count(*) FROM case_events GROUP BY kind"))),
+        Counter(dict(world.store.rows("SELECT reason, count(*) FROM quarantine GROUP BY reason"))),
         trace.lines if keep_lines or problems else [],
     )
 
 
 class _World:
-    def __init__(self, loop: VirtualLoop, chance: Random, trace: Trace, stressing: Collection[Fault]) -> None:
+    def __init__(
+        self, loop: VirtualLoop, chance: Random, trace: Trace, stressing: Collection[Fault], load: Load | None
+    ) -> None:
+        self.load = load
         self.loop, self.chance, self.trace, self.stressing = loop, chance, trace, stressing
         self.problems: list[str] = []
         self.unfinished = False
@@ -140,7 +148,7 @@ class _World:
         self.store.empty()
         client = SimClient("outside", self.outside, self.broker)
         database = SimDatabase(self.store, self.outside, loop, _Calm(chance, self.trace))
-        load = DENSE if self.stressing else USUAL
+        load = self.load or (DENSE if self.stressing else chance.choice((USUAL, USUAL, CASEWORK)))
         self.people = People(loop, self.outside, self.broker, chaos, self.store, client, database, settings, load)
         self.tripped: set[str] = set()
         around = Surroundings(
@@ -159,7 +167,7 @@ class _World:
         await self.people.start()
         for fault, mean_seconds in self.chaos.every.items():
             self.loop.spawn(self.outside, self.weather.strike(fault, mean_seconds))
-        for _ in range(self.chance.choice(LEAPS)):
+        for _ in range(self.chance.choice(self.people.load.leaps)):
             self.loop.spawn(self.outside, self._leap(self.chance.uniform(LOAD_SECONDS / 3, HEAL_SECONDS)))
         await asyncio.sleep(HEAL_SECONDS)
         self.tripped = set(self.people.tripped)
