@@ -32,7 +32,7 @@ _OF_A_QUESTION = (TimerKind.REVIEW, TimerKind.SNOOZE)
 
 def one_open_leg_to_a_destination(case: Case) -> list[str]:
     """Never are two legs of one person to one destination open, but where two persons are one: then one goes on."""
-    open_legs = Counter(leg.destination for leg in case.legs.values() if not leg.closed and leg.joined_to is None)
+    open_legs = Counter(leg.destination for leg in case.legs.values() if case.goes_on(leg))
     return [f"{n} open legs to {destination}" for destination, n in open_legs.items() if n > 1]
 
 
