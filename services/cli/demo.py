@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,18 +21,16 @@ from services.cli.looking import Row, audit_of, case_of, trace_of
 from services.cli.picture.compose import compose
 from services.cli.picture.reading import directory_of, read_case
 from services.cli.picture.terminal import Drawn
-from services.cli.story import BEGINNING, Expected, Step, steps
+from services.cli.playing import begin, counted, happen
+from services.cli.story import BEGINNING, Step, steps
 from services.cli.wiring import whole_system
 from services.ground import streams
 from services.ground.clock import SetClock, for_people
 from services.ground.errors import OnwardError
 from services.ground.log import configure_logging
 from services.ground.settings import Settings
-from services.ground.settle import settle
 from services.ground.world import World, connect
 from services.router.rules.loader import load_rule_set
-
-SETTLE_SECONDS = 30.0
 
 
 def demo(
@@ -52,81 +51,70 @@ def demo(
 
 
 async def _play(folder: Path) -> Row:
-    settings = Settings(data_dir=folder, database_url=None, nats_url=None, timer_seconds=0.1, log_level="error")
+    settings = Settings(
+        data_dir=folder,
+        database_url=None,
+        nats_url=None,
+        timer_seconds=0.1,  # nobody else uses its store: it may write as often as the story goes on
+        flush_seconds=0.05,
+        gather_seconds=0.05,
+        log_level="error",
+    )
     configure_logging(settings)
     clock = SetClock(BEGINNING)
-    sources = {name: d.source for name, d in load_rule_set(settings.rules_dir).destinations.items()}
     told: Row = {"steps": [], "missed": []}
     terminal.out.print("[bold]Onward: one case, through a real nats-server and a real database.[/]\n")
     async with whole_system(settings, clock) as (world, _):
         connection = await connect(world, name="onward-demo")
         try:
-            legs: dict[str, str] = {}
             for step in steps():
                 before = await _last(connection)
-                clock.set(BEGINNING + step.after)
-                await settle(world, connection, seconds=SETTLE_SECONDS)  # what fell due meanwhile comes first
-                event = step.event(clock.now(), legs, sources)
-                told["steps"].append(await _step(step, event, world, connection, before, legs, told["missed"]))
+                await begin(step, world, connection, clock)
+                told["steps"].append(await _step(step, world, connection, before, told["missed"]))
             await _end(world, told)
         finally:
             await connection.close()
     return told
 
 
-async def _step(
-    step: Step,
-    event: dict[str, Any],
-    world: World,
-    connection: Client,
-    before: int,
-    legs: dict[str, str],
-    missed: list[str],
-) -> Row:
-    """Publish one event as its source would, let it settle, and tell what became of it.
+async def _step(step: Step, world: World, connection: Client, before: int, missed: list[str]) -> Row:
+    """Let one step happen, and tell what became of it.
 
     `before` is the last message that had left for a destination before the clock moved.
     """
     terminal.out.print(f"[bold]{for_people(world.clock.now())}[/]  {step.tells}")
-    subject = f"intake.{event['source']}.{step.channel}"
-    await connection.jetstream().publish(subject, json.dumps(event).encode(), stream=streams.INTAKE)
-    await settle(world, connection, seconds=SETTLE_SECONDS)
-    event_id = await _event_id(world, event)
-    found = await world.database.read(lambda c: trace_of(c, event_id))
-    _tell_decision(found)
+    ids = [await _event_id(world, event) for event in await happen(step, world, connection)]
+    found = [await world.database.read(partial(trace_of, event_id=id_)) for id_ in ids]
+    _tell_decisions(found)
     left = await _left_since(connection, before)
     for message in left:
         data = message["data"]
-        legs.setdefault(data["destination"], data["leg_id"])
         fields = ", ".join(sorted(data["fields"]))
         to = f"[bold]{data['destination']}[/] (priority {data['priority']})"
         terminal.out.print(f"    [green]{data['action']:>8}[/] -> {to}: {fields}", highlight=False)
     for expected in step.expects:
-        await _check(expected, world, missed)
+        right, count = await counted(expected, world)
+        terminal.out.print(f"    {'[green]ok[/] ' if right else '[red]NOT[/]'} {expected.says}", highlight=False)
+        if not right:
+            missed.append(f"not so: {expected.says} ({count})")
     terminal.out.print()
+    decisions = [decision for each in found for decision in each["decisions"]]
     return {
         "at": world.clock.now(),
         "tells": step.tells,
-        "event_id": event_id,
-        "rules": [rule["rule"] for decision in found["decisions"] for rule in decision["said"]["matched"]],
+        "event_ids": ids,
+        "rules": [rule["rule"] for decision in decisions for rule in decision["said"]["matched"]],
         "sent": [{name: m["data"][name] for name in ("destination", "action", "priority")} for m in left],
     }
 
 
-def _tell_decision(found: Row) -> None:
-    for decision in found["decisions"]:
-        for rule in decision["said"]["matched"]:
-            terminal.out.print(f"    [dim]{rule['rule']}[/]: {rule['because']}", highlight=False)
-    for review in found["reviews"]:
+def _tell_decisions(found: list[Row]) -> None:
+    """The rules that decided a step's events, each once, and whom casework asked."""
+    matched = [rule for each in found for decision in each["decisions"] for rule in decision["said"]["matched"]]
+    for rule, because in {rule["rule"]: rule["because"] for rule in matched}.items():
+        terminal.out.print(f"    [dim]{rule}[/]: {because}", highlight=False)
+    for review in [review for each in found for review in each["reviews"]]:
         terminal.out.print(f"    [yellow]asks {review['role']}[/]: {review['question']}", highlight=False)
-
-
-async def _check(expected: Expected, world: World, missed: list[str]) -> None:
-    count = await world.database.read(lambda c: c.execute(text(expected.query)).scalar_one())
-    right = count == expected.exactly if expected.exactly is not None else count > 0
-    terminal.out.print(f"    {'[green]ok[/] ' if right else '[red]NOT[/]'} {expected.says}", highlight=False)
-    if not right:
-        missed.append(f"not so: {expected.says} ({count})")
 
 
 async def _end(world: World, told: Row) -> None:

@@ -14,7 +14,7 @@ ONWARD = Path(sys.executable).parent / "onward"
 def test_the_demo_plays_the_whole_case_and_every_step_holds(tmp_path: Path) -> None:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ONWARD_")}
     done = subprocess.run(
-        [ONWARD, "demo", "--json"], capture_output=True, cwd=tmp_path, env=clean, timeout=100, check=False
+        [ONWARD, "demo", "--json"], capture_output=True, cwd=tmp_path, env=clean, timeout=280, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
     told = json.loads(done.stdout)

@@ -12,6 +12,7 @@ from services.cli.picture.html import page
 from services.cli.picture.model import MarkKind, Picture
 from services.cli.picture.reading import directory_of, read_case
 from services.cli.picture.svg import standalone
+from services.cli.playing import begin, happen
 from services.cli.story import BEGINNING, steps
 from services.ground.clock import SetClock
 from services.ground.settings import REPOSITORY, Settings
@@ -23,7 +24,7 @@ BEFORE_THE_END = timedelta(weeks=11)  # he is paused still
 
 async def test_the_case_is_drawn_as_it_went_and_hers_is_for_ops_alone(settings: Settings) -> None:
     clock = SetClock(BEGINNING)
-    async with system(settings, clock=clock) as onward:
+    async with system(settings.model_copy(update={"timer_seconds": 0.1}), clock=clock) as onward:
         await _play(onward, clock)
         [row] = await onward.rows("SELECT person_id FROM cases")
         person = row["person_id"]
@@ -32,7 +33,10 @@ async def test_the_case_is_drawn_as_it_went_and_hers_is_for_ops_alone(settings: 
     directory = directory_of(load_rule_set(settings.rules_dir))
     picture = compose(rows, directory, clock.now(), "ops")
     assert {lane.leg_id for lane in picture.lanes} == {leg["id"] for leg in found["legs"]}
-    assert {event.id for event in picture.events} == {event["event_id"] for event in found["events"]}
+    left_out = {event["event_id"]: event["kind"] for event in found["events"]}
+    for event in picture.events:
+        del left_out[event.id]
+    assert all(kind.startswith("timer_") for kind in left_out.values()), "what a timer asked is told elsewhere"
     assert len(picture.questions) == len(found["reviews"])
     _assert_as_it_went(picture)
     ours = compose(rows, directory, clock.now(), "person-side")
@@ -42,12 +46,9 @@ async def test_the_case_is_drawn_as_it_went_and_hers_is_for_ops_alone(settings: 
 
 async def _play(onward: System, clock: SetClock) -> None:
     """The story, up to the middle of the pause."""
-    sources = {name: d.source for name, d in load_rule_set(onward.world.settings.rules_dir).destinations.items()}
     for step in (step for step in steps() if step.after < BEFORE_THE_END):
-        clock.set(BEGINNING + step.after)
-        legs = {row["destination"]: row["id"] for row in await onward.rows("SELECT id, destination FROM legs")}
-        await onward.publish(step.event(clock.now(), legs, sources), channel=step.channel)
-        await onward.settle()
+        await begin(step, onward.world, onward.connection, clock)
+        await happen(step, onward.world, onward.connection)
 
 
 def _assert_as_it_went(picture: Picture) -> None:
@@ -55,7 +56,7 @@ def _assert_as_it_went(picture: Picture) -> None:
     assert [span.label for span in dapp.spans] == ["Asked", "Accepted", "On the programme", "Paused", "Paused"]
     assert dapp.spans[-2].says[0] == "Paused: relapse, until Mon 25 Jan 2027"
     kinds = [mark.kind for mark in dapp.marks]
-    assert (kinds.count(MarkKind.CHECK_MISSED), kinds.count(MarkKind.CHECK_DUE)) == (1, 3)
+    assert (kinds.count(MarkKind.CHECK_DONE), kinds.count(MarkKind.CHECK_DUE)) == (2, 2)
     assert kinds.count(MarkKind.OFFER_DECLINED) == 1
     relapse = next(event for event in picture.events if event.says == "Relapse")
     assert "Domestic abuse perpetrator programme: pause offered" in relapse.effects

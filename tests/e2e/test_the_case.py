@@ -5,8 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
+from services.cli.playing import begin, counted, happen
+from services.cli.story import BEGINNING, steps
 from services.ground.clock import SetClock
 from services.ground.settings import Settings
+from services.ground.work import Work
+from services.router.casework.silence import nothing_silent
+from services.router.load import load_cases, load_open
 from tests.support.events import example, referral, risk
 from tests.support.system import System, system
 
@@ -26,6 +33,21 @@ async def test_one_referral_fans_out_and_no_partner_data_reaches_his_legs(settin
         _assert_nothing_of_hers_on_his_legs(routed, sent)
         [receipt] = await onward.messages("RECEIPT")
         assert receipt["data"]["outcome"] == "accepted"
+
+
+async def test_the_whole_case_goes_as_it_is_told_and_his_legs_never_hold_her_data(settings: Settings) -> None:
+    clock = SetClock(BEGINNING)
+    async with system(settings.model_copy(update={"timer_seconds": 0.1}), clock=clock) as onward:
+        for step in steps():
+            await begin(step, onward.world, onward.connection, clock)
+            await happen(step, onward.world, onward.connection)
+            for expected in step.expects:
+                right, count = await counted(expected, onward.world)
+                assert right, f"{step.tells} {expected.says}: {count}"
+        _assert_nothing_of_hers_on_his_legs(await onward.messages("ROUTE"), referral())
+        assert await onward.rows("SELECT reason FROM quarantine") == []
+        [person] = [row["person_id"] for row in await onward.rows("SELECT person_id FROM cases")]
+        assert await onward.world.database.read(lambda c: _silent(c, person, clock.now())) == []
 
 
 async def test_a_relapse_offers_a_pause_and_steps_up_and_opens_the_gp(settings: Settings) -> None:
@@ -120,6 +142,13 @@ async def _on_programme(onward: System) -> dict[str, str]:
     await onward.publish(_progress("progress-started", legs["dapp"], "dapp"), channel="progress")
     await onward.settle()
     return legs
+
+
+def _silent(connection: Connection, person: str, now: datetime) -> list[str]:
+    work = Work(connection, service="router", now=now)
+    case = load_cases([person], work)[person]
+    load_open([case], work)
+    return nothing_silent(case)
 
 
 def _source_of(destination: str) -> str:
