@@ -158,8 +158,11 @@ def _who_is_it(event: Accepted, acting: Acting) -> list[Step]:
 
 
 def _owned(case: Case, steps: list[Step], person: str | None) -> list[Step]:
-    """The same steps, new legs being theirs whom the event named: should they be parted again, it goes with them."""
-    new = {step.leg.id for step in steps if isinstance(step, LegOpened)} if person is not None else set()
+    """The same steps, new legs being theirs whom the event named: should they be parted again, it goes with them.
+
+    Not before the case knows that they are one: that word can lie in quarantine, and they have open legs of their own.
+    """
+    new = {step.leg.id for step in steps if isinstance(step, LegOpened)} if person in case.joined else set()
     if not new:
         return steps
     for id_ in new:

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import Final
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from schemas.envelope import ROUTER_SOURCE
 from schemas.human import HumanDecision
 from schemas.registry import Accepted
 from schemas.vocabulary import DecisionKind
-from services.ground import streams
+from services.ground import streams, tables
 from services.ground.microbatch import Delivery
 from services.ground.publisher import Outgoing
 from services.ground.settings import Settings
@@ -30,6 +30,7 @@ from services.router.casework.steps import Step
 from services.router.load import edges_of
 from services.router.questions import case_event_of
 
+_SENT: Final = select(tables.outbox.c.id).where(tables.outbox.c.id == bindparam("id"))
 _HISTORY: Final = select(store.case_events).order_by(store.case_events.c.event_id)
 
 
@@ -71,8 +72,13 @@ def history_of(persons: Sequence[str], case: Case, work: Work) -> list[Taken]:
 
 
 def hand_over(event: Accepted, delivery: Delivery, settings: Settings, work: Work) -> None:
-    """Hand a decision on to its place in the other person's order, whatever became of it here."""
+    """Hand a decision on to its place in the other person's order, whatever became of it here.
+
+    Once: one that was refused was handed on then, and comes again when somebody sends it again from quarantine.
+    """
     if event.handoverto is None or event.handoverid is None:
+        return
+    if work.connection.execute(_SENT, {"id": event.handoverid}).first() is not None:
         return
     envelope = orjson.loads(delivery.raw)
     for name in ("handoverto", "handoverid", "handoversequence"):

@@ -295,7 +295,7 @@ class Keeping:
     def _review(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str] | None) -> Row:
         return {
             "id": step.id,
-            "person_id": case.owner(step.leg_id) or cause.person_id or case.person_id,
+            "person_id": _whose(case, step.leg_id, cause),
             "kind": step.kind.value,
             "question": step.question,
             "role": step.role,
@@ -313,10 +313,12 @@ class Keeping:
         }
 
     def _timer(self, step: TimerSet, case: Case, cause: Cause) -> dict[str, object]:
+        asked = case.reviews.get(step.review_id or "")
+        kept = asked.person_id if asked is not None else None
         return {
             "id": step.id,
             "kind": step.kind.value,
-            "person_id": case.owner(step.leg_id) or cause.person_id or case.person_id,
+            "person_id": kept or _whose(case, asked.leg_id if asked is not None else step.leg_id, cause),
             "due_at": step.due_at,
             "set_at": self.work.now,
             "leg_id": step.leg_id,
@@ -324,6 +326,16 @@ class Keeping:
             "cancelled_at": None,
             "cancelled_because": None,
         }
+
+
+def _whose(case: Case, leg_id: str | None, cause: Cause) -> str:
+    """Whose a question or a timer is, should they be parted from whom they were taken for: its leg's, where it has one.
+
+    A leg that is not in this case is theirs whom the event named; so is what is about no leg.
+    """
+    if leg_id in case.legs:
+        return case.owner(leg_id) or case.person_id
+    return cause.person_id or case.person_id
 
 
 def said(decision: Decision) -> bytes:

@@ -120,4 +120,5 @@ def review_of(row: Mapping[str, object]) -> Review:
         waiting=_route(row["route"]),
         answered=row["answered_at"] is not None,
         put_at=cast(datetime, row["moved_at"] or row["asked_at"]),
+        person_id=str(row["person_id"]),
     )

@@ -16,14 +16,18 @@ from typing import Any
 import orjson
 
 from services.ground.outbox import READERS
+from schemas.envelope import TIMERS_SOURCE
 from services.ground.streams import INTAKE, RECEIPT, ROUTE
 from tests.sim.broker import Appended, Broker
+from tests.sim.check_casework import casework_problems, same_persons, serve_the_same
 from tests.sim.clock import BEGIN
 from tests.sim.people import NOT_MENDED, Sent
 from tests.sim.store import Store
 from tests.support.checks import problems_in
 
 ALWAYS_A_MISTAKE = ("unreadable", "reader_failed", "unknown_channel")
+# What intake may say to a human's decision on two persons, or to news of what it does not know yet.
+TURNED_AWAY = ("unknown_person", "already_merged", "not_merged", "not_their_role", "names_several", "unknown_review")
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 
@@ -37,8 +41,10 @@ class Ended:
     sent: Sequence[Sent]
     tripped: frozenset[str]  # ids of events over which the router tripped
     may_repeat: bool  # whether the broker may have stored a message twice: it lost some, or its window was short
-    seconds: float  # simulated
+    seconds: float  # simulated, with the days that passed
+    now: datetime
     skew: float  # the most by which a clock was wrong
+    due_by: datetime  # timers that were due by then were to be looked at
 
 
 def problems_at_the_end(ended: Ended) -> list[str]:
@@ -56,6 +62,7 @@ def problems_at_the_end(ended: Ended) -> list[str]:
         *_outbox_and_broker(ended),
         *_moments(ended),
         *_attempts(ended),
+        *casework_problems(ended),
     ]
 
 
@@ -66,13 +73,15 @@ def _of_a_settled_system(ended: Ended) -> list[str]:
         if appended.stream == ROUTE:
             message = orjson.loads(appended.message.payload)
             seen.setdefault(message["id"], message)  # a reader knows a repeat by its id
-    good = [message for message in ended.sent if message.good]
-    bodies = Counter(message.raw for message in good)
+    turned_away = _turned_away(rows)
+    good = [message for message in ended.sent if message.good and message.raw not in turned_away]
+    timers = {bytes(payload) for (payload,) in rows(f"SELECT payload FROM outbox WHERE stream = '{INTAKE}'")}  # noqa: S608
+    bodies = Counter(message.raw for message in ended.sent if message.good)
     stored = Counter(appended.message.payload for appended in broker.sent_to_intake())
     poison = Counter(
         {m.raw: 1 if ended.may_repeat else stored[m.raw] for m in ended.sent if not m.good and m.confirmed}
     )
-    perhaps = Counter({raw: n - poison[raw] for raw, n in stored.items() if raw not in bodies})
+    perhaps = Counter({raw: n - poison[raw] for raw, n in stored.items() if raw not in bodies and raw not in timers})
     for service, raw, reason in rows("SELECT service, raw, reason FROM quarantine"):
         if _rightly_aside(service, bytes(raw), reason, bodies, ended.tripped):
             perhaps[bytes(raw)] += 1
@@ -87,7 +96,7 @@ def _of_a_settled_system(ended: Ended) -> list[str]:
 
 def _rightly_aside(service: str, raw: bytes, reason: str, bodies: Counter[bytes], tripped: frozenset[str]) -> bool:
     if service == "intake":
-        return reason in ("conflict", "unknown_person") and raw in bodies
+        return reason in ("conflict", *TURNED_AWAY) and raw in bodies
     if service != "router":
         return False
     if reason in NOT_MENDED:
@@ -97,14 +106,24 @@ def _rightly_aside(service: str, raw: bytes, reason: str, bodies: Counter[bytes]
     )
 
 
+def _turned_away(rows: Rows) -> set[bytes]:
+    """What intake refused, and might: its sender was told, and nothing of it was accepted."""
+    said = ", ".join(f"'{reason}'" for reason in TURNED_AWAY)
+    return {
+        bytes(raw)
+        for (raw,) in rows(f"SELECT raw FROM quarantine WHERE service = 'intake' AND reason IN ({said})")  # noqa: S608
+    }
+
+
 def _every_message_taken(ended: Ended) -> list[str]:
     """Each confirmed message is accepted, repeated or set aside, as it is; of two under one id one is accepted."""
     outcomes: dict[bytes, set[str]] = defaultdict(set)
     for body, outcome in ended.store.rows("SELECT body, outcome FROM raw_messages"):
         outcomes[bytes(body)].add(outcome)
     taken: dict[tuple[str, str], set[str]] = defaultdict(set)
+    turned_away = _turned_away(ended.store.rows)
     for message in ended.sent:
-        if message.good and message.confirmed:
+        if message.good and message.confirmed and message.raw not in turned_away:
             taken[message.source, message.id] |= outcomes[message.raw]
     return [
         *(f"never taken: {m.id or m.raw!r}" for m in ended.sent if m.confirmed and not outcomes[m.raw]),
@@ -115,8 +134,9 @@ def _every_message_taken(ended: Ended) -> list[str]:
 def _order_of_decisions(rows: Rows) -> list[str]:
     """Each person's events are decided in their order, but for those that were sent again from quarantine."""
     query = (
-        "SELECT person_id, sequence FROM case_events WHERE event_id NOT IN"
-        " (SELECT message_id FROM quarantine WHERE service = 'router' AND message_id IS NOT NULL) ORDER BY rowid"
+        "SELECT a.person_id, a.sequence FROM case_events c JOIN accepted_events a ON a.event_id = c.event_id"
+        " WHERE c.event_id NOT IN (SELECT message_id FROM quarantine WHERE service = 'router'"
+        " AND message_id IS NOT NULL) ORDER BY c.rowid"
     )
     order: dict[str, list[int]] = defaultdict(list)
     for person, number in rows(query):
@@ -149,15 +169,22 @@ def _legs(rows: Rows) -> list[str]:
 
 
 def _decisions_followed(rows: Rows) -> list[str]:
-    """Where the rules say that somebody is to be told, there is a leg, or a question to a human."""
-    told = set(rows("SELECT person_id, destination FROM legs"))
-    told |= set(rows("SELECT person_id, destination FROM reviews WHERE destination IS NOT NULL"))
+    """Where the rules say that somebody is to be told, there is a leg to them or to who does their job, or a question.
+
+    It can be the leg of one who is, or was, the same person.
+    """
+    same = same_persons(rows)
+    told = {
+        (same(person), destination)
+        for table in ("legs", "reviews")
+        for person, destination in rows(f"SELECT person_id, destination FROM {table} WHERE destination IS NOT NULL")  # noqa: S608
+    }
     return [
         f"decided and not done: {event} to {wanted['destination']}"
         for event, person, said in rows("SELECT event_id, person_id, said FROM decisions")
         for part in ("routes", "notifies")
         for wanted in orjson.loads(said).get(part, [])
-        if (person, wanted["destination"]) not in told
+        if not any((same(person), one) in told for one in (wanted["destination"], *serve_the_same(wanted["destination"])))
     ]
 
 
@@ -203,9 +230,11 @@ def _receipts(rows: Rows) -> list[str]:
             continue  # what became of a leg, told to its referrer: no receipt of a message
         told[service, data["digest"], "refused" if data["outcome"] == "conflict" else data["outcome"]] += 1
     due: Counter[tuple[str, str, str]] = Counter()
-    for body, outcome in rows("SELECT body, outcome FROM raw_messages"):
+    for body, outcome in rows(f"SELECT body, outcome FROM raw_messages WHERE subject NOT LIKE 'intake.{TIMERS_SOURCE}.%'"):  # noqa: S608
         due["intake", hashlib.sha256(body).hexdigest(), outcome] += 1
     for (raw,) in rows("SELECT raw FROM quarantine WHERE service = 'router'"):
+        if not _is_told(orjson.loads(raw)):
+            continue
         due["router", hashlib.sha256(raw).hexdigest(), "refused"] += 1
     return [
         *(f"never told: {what}" for what in due - told),
@@ -214,11 +243,23 @@ def _receipts(rows: Rows) -> list[str]:
     ]
 
 
+def _is_told(event: dict[str, Any]) -> bool:
+    """Whether its sender hears of it: of a word on two persons, which stands in both orders, from one of them."""
+    of_two = {"merge_persons": "handoverfrom", "unmerge_persons": "handoverto"}
+    part = of_two.get(event["data"].get("kind", ""))
+    return event["originsource"] != TIMERS_SOURCE and (part is None or part in event)
+
+
 def _outbox_and_broker(ended: Ended) -> list[str]:
     """What left is in the outbox, what the outbox says was sent has left, and nothing is stored twice without need."""
     rows = ended.store.rows
     outbox = {id_: (stream, payload) for id_, stream, payload in rows("SELECT id, stream, payload FROM outbox")}
-    left = [appended for appended in ended.broker.appended if appended.stream != INTAKE]
+    timers = f"intake.{TIMERS_SOURCE}."
+    left = [
+        appended
+        for appended in ended.broker.appended
+        if appended.stream != INTAKE or appended.message.subject.startswith(timers)
+    ]
     known = {id_ for appended in left for id_ in _ids(appended)}
     times = Counter((appended.stream, hashlib.sha256(appended.message.payload).hexdigest()) for appended in left)
     again = {row for (row,) in rows("SELECT resent_as FROM quarantine WHERE resent_as IS NOT NULL")}

@@ -24,7 +24,12 @@ class SimClock:
 
     def now(self) -> datetime:
         """Virtual time, and what this process's clock is wrong by."""
-        return BEGIN + timedelta(seconds=self._loop.time() + self._process.skew)
+        return moment(self._loop) + timedelta(seconds=self._process.skew)
+
+
+def moment(loop: VirtualLoop) -> datetime:
+    """What a clock shows that is right: days that leap by are in it, and cost the simulation nothing."""
+    return BEGIN + timedelta(seconds=loop.time() + loop.leapt)
 
 
 class _Ticks:

@@ -10,9 +10,10 @@ from typing import Any
 from services.audit.handlers import AuditHandler
 from services.dispatch.handlers import DispatchHandler
 from services.ground.consumer import Consumer
-from services.ground.handler import Handler, Incoming
+from services.ground.handler import Chore, Handler, Incoming
 from services.ground.settings import Settings
 from services.intake.handlers import IntakeHandler
+from services.router import timers
 from services.router.handlers import RouterHandler
 from services.router.rules.ruleset import RuleSet
 from tests.sim.broker import Broker
@@ -70,12 +71,15 @@ class Host:
         same_name = around.chaos.chance.random() < 0.5
         instance = f"{self.name}.{0 if same_name else self._lives}"
         settings = around.settings.model_copy(update={"instance": instance})
+        handler = Watched(_handler(self.service, settings, around.rules), instance, around.found, around.trips)
+        fires = Chore("fire_timers", settings.timer_seconds, handler.chore(timers.fire_due))  # as `router` wires it
         self.consumer = Consumer(
-            Watched(_handler(self.service, settings, around.rules), instance, around.found, around.trips),
+            handler,
             settings=settings,
             clock=SimClock(around.loop, process),
             database=self.database,
             connection=self.client,  # type: ignore[arg-type]
+            chores=[fires] if self.service == "router" else (),
         )
         around.chaos.trace.note(self.name, f"starts as {instance}")
         around.loop.spawn(process, self._live(process, self.consumer))

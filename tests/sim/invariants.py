@@ -1,26 +1,38 @@
 """What must hold of a case after every step, and of every step itself. Add a function to the list, and it is checked.
 
-Checked inside each transaction of each router, before its commit.
+Checked inside each transaction of each router, before its commit, and of every case at a world's end.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
+from sqlalchemy import bindparam, select
+
+from schemas.vocabulary import TimerKind
 from services.ground.handler import Handler, Incoming
 from services.ground.microbatch import Delivery
 from services.ground.work import Key, Work
+from services.router import store
 from services.router.casework.case import Case
-from services.router.load import load_cases
+from services.router.casework.resting import RESUMED, CheckStatus
+from services.router.casework.silence import nothing_silent
+from services.router.load import load_cases, load_open
 
 Invariant: TypeAlias = Callable[[Case], list[str]]
 
+_timer = store.timers.c
+_FIRED_AND_CANCELLED = select(_timer.id).where(
+    _timer.fired_at == bindparam("now", type_=store.timers.c.fired_at.type), _timer.cancelled_at.is_not(None)
+)
+_OF_A_QUESTION = (TimerKind.REVIEW, TimerKind.SNOOZE)
+
 
 def one_open_leg_to_a_destination(case: Case) -> list[str]:
-    """Never are two legs of one person to one destination open."""
-    open_legs = Counter(leg.destination for leg in case.legs.values() if not leg.closed)
+    """Never are two legs of one person to one destination open, but where two persons are one: then one goes on."""
+    open_legs = Counter(leg.destination for leg in case.legs.values() if case.goes_on(leg))
     return [f"{n} open legs to {destination}" for destination, n in open_legs.items() if n > 1]
 
 
@@ -29,8 +41,51 @@ def each_leg_was_commanded(case: Case) -> list[str]:
     return [f"nothing was sent for the leg to {leg.destination}" for leg in case.legs.values() if leg.commands < 1]
 
 
-# Of the case as it is read again from the store. `nothing_silent` belongs here.
-CASE_INVARIANTS: list[Invariant] = [one_open_leg_to_a_destination, each_leg_was_commanded]
+def each_question_comes_back(case: Case) -> list[str]:
+    """Whoever is asked and does not answer is asked again: by the question's own timer, or as its welfare check is."""
+    watched = {timer.review_id for timer in case.timers.values() if timer.kind in _OF_A_QUESTION}
+    for check in case.checks.values():
+        # Its own timer asks a higher role; once the highest is asked, that question has a timer, and the others wait.
+        watched |= set(check.asked if check.next_at is not None else check.asked[:-1])
+    return [
+        f"review {r.id}: {r.kind} never comes back"
+        for r in case.reviews.values()
+        if not r.answered and r.id not in watched
+    ]
+
+
+def no_check_goes_with_its_leg(case: Case) -> list[str]:
+    """Somebody was asked how he is, the leg was closed, and nobody needs to know any more: that must not be."""
+    return [
+        f"check {check.id}: asked for, and dropped as its leg was closed"
+        for check in case.checks.values()
+        if check.status is CheckStatus.NOT_NEEDED
+        and check.asked
+        and (pause := case.pauses.get(check.pause_id)) is not None
+        and pause.ended not in (None, RESUMED)
+    ]
+
+
+# Of the case as it is read again from the store, with its open questions and its timers.
+CASE_INVARIANTS: list[Invariant] = [
+    one_open_leg_to_a_destination,
+    each_leg_was_commanded,
+    nothing_silent,
+    each_question_comes_back,
+    no_check_goes_with_its_leg,
+]
+
+
+def broken(person_ids: Collection[str], work: Work) -> list[str]:
+    """What does not hold of these persons' cases."""
+    cases = {case.person_id: case for case in load_cases(sorted(set(person_ids)), work).values()}
+    load_open(list(cases.values()), work)
+    return [
+        f"{found}, of {case.person_id}"
+        for case in cases.values()
+        for holds in CASE_INVARIANTS
+        for found in holds(case)
+    ]
 
 
 class Watched:
@@ -54,13 +109,24 @@ class Watched:
         self._only_the_owner_writes({message.delivery.partition for message in messages}, work)
         self.handler.take(messages, work)
         if self.service == "router" and CASE_INVARIANTS:
-            for case in load_cases([message.body.event.subject for message in messages], work).values():
-                for problem in [found for holds in CASE_INVARIANTS for found in holds(case)]:
-                    self._found(f"{problem}, of {case.person_id}")
+            for problem in broken([message.body.event.subject for message in messages], work):
+                self._found(problem)
 
     def refuse(self, delivery: Delivery, why: Any, work: Work, *, key: Key | None) -> None:
         """As the real one."""
         self.handler.refuse(delivery, why, work, key=key)
+
+    def chore(self, act: Callable[[Work], bool]) -> Callable[[Work], bool]:
+        """A chore, watched: one process of the service does it for all."""
+
+        def watched(work: Work) -> bool:
+            self._only_the_owner_writes({0}, work)
+            more = act(work)
+            for (timer,) in work.connection.execute(_FIRED_AND_CANCELLED, {"now": work.now}):
+                self._found(f"timer {timer} was fired after it was cancelled")
+            return more
+
+        return watched
 
     def _only_the_owner_writes(self, partitions: set[int], work: Work) -> None:
         rows = work.connection.exec_driver_sql("SELECT partition, owner FROM leases WHERE service = ?", (self.service,))

@@ -59,6 +59,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._chance = chance
         self._moment = 0.0
+        self.leapt = 0.0  # seconds by which every clock went on while nobody did anything
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._number = 0
         self._runnable: list[Process] = []

@@ -1,7 +1,6 @@
 """The world outside: sources that publish, destinations that answer, humans who decide, an operator.
 
-One place for all that comes in: a new kind of event is one more function in `_SAYS`, `_destination_says` or
-`_human_says`.
+What they say is in `sources` and `duty`; here is when, and what goes wrong on its way.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -27,20 +25,16 @@ from services.ground.world import World
 from tests.sim.broker import Appended, Broker
 from tests.sim.chaos import Chaos, Fault
 from tests.sim.client import Msg, SimClient
-from tests.sim.clock import BEGIN, SimClock
+from tests.sim.clock import SimClock, moment
+from tests.sim.duty import duty_says
 from tests.sim.loop import Process, VirtualLoop
+from tests.sim.sources import SAYS, Said, Saying, destination_says, referral
 from tests.sim.store import SimDatabase, Store
-from tests.support.events import EXAMPLES, Event
 
 CONFIRM_SECONDS = 3.0  # until a source publishes again what was not confirmed
 LOAD_SECONDS = 18.0
 BURST_SECONDS = 0.02  # events come together, or batches would be of one message each
-ANSWERS = 0.3  # how often a destination answers a command
-ANSWERS_MOST = 4
-DECISIONS_MOST = 2
 NOT_MENDED = ("failed_repeatedly", "failed_after_waiting")  # reasons of what the handler tripped over
-
-_EXAMPLES = {path.stem: path.read_bytes() for path in EXAMPLES.glob("*.json")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +44,17 @@ class Load:
     persons: tuple[int, int]
     events: tuple[int, int]  # after the referrals
     bursts: tuple[int, int]  # into which they fall
+    decisions: tuple[int, int]  # of humans
+    answers: int  # of destinations to commands, at the most
+    answered: float  # how often a command is answered
+    leaps: tuple[int, ...] = (0, 1, 1, 2)  # how often days pass
 
 
-USUAL = Load(persons=(1, 2), events=(2, 5), bursts=(1, 4))
-DENSE = Load(persons=(1, 1), events=(6, 9), bursts=(1, 3))  # so that a leg has several commands on their way at once
+USUAL = Load(persons=(1, 2), events=(1, 4), bursts=(1, 4), decisions=(0, 3), answers=3, answered=0.3)
+# So that a leg has several commands on their way at once.
+DENSE = Load(persons=(1, 1), events=(6, 9), bursts=(1, 3), decisions=(0, 2), answers=4, answered=0.3, leaps=(0, 1))
+# So that there are offers, pauses, checks and questions for days to pass over.
+CASEWORK = Load(persons=(1, 2), events=(2, 4), bursts=(2, 4), decisions=(3, 8), answers=7, answered=0.6, leaps=(2, 3))
 
 
 @dataclass(slots=True)
@@ -107,13 +108,13 @@ class People:
         self.broker.listeners.append(self._hear)
         persons = self.chance.randint(*self.load.persons)
         for person in range(1, persons + 1):
-            self._later(self.chance.uniform(0, LOAD_SECONDS / 3), lambda p=person: self._publish(_referral(p)))  # type: ignore[misc]
+            self._later(self.chance.uniform(0, LOAD_SECONDS / 3), lambda p=person: self._publish(referral(p, self._saying())))  # type: ignore[misc]
         bursts = [self.chance.uniform(0, LOAD_SECONDS) for _ in range(self.chance.randint(*self.load.bursts))]
         for _ in range(self.chance.randint(*self.load.events)):
-            say, person = self.chance.choice(_SAYS), self.chance.randint(1, persons)
+            say, person = self.chance.choice(SAYS), self.chance.randint(1, persons)
             at = self.chance.choice(bursts) + self.chance.uniform(0, BURST_SECONDS)
-            self._later(at, lambda s=say, p=person: self._publish(s(self._number(), p, self.chance)))  # type: ignore[misc]
-        for _ in range(self.chance.randint(0, DECISIONS_MOST)):
+            self._later(at, lambda s=say, p=person: self._publish(s(p, self._saying())))  # type: ignore[misc]
+        for _ in range(self.chance.randint(*self.load.decisions)):
             self._later(self.chance.uniform(LOAD_SECONDS / 3, LOAD_SECONDS), self._decide)
 
     async def after_all_is_mended(self) -> None:
@@ -135,6 +136,9 @@ class People:
         self._numbers += 1
         return self._numbers
 
+    def _saying(self) -> Saying:
+        return Saying(self._number(), moment(self.loop), self.chance)
+
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
         self._start(self._wait_and(seconds, act))
 
@@ -147,10 +151,10 @@ class People:
         self._busy.add(task)
         task.add_done_callback(self._busy.discard)
 
-    def _publish(self, said: tuple[str, Event]) -> None:
+    def _publish(self, said: Said) -> None:
         """One event, and perhaps what goes wrong with it on its source's side."""
         channel, event = said
-        event["time"] = (BEGIN + timedelta(seconds=self.loop.time())).isoformat()
+        event["time"] = moment(self.loop).isoformat()
         raw, who = orjson.dumps(event), event["source"]
         first = Sent(who, channel, event["id"], raw, good=True)
         messages = [first]
@@ -212,13 +216,14 @@ class People:
             self._perhaps_answer(seen)
 
     def _perhaps_answer(self, seen: Appended) -> None:
-        if self._answers >= ANSWERS_MOST or seen.message.id in self._answered or self.chance.random() > ANSWERS:
+        load = self.load
+        if self._answers >= load.answers or seen.message.id in self._answered or self.chance.random() > load.answered:
             return
         self._answers += 1
         self._answered.add(seen.message.id or "")
         routed = orjson.loads(seen.message.payload)["data"]
         pause = 0.0
-        for said in _destination_says(routed, self._number(), self.chance):
+        for said in destination_says(routed, self._saying()):
             pause += self.chance.uniform(0, 3)
             self._later_outside(pause, lambda s=said: self._publish(s))  # type: ignore[misc]
 
@@ -227,11 +232,9 @@ class People:
         self.process.context.copy().run(self._later, seconds, act)
 
     def _decide(self) -> None:
-        """A human answers the oldest open question."""
-        found = self.store.rows("SELECT id, person_id FROM reviews WHERE answered_at IS NULL ORDER BY id LIMIT 1")
-        if found:
-            review_id, person_id = found[0]
-            self._publish(_human_says((review_id, person_id), self._number()))
+        """Somebody on duty decides something."""
+        for said in duty_says(self.store.rows, self._saying()):
+            self._publish(said)
 
     # Mending
 
@@ -255,80 +258,3 @@ class People:
             await self.database.write(lambda c, done=confirmed: outbox.mark_sent(c, done, clock.now()))  # type: ignore[misc]
             self.resent += 1
 
-
-def _example(name: str, id_: str, **changes: object) -> Event:
-    event: Event = orjson.loads(_EXAMPLES[name])
-    event["id"] = id_
-    event["data"].update(changes)
-    return event
-
-
-def _referral(person: int) -> tuple[str, Event]:
-    who = {
-        "identifiers": {"crn": f"X{person:06d}"},
-        "name": {"given": f"Given{person}", "family": f"Family{person}"},
-        "date_of_birth": "1985-04-12",
-        "postcode_outward": "LS6",
-    }
-    event = _example("referral-assault-on-partner", f"referral-{person}", person=who, reference=f"REF-{person}")
-    return "referral", event
-
-
-def _relapse(number: int, person: int, _: Random) -> tuple[str, Event]:
-    return "risk", _example("risk-relapse", f"relapse-{number}", about=_about(person))
-
-
-def _low_mood(number: int, person: int, _: Random) -> tuple[str, Event]:
-    return "risk", _example("risk-low-mood-near-holiday", f"mood-{number}", about=_about(person))
-
-
-def _protective(number: int, person: int, _: Random) -> tuple[str, Event]:
-    return "risk", _example("risk-protective", f"well-{number}", about=_about(person))
-
-
-def _second_referral(number: int, person: int, _: Random) -> tuple[str, Event]:
-    channel, event = _referral(person)
-    event["id"], event["data"]["reference"] = f"again-{number}", f"AGAIN-{number}"
-    return channel, event
-
-
-def _about(person: int) -> dict[str, object]:
-    return {"identifiers": {"crn": f"X{person:06d}"}}
-
-
-# What sources say of persons besides their first referral; relapses lead to the most.
-_SAYS = (_relapse, _relapse, _low_mood, _protective, _second_referral)
-
-# What a destination says of a leg, one after the other.
-_COURSES: tuple[tuple[str, ...], ...] = (
-    ("acknowledged",),
-    ("acknowledged", "accepted", "started"),
-    ("accepted", "started", "pause_agreed"),
-    ("pause_agreed", "resumed"),
-    ("declined",),
-    ("acknowledged", "no_capacity", "accepted"),
-    ("started", "completed"),
-)
-
-
-def _destination_says(routed: dict[str, Any], number: int, chance: Random) -> list[tuple[str, Event]]:
-    """A destination's progress on the leg that it was just told of."""
-    source = routed["reply_to"].split(".")[1]
-    said: list[tuple[str, Event]] = []
-    for kind in chance.choice(_COURSES):
-        base = "progress-pause-agreed" if kind == "pause_agreed" else "progress-started"
-        event = _example(base, f"{kind}-{number}", leg_id=routed["leg_id"], kind=kind)
-        event["source"] = source
-        event["data"].pop("session_number", None)
-        if kind == "declined":
-            event["data"]["reason"] = "No place."
-        said.append(("progress", event))
-    return said
-
-
-def _human_says(review: tuple[str, str], number: int) -> tuple[str, Event]:
-    review_id, person_id = review
-    event = _example("decision-answer-review", f"decision-{number}", review_id=review_id, person_id=person_id)
-    for name in ("fact", "value", "shown"):
-        event["data"].pop(name, None)
-    return "decision", event

@@ -26,16 +26,20 @@ from tests.sim.broker import Broker
 from tests.sim.chaos import Chaos, Fault, Trace
 from tests.sim.check import Ended, lost_for_good, problems_at_the_end
 from tests.sim.client import SimClient
-from tests.sim.clock import seeded_ids
+from tests.sim.clock import BEGIN, moment, seeded_ids
 from tests.sim.hosts import Host, Surroundings
 from tests.sim.loop import Process, TooManySteps, VirtualLoop, current
-from tests.sim.people import DENSE, LOAD_SECONDS, USUAL, People
+from tests.sim.people import CASEWORK, DENSE, LOAD_SECONDS, USUAL, Load, People
 from tests.sim.store import SimDatabase, the_store
 from tests.sim.weather import SKEW_SECONDS, Weather
 
 HEAL_SECONDS = LOAD_SECONDS + 5.0
 FINISH_SECONDS = 600.0  # simulated, from when all is mended
 LOOK_SECONDS = 2.0
+
+# Days pass at a moment of their own, and all that fell due in them is late: as after a night, or an outage of all.
+LEAP_HOURS = (5, 28, 28, 60, 60, 200, 800)
+LEAPS_AT_LAST = 0.4  # how often once more, when all is mended
 SERVICES = ("intake", "router", "router", "dispatch", "audit")
 
 # Slower than in life in proportion to each other, so that a world has few of them.
@@ -56,6 +60,8 @@ class Outcome:
     seconds: float  # simulated
     steps: int
     messages: int  # published by sources
+    taken: Counter[str]  # events by their kind, as the router took them
+    refused: Counter[str]  # and why it, or intake, refused others
     lines: list[str] = field(repr=False, default_factory=list)
 
 
@@ -70,6 +76,7 @@ def _settings() -> Settings:
         sweep_seconds=8,
         redelivery_seconds=(6, 8, 12),
         publish_seconds=2,
+        timer_seconds=4,
         reconcile_seconds=RECONCILE_SECONDS,
         flush_seconds=FLUSH_SECONDS,
         gather_seconds=GATHER_SECONDS,
@@ -79,8 +86,10 @@ def _settings() -> Settings:
     )
 
 
-def play(seed: int, *, stressing: Collection[Fault] = (), keep_lines: bool = False) -> Outcome:
-    """Run one seed; with `stressing`, in a world that has much of these faults, and much to do."""
+def play(
+    seed: int, *, stressing: Collection[Fault] = (), load: Load | None = None, keep_lines: bool = False
+) -> Outcome:
+    """Run one seed; with `stressing`, in a world that has much of these faults, and much to do. `load` says what."""
     chance = Random(seed)
     loop = VirtualLoop(chance)
     trace = Trace(loop.time)
@@ -88,7 +97,7 @@ def play(seed: int, *, stressing: Collection[Fault] = (), keep_lines: bool = Fal
         stack.enter_context(seeded_ids(chance))
         stack.enter_context(_constants(chance))
         stack.enter_context(_logged(trace))
-        world = _World(loop, chance, trace, stressing)
+        world = _World(loop, chance, trace, stressing, load)
         world.build()
         stack.enter_context(world.store.watched())
         task = loop.spawn(world.outside, world.live())
@@ -107,15 +116,21 @@ def play(seed: int, *, stressing: Collection[Fault] = (), keep_lines: bool = Fal
         loop.time(),
         loop.steps,
         len(world.people.sent),
+        Counter(dict(world.store.rows("SELECT kind, count(*) FROM case_events GROUP BY kind"))),
+        Counter(dict(world.store.rows("SELECT reason, count(*) FROM quarantine GROUP BY reason"))),
         trace.lines if keep_lines or problems else [],
     )
 
 
 class _World:
-    def __init__(self, loop: VirtualLoop, chance: Random, trace: Trace, stressing: Collection[Fault]) -> None:
+    def __init__(
+        self, loop: VirtualLoop, chance: Random, trace: Trace, stressing: Collection[Fault], load: Load | None
+    ) -> None:
+        self.load = load
         self.loop, self.chance, self.trace, self.stressing = loop, chance, trace, stressing
         self.problems: list[str] = []
         self.unfinished = False
+        self.due_by = BEGIN  # timers that were due by then must have been looked at in the end
 
     def build(self) -> None:
         chance, loop = self.chance, self.loop
@@ -123,7 +138,7 @@ class _World:
         changes = {
             "partitions": chance.randint(1, 3),
             "batch_size": chance.choice((1, 4, 256, 256)),
-            "lease_seconds": chance.choice((12.0, 40.0, 90.0)),  # in the last, none ever runs out
+            "lease_seconds": chance.choice((12.0, 12.0, 40.0)),  # in the last, none ever runs out
         }
         settings = _settings().model_copy(update=changes)
         self.window = chance.choice((3600.0, 3600.0, 2.0))  # in which the broker knows a message's id
@@ -135,7 +150,7 @@ class _World:
         self.store.empty()
         client = SimClient("outside", self.outside, self.broker)
         database = SimDatabase(self.store, self.outside, loop, _Calm(chance, self.trace))
-        load = DENSE if self.stressing else USUAL
+        load = self.load or (DENSE if self.stressing else chance.choice((USUAL, USUAL, CASEWORK)))
         self.people = People(loop, self.outside, self.broker, chaos, self.store, client, database, settings, load)
         self.tripped: set[str] = set()
         around = Surroundings(
@@ -154,12 +169,23 @@ class _World:
         await self.people.start()
         for fault, mean_seconds in self.chaos.every.items():
             self.loop.spawn(self.outside, self.weather.strike(fault, mean_seconds))
+        for _ in range(self.chance.choice(self.people.load.leaps)):
+            self.loop.spawn(self.outside, self._leap(self.chance.uniform(LOAD_SECONDS / 3, HEAL_SECONDS)))
         await asyncio.sleep(HEAL_SECONDS)
         self.tripped = set(self.people.tripped)
         self.trace.note("outside", "all is mended")
         self.chaos.calm()
         self.weather.mend()
+        if self.chance.random() < LEAPS_AT_LAST:
+            await self._leap(LOOK_SECONDS)
         await self._finish()
+
+    async def _leap(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        hours = self.chance.choice(LEAP_HOURS)
+        self.trace.note("outside", f"{hours} hours pass")
+        self.loop.leapt += 3600.0 * hours
+        self.due_by = moment(self.loop)
 
     async def _finish(self) -> None:
         deadline = self.loop.time() + FINISH_SECONDS
@@ -182,7 +208,7 @@ class _World:
         if busy := self.broker.busy():
             return busy
         for what, query in _LEFT:
-            if n := self.store.rows(query)[0][0]:
+            if n := self.store.rows(query.format(due_by=f"{self.due_by:%Y-%m-%d %H:%M:%S}"))[0][0]:
                 return f"{n} {what}"
         lost = lost_for_good(self.store, self.broker)
         return f"{len(lost)} not sent again, as {lost[0]}" if lost else None
@@ -198,8 +224,10 @@ class _World:
             self.people.sent,
             frozenset(self.tripped),
             bool(self.broker.losses) or self.window < 60,
-            self.loop.time(),
+            self.loop.time() + self.loop.leapt,
+            moment(self.loop),
             SKEW_SECONDS,
+            self.due_by,
         )
         try:
             return problems_at_the_end(ended)
@@ -210,6 +238,10 @@ class _World:
 _LEFT = (
     ("to send", "SELECT count(*) FROM outbox WHERE sent_at IS NULL"),
     ("waiting for a predecessor", "SELECT count(*) FROM early"),
+    (
+        "due and not looked at",
+        "SELECT count(*) FROM timers WHERE due_at <= '{due_by}' AND taken_at IS NULL AND cancelled_at IS NULL",
+    ),
 )
 
 

@@ -29,6 +29,8 @@ T = TypeVar("T")
 LATENCY_SECONDS = 0.003
 SLOW_SECONDS = (1.0, 8.0)
 TAKES_TIME = 0.3  # of all answers
+NEVER_REWRITTEN = ("leg_history", "case_events", "decisions", "human_decisions", "raw_messages", "log_entries")
+NEVER_TAKEN_AWAY = ("legs", "cases", "reviews", "offers", "pauses", "welfare_checks", "timers", "accepted_events")
 MOST_STATEMENTS = 14  # the one that fails is among so many, if there are so many
 AWAY_SECONDS = 0.05  # until a store that is away refuses
 
@@ -54,6 +56,8 @@ class Store:
         self.connection = self._engine.connect()
         with self.connection.begin():
             upgrade_schema(self.connection)
+        self.shrunk: list[str] = []  # what was taken away or rewritten that is only ever added to
+        self._watch_history()
         self._empty = sqlite3.connect(":memory:")
         self.driver.backup(self._empty)
         self._tables = [
@@ -70,6 +74,17 @@ class Store:
     def empty(self) -> None:
         """As it was when it was made."""
         self._empty.backup(self.driver)
+        self.shrunk.clear()
+
+    def _watch_history(self) -> None:
+        """Whatever a transaction does to a row that is to stay, it is noted; also where it is rolled back."""
+        self.driver.create_function("shrunk", 1, self.shrunk.append)
+        for table in (*NEVER_REWRITTEN, *NEVER_TAKEN_AWAY):
+            for verb in ("DELETE", "UPDATE") if table in NEVER_REWRITTEN else ("DELETE",):
+                self.driver.execute(
+                    f"CREATE TRIGGER {verb}_{table} BEFORE {verb} ON {table}"
+                    f" BEGIN SELECT shrunk('{verb.lower()} of {table}'); END"
+                )
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What a query finds, outside of any transaction."""

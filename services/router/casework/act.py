@@ -155,8 +155,7 @@ def open_legs(destination: Destination, acting: Acting) -> list[Leg]:
     return [
         leg
         for leg in acting.case.legs.values()
-        if not leg.closed
-        and leg.joined_to is None
+        if acting.case.goes_on(leg)
         and leg.destination in known
         and known[leg.destination].serves == destination.serves
     ]

@@ -86,7 +86,7 @@ class Case:
     def view(self) -> CaseView:
         """The case as rules see it: of each destination the leg that is open, or else the newest."""
         legs: dict[str, LegView] = {}
-        for leg in sorted(self.legs.values(), key=lambda leg: (not leg.closed, leg.joined_to is None, leg.id)):
+        for leg in sorted(self.legs.values(), key=lambda leg: (not leg.closed, self.goes_on(leg), leg.id)):
             legs[leg.destination] = LegView(leg.status, leg.since)
         return CaseView(legs, self.events, self.remembered)
 
@@ -104,14 +104,17 @@ class Case:
 
     def open_leg(self, destination: str) -> Leg | None:
         """The open leg to a destination. There is never more than one."""
-        return next(
-            (
-                leg
-                for leg in self.legs.values()
-                if leg.destination == destination and not leg.closed and leg.joined_to is None
-            ),
-            None,
-        )
+        return next((leg for leg in self.legs.values() if leg.destination == destination and self.goes_on(leg)), None)
+
+    def goes_on(self, leg: Leg) -> bool:
+        """Whether a leg is open, and no other one to its destination goes on for it.
+
+        Of two persons who are one, the leg that was joined to the other's goes on by itself once that one has ended.
+        """
+        if leg.closed or leg.joined_to is None:
+            return not leg.closed
+        same = [other for other in self.legs.values() if other.destination == leg.destination and not other.closed]
+        return min(same, key=lambda other: (other.joined_to is not None, other.opened_at, other.id)).id == leg.id
 
     def open_pause(self, leg_id: str) -> Pause | None:
         """The pause that a leg is in. There is never more than one."""

@@ -11,6 +11,7 @@ from typing import Final
 from schemas.progress import ProgressReported
 from schemas.vocabulary import LegStatus, ProgressKind, TimerKind
 from services.router.casework.act import Acting
+from services.router.casework.case import Leg
 from services.router.casework.resting import RESUMED
 from services.router.casework.steps import (
     LegMoved,
@@ -44,6 +45,8 @@ def with_deadlines(data: Reported, steps: Sequence[Step], acting: Acting) -> lis
         match step:
             case LegMoved():
                 found += _of_a_move(step, acting)
+                if _silent(step, steps):
+                    found.append(_watched_again(step.leg, acting))
             case ReviewAnswered(review_id):
                 found.append(TimerCancelled("answered", review_id=review_id))
             case PauseEnded(pause) if pause.ended == RESUMED:
@@ -53,6 +56,20 @@ def with_deadlines(data: Reported, steps: Sequence[Step], acting: Acting) -> lis
             case _:
                 pass
     return found
+
+
+def _silent(step: LegMoved, steps: Sequence[Step]) -> bool:
+    """Whether a leg came back to where its destination's answer is waited for, and whoever moved it set no timer."""
+    if step.before.status in NOT_ANSWERED or step.leg.status not in NOT_ANSWERED:
+        return False
+    timers = (other for other in steps if isinstance(other, TimerSet) and other.leg_id == step.leg.id)
+    return all(timer.kind is not TimerKind.ACKNOWLEDGEMENT for timer in timers)
+
+
+def _watched_again(leg: Leg, acting: Acting) -> Step:
+    destination = acting.rules.destinations.get(leg.destination)
+    within = destination.acknowledge_within if destination else acting.rules.otherwise.review.due
+    return TimerSet(acting.new_id(), TimerKind.ACKNOWLEDGEMENT, acting.due(within), leg_id=leg.id)
 
 
 def _of_a_move(step: LegMoved, acting: Acting) -> list[Step]:

@@ -50,7 +50,7 @@ def acknowledgement(case: Case, timer: TimerFellDue, acting: Acting) -> list[Ste
     """The destination has not said that it has the referral: another is asked, or a human; the leg is watched on."""
     leg = case.legs.get(timer.leg_id or "")
     if leg is None:
-        return _no_such_leg(case, timer, acting)
+        return _not_theirs(case, timer, acting)
     if leg.closed or leg.status not in NOT_ANSWERED:
         return []
     destination = acting.rules.destinations.get(leg.destination)
@@ -62,7 +62,7 @@ def first_contact(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]
     """The destination has accepted and not told of a first contact."""
     leg = case.legs.get(timer.leg_id or "")
     if leg is None:
-        return _no_such_leg(case, timer, acting)
+        return _not_theirs(case, timer, acting)
     if leg.closed or leg.status not in NOT_MET:
         return []
     question = f"{_label(leg, acting)} has accepted and told of no first contact in time. Has anybody spoken with him?"
@@ -74,7 +74,9 @@ def first_contact(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]
 def review(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
     """Nobody has answered in time: the question goes to the next role, and in the end comes back to the last one."""
     asked = case.reviews.get(timer.review_id or "")
-    if asked is None or asked.answered or asked.due_at > timer.due_at:
+    if asked is None:
+        return _not_theirs(case, timer, acting)
+    if asked.answered or asked.due_at > timer.due_at:
         return []  # answered; or put off, or brought further, after this timer was set
     role = NEXT_ROLE.get(asked.role, Role.SAFEGUARDING_LEAD)
     due_at = _by_when(asked, acting) if role != asked.role else acting.due(acting.rules.otherwise.review.due)
@@ -84,7 +86,9 @@ def review(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
 def snooze(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
     """A question that was put off comes back to whom it was asked of."""
     asked = case.reviews.get(timer.review_id or "")
-    if asked is None or asked.answered:
+    if asked is None:
+        return _not_theirs(case, timer, acting)
+    if asked.answered:
         return []
     return _put(case, asked, asked.role, acting.due(acting.rules.otherwise.review.due), acting)
 
@@ -93,7 +97,7 @@ def _of_a_leg(look: FellDue) -> FellDue:
     """The same, where the leg is still this person's; else somebody is asked who looks after it."""
 
     def look_again(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
-        return look(case, timer, acting) if timer.leg_id in case.legs else _no_such_leg(case, timer, acting)
+        return look(case, timer, acting) if timer.leg_id in case.legs else _not_theirs(case, timer, acting)
 
     return look_again
 
@@ -130,10 +134,18 @@ def _by_when(asked: Review, acting: Acting) -> datetime:
     return acting.due(acting.rules.otherwise.review.due)
 
 
-def _no_such_leg(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
+def _not_theirs(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
+    """What it watches is not in this case, as while a human's word that two are one lies in quarantine: it comes back.
+
+    A question that was answered is none of these: its timers were cancelled then.
+    """
     what = timer.kind.value.replace("_", " ")
-    question = f"A time for {what} has passed on a leg that is not of this person any more. Who looks after it?"
-    return _ask(case, None, question, Role.CASE_MANAGER, acting)
+    of = "leg" if timer.leg_id is not None else "question"
+    question = f"A time for {what} has passed on a {of} that is not of this person any more. Who looks after it?"
+    return [
+        *_ask(case, None, question, Role.CASE_MANAGER, acting),
+        _again(timer, acting.rules.otherwise.review.due, acting),
+    ]
 
 
 def _ask(case: Case, leg: Leg | None, question: str, role: Role, acting: Acting) -> list[Step]:
@@ -148,7 +160,7 @@ def _ask(case: Case, leg: Leg | None, question: str, role: Role, acting: Acting)
 
 def _again(timer: TimerFellDue, within: Due, acting: Acting) -> Step:
     """An open leg is watched until what is waited for has come: an answered question must not end that."""
-    return TimerSet(acting.new_id(), timer.kind, acting.due(within), leg_id=timer.leg_id)
+    return TimerSet(acting.new_id(), timer.kind, acting.due(within), leg_id=timer.leg_id, review_id=timer.review_id)
 
 
 def _label(leg: Leg, acting: Acting) -> str:

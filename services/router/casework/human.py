@@ -154,7 +154,7 @@ def _confirm(case: Case, decision: HumanDecision, review: Review, acting: Acting
     waiting = _waiting(review, acting)
     steps = close_review(case, review, decision, CONFIRM)
     leg = case.legs.get(review.leg_id or "")
-    if leg is not None:  # it waited to take this one's place
+    if leg is not None and case.open_leg(waiting.route.destination) is None:  # it waited to take this one's place
         return steps + open_instead(leg, acting.rules.destinations[waiting.route.destination], acting)
     return steps + refer(waiting.route, _about(review, originals, acting), due_at=waiting.due_at)
 

@@ -42,6 +42,7 @@ class Review:
     waiting: WaitingRoute | None = None
     answered: bool = False
     put_at: datetime | None = None  # when it was put to this role; None: not known
+    person_id: str | None = None  # whose it is, of persons who are one; None: it was asked just now
 
 
 def refused(reason: str, place: str, message: str) -> Unacceptable:

@@ -196,9 +196,16 @@ def test_a_question_with_days_to_answer_gives_the_next_role_working_time() -> No
 
 
 def test_an_answered_question_asks_nothing() -> None:
-    assert _fall_due(_case(), TimerKind.REVIEW) == []
     assert _fall_due(_case(LegStatus.SENT, _asked(Role.DUTY_WORKER, answered=True)), TimerKind.REVIEW) == []
     assert _fall_due(_case(LegStatus.SENT, _asked(Role.DUTY_WORKER, answered=True)), TimerKind.SNOOZE) == []
+
+
+@pytest.mark.parametrize("kind", [TimerKind.REVIEW, TimerKind.SNOOZE])
+def test_a_question_that_is_not_in_the_case_yet_is_asked_about_and_comes_back(kind: TimerKind) -> None:
+    """As while a human's word that two are one lies in quarantine, and the other one's timers come in this one's order."""
+    steps = _fall_due(_case(), kind)
+    assert any(isinstance(step, ReviewAsked) for step in steps)
+    assert (None, REVIEW) in _due_next(steps)
 
 
 def test_a_question_that_was_put_off_while_its_timer_was_on_its_way_is_left_alone() -> None:
