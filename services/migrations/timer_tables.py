@@ -31,4 +31,8 @@ def create_timers() -> None:
             sqlite_where=sa.text("fired_at IS NULL AND cancelled_at IS NULL"),
             postgresql_where=sa.text("fired_at IS NULL AND cancelled_at IS NULL"),
         )
+        on_its_way = sa.text("fired_at IS NOT NULL AND taken_at IS NULL AND cancelled_at IS NULL")
+        batch_op.create_index(
+            "timers_on_their_way", ["fired_at"], unique=False, sqlite_where=on_its_way, postgresql_where=on_its_way
+        )
         batch_op.create_index("timers_of_person", ["person_id"], unique=False)

@@ -236,6 +236,8 @@ timers = Table(  # promises to look again; none is ever taken away
 )
 _waiting = timers.c.fired_at.is_(None) & timers.c.cancelled_at.is_(None)
 Index("timers_due", timers.c.due_at, timers.c.id, sqlite_where=_waiting, postgresql_where=_waiting)
+_on_its_way = timers.c.fired_at.is_not(None) & timers.c.taken_at.is_(None) & timers.c.cancelled_at.is_(None)
+Index("timers_on_their_way", timers.c.fired_at, sqlite_where=_on_its_way, postgresql_where=_on_its_way)
 Index("timers_of_person", timers.c.person_id)
 
 capacity = Table(  # what destinations said of their places; the latest word of each counts, whenever it arrived

@@ -7,7 +7,8 @@ made of its row alone: same id, same bytes. After an outage timers fire late. Th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 import orjson
@@ -25,12 +26,21 @@ PARTITION: Final = 0  # whose owner fires, and sends what a crash left behind
 
 _timer = store.timers.c
 _WAITING = _timer.fired_at.is_(None) & _timer.cancelled_at.is_(None)
+_ON_ITS_WAY = _timer.fired_at.is_not(None) & _timer.taken_at.is_(None) & _timer.cancelled_at.is_(None)
+_TOLD = select(_timer.id, _timer.kind, _timer.person_id, _timer.due_at, _timer.leg_id, _timer.review_id)
 _DUE = (
-    select(_timer.id, _timer.kind, _timer.person_id, _timer.due_at, _timer.leg_id, _timer.review_id)
-    .where(_WAITING, _timer.due_at <= bindparam("now", type_=store.timers.c.due_at.type))
+    _TOLD.where(_WAITING, _timer.due_at <= bindparam("now", type_=store.timers.c.due_at.type))
     .order_by(_timer.due_at, _timer.id)
     .limit(bindparam("page"))
     # One that casework is cancelling just now is left to the next tick: waiting for it could end in a circle.
+    .with_for_update(skip_locked=True)
+)
+
+
+_LOST = (
+    _TOLD.where(_ON_ITS_WAY, _timer.fired_at <= bindparam("before", type_=store.timers.c.fired_at.type))
+    .order_by(_timer.fired_at, _timer.id)
+    .limit(bindparam("page"))
     .with_for_update(skip_locked=True)
 )
 
@@ -42,14 +52,31 @@ def fire_due(work: Work, *, page: int = PAGE) -> bool:
     one moment.
     """
     due = work.connection.execute(_DUE, {"now": work.now, "page": page}).mappings().all()
-    if due:
-        ids = [timer["id"] for timer in due]
-        work.connection.execute(update(store.timers).where(_timer.id.in_(ids), _WAITING).values(fired_at=work.now))
-        for timer in due:
-            # The row of the outbox has an id of now: what the broker lost is looked for among the newest of them.
-            message = Outgoing(work.id(), streams.INTAKE, SUBJECT, message_of(dict(timer)))
-            work.send_as_it_is(message, partition=PARTITION)
+    _fire([dict(timer) for timer in due], work)
     return len(due) == page
+
+
+def fire_again(work: Work, *, after_seconds: float, page: int = PAGE) -> bool:
+    """Fire once more those whose event did not come back in this time. Returns whether there may be more.
+
+    The broker may have lost them: what else stands in that stream is not ours, so nothing in it tells what is missing.
+    One that is only late comes twice, and intake takes it once.
+    """
+    before = work.now - timedelta(seconds=after_seconds)
+    lost = work.connection.execute(_LOST, {"before": before, "page": page}).mappings().all()
+    _fire([dict(timer) for timer in lost], work)
+    return len(lost) == page
+
+
+def _fire(timers: Sequence[Mapping[Any, object]], work: Work) -> None:
+    if timers:
+        ids = [timer["id"] for timer in timers]
+        untaken = _timer.taken_at.is_(None) & _timer.cancelled_at.is_(None)
+        work.connection.execute(update(store.timers).where(_timer.id.in_(ids), untaken).values(fired_at=work.now))
+    for timer in timers:
+        # The row of the outbox has an id of now: what the broker lost is looked for among the newest of them.
+        message = Outgoing(work.id(), streams.INTAKE, SUBJECT, message_of(timer))
+        work.send_as_it_is(message, partition=PARTITION)
 
 
 def message_of(timer: Mapping[Any, object]) -> bytes:

@@ -49,10 +49,8 @@ def _cases(ended: Ended) -> list[str]:
 
 
 def _timers_missed(rows: Rows, due_by: datetime) -> list[str]:
-    missed = rows(
-        "SELECT kind, id FROM timers WHERE taken_at IS NULL AND cancelled_at IS NULL"
-        f" AND due_at <= '{due_by:%Y-%m-%d %H:%M:%S}'"
-    )
+    left = rows("SELECT kind, id, due_at FROM timers WHERE taken_at IS NULL AND cancelled_at IS NULL")
+    missed = [(kind, id_) for kind, id_, due_at in left if due_at[:19] <= f"{due_by:%Y-%m-%d %H:%M:%S}"]
     early = rows("SELECT kind, id FROM timers WHERE fired_at < due_at OR (taken_at IS NOT NULL AND fired_at IS NULL)")
     return [
         *(f"timer {kind} was missed: {id_}" for kind, id_ in missed),
@@ -76,10 +74,12 @@ def _timers_twice(rows: Rows) -> list[str]:
 
 
 def _cancelled_timers_ask_nothing(rows: Rows) -> list[str]:
-    """One that was cancelled on its way asks nobody, and tells nobody. (After it was taken in one batch, it had asked.)"""
+    """One that was cancelled on its way asks nobody, and tells nobody. (Taken in the same batch, it had asked.)"""
     cancelled = {timer for (timer,) in rows("SELECT id FROM timers WHERE cancelled_at <> taken_at")}
     asked = {event for (event,) in rows("SELECT event_id FROM reviews UNION SELECT event_id FROM leg_history")}
-    return [f"a cancelled timer asks: {timer}" for timer, event in _fallen(rows) if timer in cancelled and event in asked]
+    return [
+        f"a cancelled timer asks: {timer}" for timer, event in _fallen(rows) if timer in cancelled and event in asked
+    ]
 
 
 def _timers_move_nothing(rows: Rows) -> list[str]:

@@ -1,4 +1,4 @@
-"""Whoever is on duty: answers what is asked, decides what nobody asked for, at times twice, too late, or without the right.
+"""Whoever is on duty answers what is asked and decides what nobody asked for: at times twice, or late.
 
 What is refused is told to whoever decided it, and stands in quarantine: an outcome, and no loss.
 """
@@ -40,7 +40,10 @@ def duty_says(rows: Rows, saying: Saying) -> list[Said]:
     if len(persons) > 1 and chance.random() < 0.5:
         return [_decision(_on_two(persons, saying), saying)]
     legs = rows("SELECT id, person_id, status FROM legs ORDER BY id")
-    return [_decision(_on_leg(*chance.choice(legs), saying), saying)] if legs else []
+    if not legs:
+        return []
+    leg_id, person_id, status = chance.choice(legs)
+    return [_decision(_on_leg(str(leg_id), str(person_id), str(status), saying), saying)]
 
 
 _QUESTION = ("id", "person_id", "kind", "leg_id", "fact", "answers", "perhaps")
@@ -87,6 +90,16 @@ _SENSIBLE = {
 _OF_A_CLOSED_LEG = (DecisionKind.REOPEN_LEG, DecisionKind.CORRECT_STATUS, DecisionKind.CLOSE_LEG)
 
 
+_CORRECTED_TO = (
+    LegStatus.ON_PROGRAMME,
+    LegStatus.ON_HOLD,
+    LegStatus.ACCEPTED,
+    LegStatus.DEFERRED,
+    LegStatus.REQUESTED,
+    LegStatus.WITHDRAWN,
+)
+
+
 def _on_leg(leg_id: str, person_id: str, status: str, saying: Saying) -> dict[str, object]:
     """What can be decided of a leg as it stands. Before it is taken the leg may have gone on."""
     chance = saying.chance
@@ -95,8 +108,7 @@ def _on_leg(leg_id: str, person_id: str, status: str, saying: Saying) -> dict[st
     if chance.random() < 0.5:
         data["person_id"] = person_id
     if kind is DecisionKind.CORRECT_STATUS:
-        data["status"] = chance.choice((LegStatus.ON_PROGRAMME, LegStatus.ON_HOLD, LegStatus.ACCEPTED, LegStatus.DEFERRED,
-                                        LegStatus.REQUESTED, LegStatus.WITHDRAWN))  # fmt: skip
+        data["status"] = chance.choice(_CORRECTED_TO)
     if kind in (DecisionKind.CLOSE_LEG, DecisionKind.REOPEN_LEG):
         data["reason_code"] = chance.choice(REASON_CODES)
     if kind is DecisionKind.RECORD_CHECK:

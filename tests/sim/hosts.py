@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from services.audit.handlers import AuditHandler
@@ -72,14 +73,18 @@ class Host:
         instance = f"{self.name}.{0 if same_name else self._lives}"
         settings = around.settings.model_copy(update={"instance": instance})
         handler = Watched(_handler(self.service, settings, around.rules), instance, around.found, around.trips)
-        fires = Chore("fire_timers", settings.timer_seconds, handler.chore(timers.fire_due))  # as `router` wires it
+        again = partial(timers.fire_again, after_seconds=settings.reconcile_seconds)
+        fires = [  # as `router` wires them
+            Chore("fire_timers", settings.timer_seconds, handler.chore(timers.fire_due)),
+            Chore("fire_timers_again", settings.reconcile_seconds, handler.chore(again)),
+        ]
         self.consumer = Consumer(
             handler,
             settings=settings,
             clock=SimClock(around.loop, process),
             database=self.database,
             connection=self.client,  # type: ignore[arg-type]
-            chores=[fires] if self.service == "router" else (),
+            chores=fires if self.service == "router" else (),
         )
         around.chaos.trace.note(self.name, f"starts as {instance}")
         around.loop.spawn(process, self._live(process, self.consumer))

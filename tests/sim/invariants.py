@@ -81,10 +81,7 @@ def broken(person_ids: Collection[str], work: Work) -> list[str]:
     cases = {case.person_id: case for case in load_cases(sorted(set(person_ids)), work).values()}
     load_open(list(cases.values()), work)
     return [
-        f"{found}, of {case.person_id}"
-        for case in cases.values()
-        for holds in CASE_INVARIANTS
-        for found in holds(case)
+        f"{found}, of {case.person_id}" for case in cases.values() for holds in CASE_INVARIANTS for found in holds(case)
     ]
 
 

@@ -108,7 +108,8 @@ class People:
         self.broker.listeners.append(self._hear)
         persons = self.chance.randint(*self.load.persons)
         for person in range(1, persons + 1):
-            self._later(self.chance.uniform(0, LOAD_SECONDS / 3), lambda p=person: self._publish(referral(p, self._saying())))  # type: ignore[misc]
+            at = self.chance.uniform(0, LOAD_SECONDS / 3)
+            self._later(at, lambda p=person: self._publish(referral(p, self._saying())))  # type: ignore[misc]
         bursts = [self.chance.uniform(0, LOAD_SECONDS) for _ in range(self.chance.randint(*self.load.bursts))]
         for _ in range(self.chance.randint(*self.load.events)):
             say, person = self.chance.choice(SAYS), self.chance.randint(1, persons)
@@ -257,4 +258,3 @@ class People:
             confirmed = await publisher.publish([message])
             await self.database.write(lambda c, done=confirmed: outbox.mark_sent(c, done, clock.now()))  # type: ignore[misc]
             self.resent += 1
-

@@ -1,4 +1,4 @@
-"""What sources and destinations say: one function for each kind of event of a source, one table of courses for the rest.
+"""What sources and destinations say: a function for each kind of event of a source, a table of courses for the rest.
 
 Nothing of it is wrong in form; much of it is refused, or comes at an odd time, as in life.
 """
@@ -15,7 +15,9 @@ import orjson
 from schemas.vocabulary import PauseReason, ProgressKind, WelfareOutcome
 from tests.support.events import EXAMPLES, Event
 
-FULL_REFERRAL = 0.2  # how often a referral says so much that it opens seven legs; else three, so that a world costs less
+FULL_REFERRAL = (
+    0.2  # how often a referral says so much that it opens seven legs; else three, so that a world costs less
+)
 PAUSE_DAYS = (3, 10, 28)
 SAID_LATE = 0.15  # how often a destination tells what happened hours ago
 

@@ -155,9 +155,7 @@ def open_legs(destination: Destination, acting: Acting) -> list[Leg]:
     return [
         leg
         for leg in acting.case.legs.values()
-        if acting.case.goes_on(leg)
-        and leg.destination in known
-        and known[leg.destination].serves == destination.serves
+        if acting.case.goes_on(leg) and leg.destination in known and known[leg.destination].serves == destination.serves
     ]
 
 

@@ -24,7 +24,7 @@ from services.router import store
 from services.router.casework.case import Case
 from services.router.casework.steps import Step, TimerCancelled, TimerSet
 from services.router.keep import Cause, Keeping
-from services.router.timers import SUBJECT, fire_due
+from services.router.timers import SUBJECT, fire_again, fire_due
 from tests.support.events import example, referral
 from tests.support.system import System, system
 
@@ -258,6 +258,44 @@ def _progress(leg: str, kind: str) -> dict[str, Any]:
 
 async def _question(onward: System, leg: str) -> list[dict[str, Any]]:
     return await onward.rows("SELECT * FROM reviews WHERE leg_id = :leg", leg=leg)
+
+
+async def test_a_timer_that_the_broker_lost_is_fired_again_until_its_event_was_taken(settings: Settings) -> None:
+    clock = SetClock(MONDAY)
+    async with system(settings, clock=clock) as onward:
+        leg, _ = await _referred(onward)
+    clock.move(LATE)
+    lost = "UPDATE outbox SET sent_at = created_at, stream_sequence = 1 WHERE stream = 'INTAKE'"  # so the broker said
+    async with system(settings, clock=clock, names=ALL_BUT_THE_ROUTER) as onward:
+
+        def fire_and_lose(connection: Connection) -> None:
+            while _fire(connection, clock):
+                pass
+            connection.execute(text(lost))
+
+        await onward.world.database.write(fire_and_lose)
+    clock.move(timedelta(seconds=settings.reconcile_seconds - 1))
+    assert await _fired_again(settings, clock) == 0, "it may be on its way"
+    clock.move(timedelta(seconds=1))
+    async with system(settings, clock=clock, names=ALL_BUT_THE_ROUTER) as onward:
+        again = await onward.world.database.write(lambda c: _again(c, settings, clock))
+        assert again > 0
+    async with system(settings, clock=clock) as onward:
+        await onward.settle()
+        await _each_fired_once(onward, leg)
+        assert await onward.world.database.write(lambda c: _again(c, settings, clock)) == 0
+
+
+async def _fired_again(settings: Settings, clock: SetClock) -> int:
+    async with system(settings, clock=clock, names=ALL_BUT_THE_ROUTER) as onward:
+        return await onward.world.database.write(lambda c: _again(c, settings, clock))
+
+
+def _again(connection: Connection, settings: Settings, clock: SetClock) -> int:
+    work = Work(connection, service="router", now=clock.now())
+    fire_again(work, after_seconds=settings.reconcile_seconds)
+    work.finish()
+    return len(work.outgoing)
 
 
 async def _set_aside(onward: System) -> list[dict[str, Any]]:

@@ -202,7 +202,7 @@ def test_an_answered_question_asks_nothing() -> None:
 
 @pytest.mark.parametrize("kind", [TimerKind.REVIEW, TimerKind.SNOOZE])
 def test_a_question_that_is_not_in_the_case_yet_is_asked_about_and_comes_back(kind: TimerKind) -> None:
-    """As while a human's word that two are one lies in quarantine, and the other one's timers come in this one's order."""
+    """As while a human's word that two are one lies in quarantine, and the other's timers come in this one's order."""
     steps = _fall_due(_case(), kind)
     assert any(isinstance(step, ReviewAsked) for step in steps)
     assert (None, REVIEW) in _due_next(steps)
