@@ -9,7 +9,7 @@ from typing import Final
 
 from services.audit.app import audit
 from services.dispatch.app import dispatch
-from services.ground import streams
+from services.ground import outbox, streams
 from services.ground.clock import Clock, WallClock
 from services.ground.collector import calm_collector
 from services.ground.migration import upgrade_schema
@@ -29,7 +29,10 @@ async def migrate(world: World) -> None:
     await world.database.write(upgrade_schema)
     connection = await connect(world, name="onward-migrate")
     try:
-        await streams.declare(connection.jetstream(timeout=world.settings.connect_seconds), world.settings)
+        js = connection.jetstream(timeout=world.settings.connect_seconds)
+        await streams.declare(js, world.settings)
+        created = {name: str((await js.stream_info(name)).created) for name in streams.SUBJECTS}
+        await world.database.write(lambda c: outbox.note_streams(c, created))
     finally:
         await connection.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import orjson
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, 
 from services.ground import streams, tables
 from services.ground.driver import rows_of
 from services.ground.publisher import Confirmed, Outgoing
-from services.ground.sql import upsert
+from services.ground.sql import insert_missing, upsert
 
 PAGE = 1000
 NEWEST_PLACES = 1_000_000  # of a stream, that are looked through for two rows in one place: a tenth of a second
@@ -144,6 +144,14 @@ def given_twice(connection: Connection, stream: str, *, newest: int) -> list[int
     """
     values = {"stream": stream, "after": max(0, newest - NEWEST_PLACES)}
     return list(connection.execute(_TWICE, values).scalars())
+
+
+def note_streams(connection: Connection, created: Mapping[str, str]) -> None:
+    """Note when the broker made each stream, where that is not known yet: from now on one made anew has lost something.
+
+    Noted with their making. A service that noted it when it first looked could look after the loss.
+    """
+    insert_missing(connection, tables.streams_seen, [{"stream": s, "created": at} for s, at in created.items()])
 
 
 def owe_again(

@@ -19,6 +19,7 @@ from structlog.typing import EventDict
 
 from services.ground import consumer, microbatch, publisher
 from services.ground.handler import Incoming
+from services.ground.outbox import note_streams
 from services.ground.settings import Settings
 from services.router.rules.loader import load_rule_set
 from services.router.rules.ruleset import RuleSet
@@ -148,6 +149,8 @@ class _World:
         self.outside = Process("outside")
         self.store = the_store()
         self.store.empty()
+        with self.store.connection.begin():  # as `onward migrate` does
+            note_streams(self.store.connection, {name: stream.created for name, stream in self.broker.streams.items()})
         client = SimClient("outside", self.outside, self.broker)
         database = SimDatabase(self.store, self.outside, loop, _Calm(chance, self.trace))
         load = self.load or (DENSE if self.stressing else chance.choice((USUAL, USUAL, CASEWORK)))

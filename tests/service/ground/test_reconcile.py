@@ -10,14 +10,16 @@ from functools import partial
 
 from sqlalchemy import Connection, insert, select, text
 
+from services.cli.wiring import migrate
 from services.ground import outbox, tables
-from services.ground.clock import SetClock
+from services.ground.clock import SetClock, WallClock
 from services.ground.database import open_database
 from services.ground.migration import upgrade_schema
 from services.ground.publisher import Confirmed, Outgoing
 from services.ground.relay import Relay
 from services.ground.settings import Settings
 from services.ground.streams import CASE
+from services.ground.world import open_world
 from tests.support.events import referral_of
 from tests.support.system import System, system
 
@@ -39,6 +41,16 @@ async def test_a_wiped_broker_is_filled_again_from_the_store(settings: Settings)
         assert legs > 0
         routed = [(m["data"]["leg_id"], m["data"]["sequence"]) for m in await onward.messages("ROUTE")]
         assert len(routed) == len(set(routed)) == legs
+
+
+async def test_a_stream_made_anew_before_anybody_looked_has_lost_something_all_the_same(settings: Settings) -> None:
+    async with open_world(settings, WallClock()) as world:
+        await migrate(world)
+        await world.database.write(lambda c: c.execute(insert(tables.outbox), [_sent("a", "RECEIPT", 1)]))
+        owed = await world.database.write(
+            lambda c: outbox.owe_again(c, "RECEIPT", created="another", last_sequence=1, confirmed=1)
+        )
+    assert owed == 1
 
 
 async def test_a_message_that_the_broker_confirmed_and_lost_is_sent_again(settings: Settings) -> None:
