@@ -271,7 +271,7 @@ def _outbox_and_broker(ended: Ended) -> list[str]:
           if id_ not in known),
         *lost_for_good(ended.store, ended.broker),
         *(f"stored {n} times: {stream}" for (stream, digest), n in times.items()
-          if n > 1 and not ended.may_repeat and digest not in resent),
+          if n > 1 and not ended.may_repeat and digest not in resent and stream != INTAKE),
     ]  # fmt: skip
 
 
