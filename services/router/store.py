@@ -229,7 +229,7 @@ timers = Table(  # promises to look again; none is ever taken away
     Column("set_at", Moment, nullable=False),
     Column("leg_id", Text),
     Column("review_id", Text),
-    Column("fired_at", Moment),  # when it became a message, in the same transaction
+    Column("fired_at", Moment),  # when it became a message, in the same transaction; the last time, where one was lost
     Column("taken_at", Moment),  # when its event was decided
     Column("cancelled_at", Moment),  # nobody waited for it any more; before it fired, or on its way
     Column("cancelled_because", Text),

@@ -2,7 +2,8 @@
 
 One transaction marks a timer as fired and writes the message that is to be published; so there is never one without the
 other, whatever dies when. What is published twice all the same is one event at intake, because a timer's message is
-made of its row alone: same id, same bytes. After an outage timers fire late. Those that were cancelled stay, unfired.
+made of its row alone: same id, same bytes. So one that never arrived, as the broker lost it, is simply sent again. After
+an outage timers fire late. Those that were cancelled stay, unfired.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from datetime import timedelta
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, exists, select, update
 
 from schemas.envelope import TIMERS_SOURCE, Channel, EventType
-from services.ground import streams
+from services.ground import streams, tables
+from services.ground.handler import Chore
 from services.ground.publisher import Outgoing
+from services.ground.settings import Settings
 from services.ground.work import Work
 from services.router import store
 
@@ -26,23 +29,38 @@ PARTITION: Final = 0  # whose owner fires, and sends what a crash left behind
 
 _timer = store.timers.c
 _WAITING = _timer.fired_at.is_(None) & _timer.cancelled_at.is_(None)
-_ON_ITS_WAY = _timer.fired_at.is_not(None) & _timer.taken_at.is_(None) & _timer.cancelled_at.is_(None)
-_TOLD = select(_timer.id, _timer.kind, _timer.person_id, _timer.due_at, _timer.leg_id, _timer.review_id)
+_ROW = (_timer.id, _timer.kind, _timer.person_id, _timer.due_at, _timer.leg_id, _timer.review_id)
 _DUE = (
-    _TOLD.where(_WAITING, _timer.due_at <= bindparam("now", type_=store.timers.c.due_at.type))
+    select(*_ROW)
+    .where(_WAITING, _timer.due_at <= bindparam("now", type_=store.timers.c.due_at.type))
     .order_by(_timer.due_at, _timer.id)
     .limit(bindparam("page"))
     # One that casework is cancelling just now is left to the next tick: waiting for it could end in a circle.
     .with_for_update(skip_locked=True)
 )
-
-
+_inbox, _aside = tables.inbox.c, tables.quarantine.c
+_UNTAKEN = _timer.fired_at.is_not(None) & _timer.taken_at.is_(None) & _timer.cancelled_at.is_(None)
 _LOST = (
-    _TOLD.where(_ON_ITS_WAY, _timer.fired_at <= bindparam("before", type_=store.timers.c.fired_at.type))
-    .order_by(_timer.fired_at, _timer.id)
+    select(*_ROW)
+    .where(
+        _UNTAKEN,
+        _timer.fired_at <= bindparam("before", type_=store.timers.c.fired_at.type),
+        ~exists().where(_inbox.consumer == "intake", _inbox.source == TIMERS_SOURCE, _inbox.id == _timer.id),
+        ~exists().where(_aside.service == "intake", _aside.source == TIMERS_SOURCE, _aside.message_id == _timer.id),
+    )
+    .order_by(_timer.due_at, _timer.id)
     .limit(bindparam("page"))
-    .with_for_update(skip_locked=True)
+    .with_for_update(skip_locked=True, of=store.timers)
 )
+
+
+def chores(settings: Settings) -> list[Chore]:
+    """What one router does for all, with how often."""
+    again = settings.reconcile_seconds
+    return [
+        Chore("fire_timers", settings.timer_seconds, lambda work: fire_due(work)),
+        Chore("fire_lost_timers", again, lambda work: fire_lost(work, after_seconds=again)),
+    ]
 
 
 def fire_due(work: Work, *, page: int = PAGE) -> bool:
@@ -52,30 +70,32 @@ def fire_due(work: Work, *, page: int = PAGE) -> bool:
     one moment.
     """
     due = work.connection.execute(_DUE, {"now": work.now, "page": page}).mappings().all()
-    _fire([dict(timer) for timer in due], work)
+    if due:
+        ids = [timer["id"] for timer in due]
+        work.connection.execute(update(store.timers).where(_timer.id.in_(ids), _WAITING).values(fired_at=work.now))
+        _send(due, work)
     return len(due) == page
 
 
-def fire_again(work: Work, *, after_seconds: float, page: int = PAGE) -> bool:
-    """Fire once more those whose event did not come back in this time. Returns whether there may be more.
+def fire_lost(work: Work, *, after_seconds: float, page: int = PAGE) -> bool:
+    """Send a page of those again that were fired so long ago and that intake has neither taken nor set aside.
 
-    The broker may have lost them: what else stands in that stream is not ours, so nothing in it tells what is missing.
-    One that is only late comes twice, and intake takes it once.
+    A broker that lost its end, and went on from before it, can take an old acknowledgement for the new message in that
+    place, and never deliver it. Each is sent once more in that time, while intake has not taken it.
     """
-    before = work.now - timedelta(seconds=after_seconds)
-    lost = work.connection.execute(_LOST, {"before": before, "page": page}).mappings().all()
-    _fire([dict(timer) for timer in lost], work)
+    values = {"before": work.now - timedelta(seconds=after_seconds), "page": page}
+    lost = work.connection.execute(_LOST, values).mappings().all()
+    if lost:
+        ids = [timer["id"] for timer in lost]
+        work.connection.execute(update(store.timers).where(_timer.id.in_(ids), _UNTAKEN).values(fired_at=work.now))
+        _send(lost, work)
     return len(lost) == page
 
 
-def _fire(timers: Sequence[Mapping[Any, object]], work: Work) -> None:
-    if timers:
-        ids = [timer["id"] for timer in timers]
-        untaken = _timer.taken_at.is_(None) & _timer.cancelled_at.is_(None)
-        work.connection.execute(update(store.timers).where(_timer.id.in_(ids), untaken).values(fired_at=work.now))
+def _send(timers: Sequence[Mapping[Any, object]], work: Work) -> None:
     for timer in timers:
         # The row of the outbox has an id of now: what the broker lost is looked for among the newest of them.
-        message = Outgoing(work.id(), streams.INTAKE, SUBJECT, message_of(timer))
+        message = Outgoing(work.id(), streams.INTAKE, SUBJECT, message_of(dict(timer)))
         work.send_as_it_is(message, partition=PARTITION)
 
 

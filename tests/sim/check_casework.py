@@ -8,8 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from schemas.envelope import TIMERS_SOURCE
 from schemas.vocabulary import DecisionKind
 from services.ground.settings import Settings
 from services.ground.work import Work
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 
+_BY_TIMERS = f"FROM case_events WHERE source = '{TIMERS_SOURCE}'"
 # A question of identity can be answered once for each of several persons; and putting off is no answer.
 _ANSWERS_NOTHING = (
     DecisionKind.SNOOZE, DecisionKind.MERGE_PERSONS, DecisionKind.UNMERGE_PERSONS, DecisionKind.KEEP_PERSONS_APART,
@@ -59,9 +59,8 @@ def _timers_missed(rows: Rows, due_by: datetime) -> list[str]:
 
 
 def _fallen(rows: Rows) -> list[tuple[str, str]]:
-    """Of each timer that was taken, its id and that of its event."""
-    found = rows("SELECT event_id, content FROM case_events WHERE kind LIKE 'timer\\_%' ESCAPE '\\'")
-    return [(orjson.loads(content)["timer_id"], event) for event, content in found]
+    """Of each timer that was taken, its id and that of its event. A check that was missed is told as a risk."""
+    return [(timer, event) for timer, event in rows(f"SELECT origin_id, event_id {_BY_TIMERS}")]
 
 
 def _timers_twice(rows: Rows) -> list[str]:
@@ -86,7 +85,7 @@ def _timers_move_nothing(rows: Rows) -> list[str]:
     """No timer closes, rests or moves a leg; it may open another one."""
     moved = rows(
         "SELECT h.leg_id, e.kind, h.to_status FROM leg_history h JOIN case_events e ON e.event_id = h.event_id"
-        " WHERE e.kind LIKE 'timer\\_%' ESCAPE '\\' AND h.from_status IS NOT NULL AND h.from_status <> h.to_status"
+        f" WHERE e.source = '{TIMERS_SOURCE}' AND h.from_status IS NOT NULL AND h.from_status <> h.to_status"
     )
     return [f"{kind} moved leg {leg} to {to}" for leg, kind, to in moved]
 

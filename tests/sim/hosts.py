@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.audit.handlers import AuditHandler
 from services.dispatch.handlers import DispatchHandler
 from services.ground.consumer import Consumer
-from services.ground.handler import Chore, Handler, Incoming
+from services.ground.handler import Handler, Incoming
 from services.ground.settings import Settings
 from services.intake.handlers import IntakeHandler
 from services.router import timers
@@ -73,18 +72,14 @@ class Host:
         instance = f"{self.name}.{0 if same_name else self._lives}"
         settings = around.settings.model_copy(update={"instance": instance})
         handler = Watched(_handler(self.service, settings, around.rules), instance, around.found, around.trips)
-        again = partial(timers.fire_again, after_seconds=settings.reconcile_seconds)
-        fires = [  # as `router` wires them
-            Chore("fire_timers", settings.timer_seconds, handler.chore(timers.fire_due)),
-            Chore("fire_timers_again", settings.reconcile_seconds, handler.chore(again)),
-        ]
+        chores = timers.chores(settings) if self.service == "router" else ()
         self.consumer = Consumer(
             handler,
             settings=settings,
             clock=SimClock(around.loop, process),
             database=self.database,
             connection=self.client,  # type: ignore[arg-type]
-            chores=fires if self.service == "router" else (),
+            chores=[replace(chore, act=handler.chore(chore.act)) for chore in chores],
         )
         around.chaos.trace.note(self.name, f"starts as {instance}")
         around.loop.spawn(process, self._live(process, self.consumer))

@@ -218,11 +218,13 @@ class People:
 
     def _perhaps_answer(self, seen: Appended) -> None:
         load = self.load
-        if self._answers >= load.answers or seen.message.id in self._answered or self.chance.random() > load.answered:
+        routed = orjson.loads(seen.message.payload)["data"]
+        # The programme answers most: it is there that a relapse leads to an offer, and an offer to a pause.
+        answered = 1 - (1 - load.answered) ** 3 if routed["destination"] == "dapp" else load.answered
+        if self._answers >= load.answers or seen.message.id in self._answered or self.chance.random() > answered:
             return
         self._answers += 1
         self._answered.add(seen.message.id or "")
-        routed = orjson.loads(seen.message.payload)["data"]
         pause = 0.0
         for said in destination_says(routed, self._saying()):
             pause += self.chance.uniform(0, 3)

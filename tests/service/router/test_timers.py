@@ -24,7 +24,7 @@ from services.router import store
 from services.router.casework.case import Case
 from services.router.casework.steps import Step, TimerCancelled, TimerSet
 from services.router.keep import Cause, Keeping
-from services.router.timers import SUBJECT, fire_again, fire_due
+from services.router.timers import SUBJECT, fire_due, fire_lost
 from tests.support.events import example, referral
 from tests.support.system import System, system
 
@@ -293,7 +293,7 @@ async def _fired_again(settings: Settings, clock: SetClock) -> int:
 
 def _again(connection: Connection, settings: Settings, clock: SetClock) -> int:
     work = Work(connection, service="router", now=clock.now())
-    fire_again(work, after_seconds=settings.reconcile_seconds)
+    fire_lost(work, after_seconds=settings.reconcile_seconds)
     work.finish()
     return len(work.outgoing)
 
