@@ -2,8 +2,8 @@
 
 One transaction marks a timer as fired and writes the message that is to be published; so there is never one without the
 other, whatever dies when. What is published twice all the same is one event at intake, because a timer's message is
-made of its row alone: same id, same bytes. So one that never arrived, as the broker lost it, is simply sent again. After
-an outage timers fire late. Those that were cancelled stay, unfired.
+made of its row alone: same id, same bytes. So one that never arrived, as the broker lost it, is simply sent again.
+After an outage timers fire late. Those that were cancelled stay, unfired.
 """
 
 from __future__ import annotations

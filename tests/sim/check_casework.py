@@ -85,7 +85,7 @@ def _timers_move_nothing(rows: Rows) -> list[str]:
     """No timer closes, rests or moves a leg; it may open another one."""
     moved = rows(
         "SELECT h.leg_id, e.kind, h.to_status FROM leg_history h JOIN case_events e ON e.event_id = h.event_id"
-        f" WHERE e.source = '{TIMERS_SOURCE}' AND h.from_status IS NOT NULL AND h.from_status <> h.to_status"
+        " WHERE e.kind LIKE 'timer_%' AND h.from_status IS NOT NULL AND h.from_status <> h.to_status"
     )
     return [f"{kind} moved leg {leg} to {to}" for leg, kind, to in moved]
 
