@@ -14,12 +14,11 @@ import pytest
 from tests.sim.chaos import Fault
 from tests.sim.mutants import NEEDS
 from tests.sim.play import Outcome
-from tests.sim.runner import CORES, Played, play_all, play_once, processes
+from tests.sim.runner import Played, play_all, play_once, processes
 
 SEEDS = 1_000
 SOAK_SEEDS = 30_000
 FIRST_OF_SOAK = 1_000_000
-MOST_SECONDS = 60.0  # for 1,000 seeds, on as many cores as the usual runner has to itself
 EACH_FAULT = 20  # times at the least, in 1,000 seeds
 SHOWN = 40  # last lines of a seed that failed
 REPLAYED = range(500, 512)
@@ -46,7 +45,6 @@ def test_whatever_goes_wrong_all_is_routed_once_in_order_and_audited(pool: Proce
     assert not played.failed, _told(played)
     struck = played.faults
     assert {fault: struck[fault] for fault in Fault if struck[fault] < EACH_FAULT} == {}, "every kind did occur"
-    assert played.processor_seconds / CORES / played.slowness <= MOST_SECONDS
 
 
 @pytest.mark.soak
