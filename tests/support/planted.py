@@ -81,7 +81,7 @@ def inbox_key_forgotten() -> None:
 
     async def lost(self: Microbatch, deliveries: Sequence[Delivery]) -> None:
         nonlocal batches
-        batches += 1
+        batches += bool(deliveries)
         if batches > AFTER_BATCHES:
             await acknowledge(self, deliveries)
 
