@@ -23,6 +23,7 @@ from services.router.casework.decided import in_full
 from services.router.casework.enter import enter
 from services.router.casework.fell_due import fell_due
 from services.router.casework.human import ANOTHER_PERSON, SAME_PERSON, Originals, take_human
+from services.router.casework.joining import go_on_alone
 from services.router.casework.pause_ends import follow
 from services.router.casework.places import Places
 from services.router.casework.progress import leg_of, take_progress
@@ -135,6 +136,7 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
     if isinstance(data, ProgressReported) and about is not None and moved:
         steps += after_progress(case, about, data, acting)
     steps += follow(case, steps, acting)
+    steps += go_on_alone(case, steps)
     if event.linkquestion is not None:
         steps += ask(
             acting,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -88,6 +88,22 @@ def part(
     case.joined = [one for one in case.joined if one not in gone]
     recall(case, [taken for taken in history if taken.person_id not in gone], acting.rules)
     return steps + look_at_what_was_decided(acting)
+
+
+def go_on_alone(case: Case, steps: Iterable[Step]) -> list[Step]:
+    """Where the leg that went on for two has ended, the other one goes on for itself: no open leg is overlooked."""
+    ended = {step.leg.id for step in steps if isinstance(step, LegMoved) and step.leg.closed}
+    found: list[Step] = []
+    for gone in sorted(ended):
+        waiting = sorted(
+            (leg for leg in case.legs.values() if leg.joined_to == gone and not leg.closed),
+            key=lambda leg: (leg.opened_at, leg.id),
+        )
+        for leg in waiting:
+            first = waiting[0].id
+            case.legs[leg.id] = after = replace(leg, joined_to=None if leg.id == first else first)
+            found.append(LegMoved(leg, after, "the leg that went on for both has ended"))
+    return found
 
 
 def look_at_what_was_decided(acting: Acting) -> list[Step]:

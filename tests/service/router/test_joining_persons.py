@@ -111,6 +111,23 @@ async def test_of_two_open_legs_to_one_destination_the_older_goes_on_and_a_human
     await _all_is_well(onward)
 
 
+async def test_where_the_older_of_two_legs_is_closed_the_other_goes_on_for_itself(onward: System) -> None:
+    survivor, merged = await _two(onward)
+    older, newer = await _open_legs(onward, survivor), await _open_legs(onward, merged)
+    await _publish(onward, _joining("merge_persons", survivor, merged), "decision")
+    close = decision("close_leg", leg_id=older["dapp"], reason_code="duplicate")
+    await _publish(onward, close, "decision")
+    [leg] = await onward.rows("SELECT joined_to, closed_at FROM legs WHERE id = :id", id=newer["dapp"])
+    assert (leg["joined_to"], leg["closed_at"]) == (None, None)
+    await _publish(onward, risk("risk-relapse", id="since", about={"leg_id": newer["dapp"]}, kind="threat"), "risk")
+    legs = await onward.rows("SELECT id FROM legs WHERE destination = 'dapp' AND closed_at IS NULL")
+    assert [row["id"] for row in legs] == [newer["dapp"]], "the rules see that it is open, and open no third"
+    [told] = await onward.rows("SELECT event_id FROM case_events WHERE origin_id = 'since'")
+    sent = await onward.rows("SELECT leg_id FROM deliveries WHERE event_id = :e", e=told["event_id"])
+    assert newer["dapp"] in {row["leg_id"] for row in sent}
+    await _all_is_well(onward)
+
+
 async def test_unmerge_puts_back_what_belonged_to_whom(onward: System) -> None:
     survivor, merged = await _two(onward)
     before = [await _open_legs(onward, person) for person in (survivor, merged)]
