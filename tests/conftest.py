@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from services.ground import consumer
+from services.ground import ids
 from services.ground.log import configure_logging
 from services.ground.settings import REPOSITORY, Settings
 from tests.support.postgres import drop_database, new_database, postgres_server
@@ -20,9 +20,9 @@ LONGEST_FIRST = ("faults", "sim", "e2e", "service", "unit")
 hypothesis_settings.register_profile("onward", deadline=None)
 hypothesis_settings.load_profile("onward")
 
-# So that what is published counts as sent at once; the constant is kind to a store that serves a live system.
-consumer.IDLE_FLUSH_SECONDS = 0.05
-consumer.GATHER_SECONDS = 0.05
+# So that what is published counts as sent at once, also in the processes that tests start; the usual values are kind to
+# a store that serves a live system.
+os.environ |= {"ONWARD_FLUSH_SECONDS": "0.05", "ONWARD_GATHER_SECONDS": "0.05"}
 
 # Compiled once for all the processes that tests start, also where the machine's own wish is to keep no bytecode.
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
@@ -62,6 +62,12 @@ def store(request: pytest.FixtureRequest) -> str:
     """Every test that asks for it runs on both stores."""
     name: str = request.param
     return name
+
+
+@pytest.fixture(autouse=True)
+def ids_of_today() -> None:
+    """Ids never go back in a process, so a test on next year's clock would date those of the tests after it."""
+    ids._ticks._last = 0
 
 
 @pytest.fixture

@@ -51,7 +51,15 @@ def demo(
 
 
 async def _play(folder: Path) -> Row:
-    settings = Settings(data_dir=folder, database_url=None, nats_url=None, timer_seconds=0.1, log_level="error")
+    settings = Settings(
+        data_dir=folder,
+        database_url=None,
+        nats_url=None,
+        timer_seconds=0.1,  # nobody else uses its store: it may write as often as the story goes on
+        flush_seconds=0.05,
+        gather_seconds=0.05,
+        log_level="error",
+    )
     configure_logging(settings)
     clock = SetClock(BEGINNING)
     told: Row = {"steps": [], "missed": []}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
@@ -12,7 +12,8 @@ import typer
 from services.cli import terminal
 from services.cli.wiring import SERVICES, migrate, running
 from services.ground.clock import WallClock
-from services.ground.errors import without_password
+from services.ground.errors import ConnectionLost, without_password
+from services.ground.service import Service
 from services.ground.settings import Settings
 from services.ground.world import open_world
 
@@ -51,7 +52,7 @@ async def _serve(names: Sequence[str], *, prepare: bool) -> None:
     async with open_world(settings, WallClock()) as world:
         if prepare:
             await migrate(world)
-        async with running(world, names):
+        async with running(world, names) as services:
             broker = without_password(world.nats_url)
             terminal.err.print(f"[bold]{', '.join(names)}[/bold] running at {_place(settings)}, broker {broker}")
             if prepare:
@@ -60,8 +61,22 @@ async def _serve(names: Sequence[str], *, prepare: bool) -> None:
                     "Look:           onward status    Stop: Ctrl-C",
                     soft_wrap=True,
                 )
-            await stop.wait()
+            lost = await _until(stop, services.values())
             terminal.err.print("Finishing what is in hand ...")
+    if lost is not None:
+        raise ConnectionLost(lost)  # whoever started us starts us again
+
+
+async def _until(stop: asyncio.Event, services: Iterable[Service]) -> str | None:
+    """Wait until we are told to stop, or a service can do nothing more. Returns the name of that one."""
+    waiting = {asyncio.create_task(service.lost.wait()): service.name for service in services}
+    told = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait([told, *waiting], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (told, *waiting):
+            task.cancel()
+    return None if told in done else next(name for task, name in waiting.items() if task in done)
 
 
 def _place(settings: Settings) -> str:

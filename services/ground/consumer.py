@@ -36,13 +36,11 @@ Body = TypeVar("Body")
 T = TypeVar("T")
 
 PAUSE_SECONDS = (0.2, 1.0, 3.0)  # after the 1st, 2nd and later failures in a row: an outage, not a bad message
-IDLE_FLUSH_SECONDS = 0.5
 ONES_CHORES = 0  # whoever holds this partition does what one process of a service does for all
 
 # Nobody waits for an audit entry as somebody waits for a route, and the broker syncs to disk once for each message: at
 # 200 referrals a second entries one by one were a third of its writes. So few of them wait for more, for a moment.
 PATIENT_STREAMS = (streams.AUDIT,)
-GATHER_SECONDS = 0.2
 
 
 @dataclass
@@ -105,12 +103,11 @@ class Consumer(Generic[Body]):
         """Take partitions, send what they owe, and begin."""
         await self._publisher.start()
         await self._look_after_partitions()
-        await self.reconcile()
         self._chores = [
             asyncio.create_task(self._repeat(self._settings.lease_seconds / 3, self._look_after_partitions)),
             asyncio.create_task(self._repeat(self._settings.sweep_seconds, self.sweep)),
-            asyncio.create_task(self._repeat(IDLE_FLUSH_SECONDS, self._flush)),
-            asyncio.create_task(self._repeat(GATHER_SECONDS, self._send_gathered)),
+            asyncio.create_task(self._repeat(self._settings.flush_seconds, self._flush)),
+            asyncio.create_task(self._repeat(self._settings.gather_seconds, self._send_gathered)),
             asyncio.create_task(self._repeat(self._settings.redelivery_seconds[0] / 3, self._subscription.keep_alive)),
             asyncio.create_task(self._repeat(self._settings.reconcile_seconds, self.reconcile)),
             *(
@@ -119,6 +116,8 @@ class Consumer(Generic[Body]):
             ),
         ]
         self._loop = asyncio.create_task(self._run())
+        # Last, and as a chore: a broker that goes away just now is away for a moment, and we have partitions in hand.
+        await self._try(self.reconcile)
 
     async def stop(self) -> None:
         """Finish what is in hand, hand the rest back, and let the partitions go."""
@@ -135,7 +134,7 @@ class Consumer(Generic[Body]):
                 task.cancel()  # committed work is in the outbox; uncommitted work comes again
         with suppress(TimeoutError):
             await asyncio.wait_for(self._send_gathered(), self._settings.drain_seconds)
-        marks, held = self._confirmed, list(self._epochs)
+        marks, held = self._publisher.still_kept(self._confirmed), list(self._epochs)
         self._confirmed, self._epochs = [], {}
 
         def let_go(connection: Connection) -> None:
@@ -147,6 +146,7 @@ class Consumer(Generic[Body]):
 
     def reconnected(self) -> None:
         """The broker was away and is back."""
+        self._publisher.reconnected()
         self._subscription.reconnected()
 
     @property
@@ -211,7 +211,7 @@ class Consumer(Generic[Body]):
         epochs = {partition: self._epochs[partition] for partition in partitions if partition in self._epochs}
         if len(epochs) < len(partitions):
             raise LeaseLost(self._handler.service)
-        marks, self._confirmed = self._confirmed, []
+        marks, self._confirmed = self._publisher.still_kept(self._confirmed), []
 
         def body(connection: Connection) -> tuple[Work, T]:
             work = Work(connection, service=self._handler.service, now=self._clock.now())
@@ -335,7 +335,7 @@ class Consumer(Generic[Body]):
         """Mark what was published while no transaction came along to do it."""
         if not self._confirmed or self._in_hand:
             return
-        marks, self._confirmed = self._confirmed, []
+        marks, self._confirmed = self._publisher.still_kept(self._confirmed), []
         try:
             await self._database.write(lambda c: outbox.mark_sent(c, marks, self._clock.now()))
         except BaseException:
@@ -346,7 +346,10 @@ class Consumer(Generic[Body]):
         with suppress(asyncio.CancelledError):
             while True:
                 await asyncio.sleep(seconds)
-                try:
-                    await chore()
-                except Exception as error:  # noqa: BLE001 - the store or the broker is away: again next time
-                    self.log.warning("chore_failed", chore=name or chore.__name__, error=type(error).__name__)
+                await self._try(chore, name)
+
+    async def _try(self, chore: Callable[[], Awaitable[None]], name: str | None = None) -> None:
+        try:
+            await chore()
+        except Exception as error:  # noqa: BLE001 - the store or the broker is away: again next time
+            self.log.warning("chore_failed", chore=name or chore.__name__, error=type(error).__name__)

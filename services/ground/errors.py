@@ -26,6 +26,13 @@ class BrokerUnreachable(OnwardError):
         )
 
 
+class ConnectionLost(OnwardError):
+    """The broker closed a service's connection for good."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"the broker closed the connection of {service} for good; its log tells why. Start it again")
+
+
 class StoreUnusable(OnwardError):
     """The database cannot be reached or would not keep what it is given."""
 

@@ -44,6 +44,7 @@ class Confirmed:
 
     id: str
     stream_sequence: int  # where
+    connection: int = 0  # over which it said so: the first is 0, and each time that we reconnect one more
 
 
 class Publisher:
@@ -55,11 +56,24 @@ class Publisher:
         self._prefix = connection.new_inbox()
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
         self._number = 0
+        self._reconnects = 0
         self._order = asyncio.Lock()  # messages leave in the order of their transactions
 
     async def start(self) -> None:
         """Listen for confirmations."""
         await self._connection.subscribe(f"{self._prefix}.*", cb=self._on_reply)
+
+    def reconnected(self) -> None:
+        """The broker was away and is back, perhaps without what it kept."""
+        self._reconnects += 1
+
+    def still_kept(self, confirmed: Sequence[Confirmed]) -> list[Confirmed]:
+        """Those that the broker confirmed since we last connected.
+
+        The rest it may have lost since then. Noted late as sent, after everybody had looked for what it lost, they
+        would never be sent again; not noted, they are.
+        """
+        return [each for each in confirmed if each.connection == self._reconnects]
 
     async def publish(self, messages: Sequence[Outgoing]) -> list[Confirmed]:
         """Send all, in order, and return once the broker confirmed each. Later calls wait for earlier ones.
@@ -87,6 +101,7 @@ class Publisher:
 
     async def _attempt(self, messages: Sequence[Outgoing]) -> list[Confirmed]:
         """Send all once. Returns those that the broker confirmed."""
+        connection = self._reconnects
         waits: list[tuple[list[Outgoing], asyncio.Future[Answer]]] = []
         for stream, group in groupby(sorted(messages, key=_by_stream), key=_by_stream):
             rows = list(group)
@@ -96,12 +111,12 @@ class Publisher:
                     waits.append((part, await self._send_atomic(stream, part)))
                 else:
                     waits += [([row], await self._send(row)) for row in part]
-        answers = [(rows, await self._answer(reply)) for rows, reply in waits]
+        answers = await self._answers(waits)
         # One message that is stored already refuses its whole batch: then one by one, in order.
         again = [row for rows, answer in answers if len(rows) > 1 and "error" in answer for row in rows]
         singly = [([row], await self._send(row)) for row in _in_turn(again, atomic_from=ATOMIC_MOST + 1)]
-        answers += [(rows, await self._answer(reply)) for rows, reply in singly]
-        return [done for rows, answer in answers for done in _confirmed(rows, answer)]
+        answers += await self._answers(singly)
+        return [done for rows, answer in answers for done in _confirmed(rows, answer, connection)]
 
     async def _send(self, row: Outgoing) -> asyncio.Future[Answer]:
         reply, future = self._expect()
@@ -143,11 +158,28 @@ class Publisher:
             return
         future.set_result(orjson.loads(message.data))
 
-    async def _answer(self, reply: asyncio.Future[Answer]) -> Answer:
+    async def _answers(
+        self, waits: Sequence[tuple[list[Outgoing], asyncio.Future[Answer]]]
+    ) -> list[tuple[list[Outgoing], Answer]]:
+        """What the broker says of each. It may be slow with all of them, but silent only once.
+
+        All were sent before: when one has waited in vain, those behind it have waited as long, and a broker that was
+        killed answers none. Were each waited for in turn, a hundred would hold up everything for minutes.
+        """
+        answers: list[tuple[list[Outgoing], Answer]] = []
+        patience = self._timeout
+        for rows, reply in waits:
+            answer = await self._answer(reply, patience)
+            answers.append((rows, answer))
+            if not answer and patience:
+                log.warning("publish_unconfirmed")
+                patience = 0.0
+        return answers
+
+    async def _answer(self, reply: asyncio.Future[Answer], patience: float) -> Answer:
         try:
-            answer = await asyncio.wait_for(reply, self._timeout)
+            answer = await asyncio.wait_for(reply, patience)
         except (TimeoutError, NatsError):
-            log.warning("publish_unconfirmed")
             return {}
         if "error" in answer:
             log.info("publish_refused", error=answer["error"])
@@ -177,9 +209,9 @@ def _in_turn(messages: Sequence[Outgoing], atomic_from: int | None = None) -> li
     return [message for message in messages if message.id not in behind]
 
 
-def _confirmed(rows: Sequence[Outgoing], answer: Answer) -> list[Confirmed]:
+def _confirmed(rows: Sequence[Outgoing], answer: Answer, connection: int) -> list[Confirmed]:
     if "error" in answer or "seq" not in answer:
         return []
     last = answer["seq"]
     assert isinstance(last, int)
-    return [Confirmed(row.id, last - (len(rows) - 1 - index)) for index, row in enumerate(rows)]
+    return [Confirmed(row.id, last - (len(rows) - 1 - index), connection) for index, row in enumerate(rows)]

@@ -68,7 +68,8 @@ class Relay:
 
     async def _send(self, page: Sequence[Outgoing]) -> None:
         confirmed = await self._publisher.publish(page)
-        await self._database.write(lambda c: outbox.mark_sent(c, confirmed, self._clock.now()))
+        kept = self._publisher.still_kept(confirmed)
+        await self._database.write(lambda c: outbox.mark_sent(c, kept, self._clock.now()))
 
 
 def _confirmed(connection: Connection, stream: str) -> tuple[int, list[int]]:

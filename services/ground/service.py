@@ -11,6 +11,7 @@ import orjson
 from faststream import AckPolicy, FastStream
 from faststream.nats import NatsBroker
 from faststream.nats.annotations import NatsMessage
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from services.ground.consumer import Consumer
@@ -23,6 +24,8 @@ from services.ground.wire import toughen
 from services.ground.world import CONNECTION, World
 
 MESSAGES_IN_ONE = 3  # a referral, an event and the envelope around them
+ANSWER_SECONDS = 2.0  # a question that the broker has not answered by then was lost with it, and is asked again
+ASK_AGAIN_SECONDS = 0.2
 
 _NOT_A_TOKEN = re.compile(r"[^A-Za-z0-9_:-]")
 
@@ -45,11 +48,14 @@ class Service:
         self._chores = chores
         self._log = logger(self.name)
         self.consumer: Consumer[Any] | None = None
+        self.lost = asyncio.Event()  # its connection is closed for good: it can do nothing more
+        self._stopping = False
         self._broker = NatsBroker(
             world.nats_url.split(","),
             name=f"onward-{self.name}",
             error_cb=self._on_error,
             reconnected_cb=self._on_reconnected,
+            closed_cb=self._on_closed,
             logger=None,
             **CONNECTION,
         )
@@ -72,17 +78,19 @@ class Service:
 
     async def stop(self) -> None:
         """Finish what is in hand and disconnect."""
+        self._stopping = True
         try:
             await self.app.stop()
-        except NatsError as error:  # the broker is away, so there is nobody to take leave of
-            self._log.warning("stopped_without_broker", error=type(error).__name__)
-            await (await self._broker.connect()).close()
+        except* NatsError as errors:  # the broker is away, so there is nobody to take leave of
+            self._log.warning("stopped_without_broker", error=type(errors.exceptions[0]).__name__)
+            if not self.lost.is_set():
+                await (await self._broker.connect()).close()
 
     async def _start_consumer(self) -> None:
         connection = await self._broker.connect()
         toughen(connection)
         await self._world.database.read(require_schema)
-        await require_declared(connection.jetstream(), self.name, self._world.settings)
+        await self._require_declared(connection)
         self._require_room(connection.max_payload)
         self.consumer = Consumer(
             self._handler,
@@ -94,6 +102,32 @@ class Service:
         )
         await self.consumer.start()
         self._log.info("service_started", partitions=self.consumer.partitions)
+
+    async def _require_declared(self, connection: Client) -> None:
+        """Raise NotMigrated unless our consumers are there.
+
+        A broker that is away for a moment is waited for, as for a connection. Raises BrokerUnreachable.
+        """
+        seconds = self._world.settings.connect_seconds
+        why = ""
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    try:
+                        js = connection.jetstream(timeout=ANSWER_SECONDS)
+                        return await require_declared(js, self.name, self._world.settings)
+                    except NatsError as error:
+                        why = type(error).__name__
+                        self._log.warning("broker_did_not_answer", error=why)
+                        await asyncio.sleep(ASK_AGAIN_SECONDS)
+        except TimeoutError as error:
+            raise BrokerUnreachable(self._world.nats_url, seconds=seconds, detail=why) from error
+
+    async def _on_closed(self) -> None:
+        """The client closes a connection for good where the broker refuses it, and would stand still in silence."""
+        if not self._stopping:
+            self._log.error("connection_closed")
+            self.lost.set()
 
     async def _stop_consumer(self) -> None:
         if self.consumer:

@@ -80,6 +80,12 @@ class Settings(BaseSettings):
     lease_seconds: PositiveFloat = Field(5, description="A partition's owner that is silent this long loses it.")
     sweep_seconds: PositiveFloat = Field(10, description="Outbox rows unsent for this long are published again.")
     reconcile_seconds: PositiveFloat = Field(300, description="Sent rows that nobody took by then are published again.")
+    flush_seconds: PositiveFloat = Field(
+        0.5, description="What was published is noted as sent after this long where no transaction comes along."
+    )
+    gather_seconds: PositiveFloat = Field(
+        0.2, description="Audit entries wait this long for more of their kind, to be published with one sync to disk."
+    )
     timer_seconds: PositiveFloat = Field(1.0, description="How often it is looked whether a timer has fallen due.")
     drain_seconds: PositiveFloat = Field(10, description="Time to finish what is in hand when told to stop.")
 

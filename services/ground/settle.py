@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Sequence
 
 from nats.aio.client import Client
+from nats.errors import TimeoutError as NatsTimeout
+from nats.js import JetStreamContext
+from nats.js.errors import ServiceUnavailableError
 from sqlalchemy import bindparam, text
 
 from services.ground import tables
 from services.ground.errors import OnwardError
-from services.ground.streams import TAKES, feeds_of
+from services.ground.streams import TAKES, Feed, feeds_of
 from services.ground.world import World
 
 POLL_SECONDS = 0.02
@@ -46,9 +49,18 @@ async def _busy(world: World, connection: Client, names: Sequence[str]) -> str |
         if due:
             return f"{due} timers that fell due"
     for name in names:
-        for feed in feeds_of(name, world.settings):
-            info = await js.consumer_info(feed.stream, feed.durable)
-            if info.num_pending or info.num_ack_pending:
-                return f"{feed.durable} has {info.num_pending} to take and {info.num_ack_pending} in hand"
+        told = await asyncio.gather(*(_busy_feed(js, feed) for feed in feeds_of(name, world.settings)))
+        if busy := next(filter(None, told), None):
+            return busy
     unsent = await world.database.read(lambda c: c.execute(_UNSENT).scalar_one())
     return f"{unsent} to send" if unsent else None
+
+
+async def _busy_feed(js: JetStreamContext, feed: Feed) -> str | None:
+    try:
+        info = await js.consumer_info(feed.stream, feed.durable)
+    except (NatsTimeout, ServiceUnavailableError):  # it was killed before it answered, or starts just now
+        return f"the broker does not answer for {feed.durable}"
+    if info.num_pending or info.num_ack_pending:
+        return f"{feed.durable} has {info.num_pending} to take and {info.num_ack_pending} in hand"
+    return None

@@ -10,6 +10,7 @@ from typing import Final
 from schemas.human import HumanDecision
 from schemas.progress import ProgressReported
 from schemas.referral import ReferralSubmitted
+from schemas.registry import Accepted
 from schemas.risk import RiskReported
 from schemas.timer import TimerFellDue
 from schemas.vocabulary import RiskKind
@@ -88,7 +89,7 @@ def _leg_of(taken: Taken, case: Case, rules: RuleSet) -> Leg | None:
         if data.leg_id not in case.legs:
             raise refused("unknown_leg", "/leg_id", "is no leg of this person")
         return case.legs[data.leg_id]
-    return None
+    return case.legs.get(data.leg_id or "") if isinstance(data, TimerFellDue) else None
 
 
 def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> tuple[str, Decision, list[Step]]:
@@ -137,18 +138,25 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
         steps += after_progress(case, about, data, acting)
     steps += follow(case, steps, acting)
     steps += go_on_alone(case, steps)
-    if event.linkquestion is not None:
-        steps += ask(
-            acting,
-            ReviewKind.LINK,
-            WHO_IS_IT.get(event.linkquestion, WHO_IS_IT["perhaps_known"]),
-            role=rules.otherwise.review.role,
-            due=rules.otherwise.review.due,
-            answers=() if event.perhaps else (SAME_PERSON, ANOTHER_PERSON),
-        )
+    steps += _who_is_it(event, acting)
     steps = with_deadlines(data, _owned(case, steps, event.namedperson), acting)
     enter(case, steps, event_id=event.id, now=work.now)
     return work.id(), decision, steps
+
+
+def _who_is_it(event: Accepted, acting: Acting) -> list[Step]:
+    """The question whom an event is about, where intake was not sure."""
+    if event.linkquestion is None:
+        return []
+    standard = acting.rules.otherwise.review
+    return ask(
+        acting,
+        ReviewKind.LINK,
+        WHO_IS_IT.get(event.linkquestion, WHO_IS_IT["perhaps_known"]),
+        role=standard.role,
+        due=standard.due,
+        answers=() if event.perhaps else (SAME_PERSON, ANOTHER_PERSON),
+    )
 
 
 def _owned(case: Case, steps: list[Step], person: str | None) -> list[Step]:

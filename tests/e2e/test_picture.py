@@ -24,7 +24,7 @@ BEFORE_THE_END = timedelta(weeks=11)  # he is paused still
 
 async def test_the_case_is_drawn_as_it_went_and_hers_is_for_ops_alone(settings: Settings) -> None:
     clock = SetClock(BEGINNING)
-    async with system(settings, clock=clock) as onward:
+    async with system(settings.model_copy(update={"timer_seconds": 0.1}), clock=clock) as onward:
         await _play(onward, clock)
         [row] = await onward.rows("SELECT person_id FROM cases")
         person = row["person_id"]

@@ -37,7 +37,7 @@ async def test_one_referral_fans_out_and_no_partner_data_reaches_his_legs(settin
 
 async def test_the_whole_case_goes_as_it_is_told_and_his_legs_never_hold_her_data(settings: Settings) -> None:
     clock = SetClock(BEGINNING)
-    async with system(settings, clock=clock) as onward:
+    async with system(settings.model_copy(update={"timer_seconds": 0.1}), clock=clock) as onward:
         for step in steps():
             await begin(step, onward.world, onward.connection, clock)
             await happen(step, onward.world, onward.connection)

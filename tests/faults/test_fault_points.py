@@ -37,7 +37,6 @@ SCENARIOS = (
 async def test_a_failure_at_any_point_loses_and_doubles_nothing(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumer, "IDLE_FLUSH_SECONDS", 0.05)
     monkeypatch.setattr(consumer, "PAUSE_SECONDS", (0.05, 0.1, 0.2))
     monkeypatch.setattr(microbatch, "LEAST_WINDOW", 8)
     monkeypatch.setattr(publisher, "RETRY_SECONDS", (0.05, 0.2))

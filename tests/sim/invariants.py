@@ -13,7 +13,8 @@ from services.ground.handler import Handler, Incoming
 from services.ground.microbatch import Delivery
 from services.ground.work import Key, Work
 from services.router.casework.case import Case
-from services.router.load import load_cases
+from services.router.casework.silence import nothing_silent
+from services.router.load import load_cases, load_open
 
 Invariant: TypeAlias = Callable[[Case], list[str]]
 
@@ -29,8 +30,8 @@ def each_leg_was_commanded(case: Case) -> list[str]:
     return [f"nothing was sent for the leg to {leg.destination}" for leg in case.legs.values() if leg.commands < 1]
 
 
-# Of the case as it is read again from the store. `nothing_silent` belongs here.
-CASE_INVARIANTS: list[Invariant] = [one_open_leg_to_a_destination, each_leg_was_commanded]
+# Of the case as it is read again from the store, with its open questions and its timers.
+CASE_INVARIANTS: list[Invariant] = [one_open_leg_to_a_destination, each_leg_was_commanded, nothing_silent]
 
 
 class Watched:
@@ -54,7 +55,9 @@ class Watched:
         self._only_the_owner_writes({message.delivery.partition for message in messages}, work)
         self.handler.take(messages, work)
         if self.service == "router" and CASE_INVARIANTS:
-            for case in load_cases([message.body.event.subject for message in messages], work).values():
+            cases = load_cases([message.body.event.subject for message in messages], work)
+            load_open(list({id(case): case for case in cases.values()}.values()), work)
+            for case in cases.values():
                 for problem in [found for holds in CASE_INVARIANTS for found in holds(case)]:
                     self._found(f"{problem}, of {case.person_id}")
 

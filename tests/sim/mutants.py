@@ -29,7 +29,7 @@ NEEDS: Final[dict[str, tuple[Fault, ...]]] = {
     "refused_passes_for_repeat": (Fault.TRIPPED,),
     "refused_holds_up_the_rest": (Fault.TRIPPED,),
     "no_reconciling": (Fault.BROKER_WIPED, Fault.BROKER_CUT),
-    "held_after_it_was_let_go": (Fault.CRASH, Fault.STORE_SLOW),
+    "held_after_it_was_let_go": (Fault.CRASH, Fault.STORE_SLOW, Fault.PAUSE),
     "only_the_end_of_a_stream": (Fault.BROKER_CUT,),
 }
 

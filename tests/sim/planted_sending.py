@@ -70,7 +70,7 @@ def no_outbox(patch: Patch) -> None:
 def sent_before_confirmed(patch: Patch) -> None:
     """Mark as sent what was handed to the client, and wait for nothing."""
 
-    async def trusting(self: Publisher, reply: asyncio.Future[Answer]) -> Answer:
+    async def trusting(self: Publisher, reply: asyncio.Future[Answer], patience: float) -> Answer:
         return {"seq": 1_000_000}
 
     patch.setattr(Publisher, "_answer", trusting)

@@ -39,7 +39,7 @@ LOOK_SECONDS = 2.0
 SERVICES = ("intake", "router", "router", "dispatch", "audit")
 
 # Slower than in life in proportion to each other, so that a world has few of them.
-IDLE_FLUSH_SECONDS = 5.0
+FLUSH_SECONDS = 5.0
 GATHER_SECONDS = 2.5
 WAIT_SECONDS = 5.0
 RECONCILE_SECONDS = 30.0
@@ -71,6 +71,8 @@ def _settings() -> Settings:
         redelivery_seconds=(6, 8, 12),
         publish_seconds=2,
         reconcile_seconds=RECONCILE_SECONDS,
+        flush_seconds=FLUSH_SECONDS,
+        gather_seconds=GATHER_SECONDS,
         max_attempts=2,
         drain_seconds=4,
         window=64,
@@ -225,8 +227,6 @@ def _constants(chance: Random) -> Iterator[None]:
     """Chores come seldom, for each costs as much as an event; atomic batches begin early in some worlds."""
     atomic_from = chance.choice((2, 4, 16))
     changes = (
-        (consumer, "IDLE_FLUSH_SECONDS", IDLE_FLUSH_SECONDS),
-        (consumer, "GATHER_SECONDS", GATHER_SECONDS),
         (consumer, "ATOMIC_FROM", atomic_from),
         (microbatch, "WAIT_SECONDS", WAIT_SECONDS),
         (publisher, "ATOMIC_FROM", atomic_from),

@@ -25,6 +25,7 @@ from services.ground.settings import REPOSITORY, Settings
 from services.ground.world import World
 
 BROKER = "broker"
+LAST_WORDS = 20  # lines of each process's log, which has ids only
 PASSED_ON = (
     "data_dir",
     "database_url",
@@ -129,6 +130,17 @@ class Processes:
                 process.kill()
                 process.wait()
 
+    def story(self) -> str:
+        """Which process runs still, and what each said last."""
+        logs = {name: self.settings.data_dir / f"{name}.log" for name in SERVICES}
+        logs[BROKER] = self.settings.data_dir / "nats" / "nats.log"
+        codes = {name: process.poll() for name, process in self.running.items()}
+        lines = [f"{name} ended with {code}" for name, code in codes.items() if code is not None]
+        for name, log in logs.items():
+            said = log.read_text(errors="replace").splitlines() if log.exists() else []
+            lines += ["", f"{name} said last:", *said[-LAST_WORDS:]]
+        return "\n".join(lines)
+
     async def publish(self, source: str, channel: str, id_: str, raw: bytes) -> bool:
         """Publish as a careful source does: again under the same message id until it is confirmed. False: given up."""
         for _ in range(20):
@@ -145,7 +157,7 @@ class Processes:
 
 @asynccontextmanager
 async def processes(settings: Settings) -> AsyncIterator[Processes]:
-    """A migrated system with every service running as its own process."""
+    """A migrated system with every service running as its own process. What fails in it tells what they said last."""
     database = await open_database(settings)
     server = ChildNatsServer(settings, stay="serving")
     await server.start()
@@ -165,6 +177,9 @@ async def processes(settings: Settings) -> AsyncIterator[Processes]:
         for service in SERVICES:
             system.start(service)
         yield system
+    except Exception as error:
+        error.add_note(system.story())
+        raise
     finally:
         system.stop()
         await connection.close()

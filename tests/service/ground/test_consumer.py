@@ -13,7 +13,6 @@ from nats.errors import Error as NatsError
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from services.ground import consumer as consumer_module
 from services.ground import outbox
 from services.ground.errors import LeaseLost
 from services.ground.publisher import ATOMIC_FROM, Confirmed
@@ -98,10 +97,9 @@ async def test_what_is_confirmed_is_marked_once_however_batches_overlap(
 
 
 async def test_audit_entries_wait_for_each_other_and_what_they_came_from_is_acknowledged_after_them(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
 ) -> None:
-    monkeypatch.setattr(consumer_module, "GATHER_SECONDS", 3600)
-    async with system(settings) as onward:
+    async with system(settings.model_copy(update={"gather_seconds": 3600.0})) as onward:
         await onward.publish(referral_of(1))
         await _until(onward, "SELECT count(*) FROM deliveries", at_least=1)
         assert await onward.messages("AUDIT") == [], "too few to be sent by themselves"

@@ -127,6 +127,9 @@ async def test_what_a_former_owner_with_a_clock_ahead_owes_is_sent_at_once_when_
             sent.extend(message.id for message in messages)
             return [Confirmed(message.id, 1) for message in messages]
 
+        def still_kept(self, confirmed: Sequence[Confirmed]) -> Sequence[Confirmed]:
+            return confirmed
+
     database = await open_database(settings)
     try:
         await database.write(upgrade_schema)
@@ -171,7 +174,7 @@ async def _forget_to_send(onward: System) -> None:
     publisher._attempt = lossy  # type: ignore[method-assign]
 
 
-async def _until(onward: System, query: str, number: int, seconds: float = 20.0) -> None:
+async def _until(onward: System, query: str, number: int, seconds: float = 60.0) -> None:
     for _ in range(int(seconds / 0.1)):
         if next(iter((await onward.rows(query))[0].values())) == number:
             return

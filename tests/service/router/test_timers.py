@@ -58,7 +58,7 @@ async def test_a_timer_that_falls_due_is_an_event_of_its_person(settings: Settin
         assert (seen["kind"], seen["source"]) == ("timer_acknowledgement", TIMERS_SOURCE)
         assert leg in {row["id"] for row in found["legs"] if row["closed_at"] is None}, "no timer closes anything"
         asked = [row for row in found["reviews"] if row["event_id"] == event]
-        assert [(row["kind"], row["role"], row["leg_id"]) for row in asked] == [("deadline", "duty_worker", leg)]
+        assert [(row["kind"], row["role"], row["leg_id"]) for row in asked] == [("no_destination", "duty_worker", leg)]
 
         entries = [message["data"] for message in await onward.messages("AUDIT")]
         [entry] = [entry for entry in entries if entry["correlation_id"] == event]
@@ -94,7 +94,7 @@ async def test_what_was_answered_in_time_is_cancelled_with_why_and_never_fires(s
         [timer] = await onward.rows(OF_THE_PROGRAMME, leg=leg)
         assert (timer["fired_at"], timer["cancelled_because"]) == (None, "acknowledged")
         assert timer["cancelled_at"] is not None
-        assert not await onward.rows("SELECT id FROM reviews WHERE kind = 'deadline' AND leg_id = :leg", leg=leg)
+        assert not await onward.rows("SELECT id FROM reviews WHERE leg_id = :leg", leg=leg)
 
 
 async def test_an_answer_that_comes_while_the_timer_is_on_its_way_leaves_nothing_to_ask(settings: Settings) -> None:
@@ -257,7 +257,7 @@ def _progress(leg: str, kind: str) -> dict[str, Any]:
 
 
 async def _question(onward: System, leg: str) -> list[dict[str, Any]]:
-    return await onward.rows("SELECT * FROM reviews WHERE kind = 'deadline' AND leg_id = :leg", leg=leg)
+    return await onward.rows("SELECT * FROM reviews WHERE leg_id = :leg", leg=leg)
 
 
 async def _set_aside(onward: System) -> list[dict[str, Any]]:

@@ -57,9 +57,10 @@ def _moved(table: Pathway, start: LegStatus, to: LegStatus, who: Who, *said: str
     return move(table, leg_at(start), to, by=who, now=NOW, **words)
 
 
-@pytest.mark.parametrize(("start", "to", "who"), PAIRS)
-def test_a_leg_moves_where_the_table_says_and_nowhere_else(start: LegStatus, to: LegStatus, who: Who) -> None:
-    _try(pathway(), _said(court_ordered=False), start, to, who)
+@pytest.mark.parametrize("start", LegStatus)
+def test_a_leg_moves_where_the_table_says_and_nowhere_else(start: LegStatus) -> None:
+    for _, to, who in [pair for pair in PAIRS if pair[0] is start]:
+        _try(pathway(), _said(court_ordered=False), start, to, who)
 
 
 def test_the_same_where_court_ordered_statuses_are_on(tmp_path: Path) -> None:
@@ -112,13 +113,13 @@ def test_no_timer_can_close_a_leg() -> None:
     ]
 
 
-@pytest.mark.parametrize("code", [None, *pathway().reasons])
 @pytest.mark.parametrize("to", [status for status in LegStatus if pathway().may("human", LegStatus.SCHEDULED, status)])
-def test_a_leg_is_concluded_by_its_reason_or_else_by_its_status(to: LegStatus, code: str | None) -> None:
-    after = move(pathway(), leg_at(LegStatus.SCHEDULED), to, by="human", now=NOW, reason="So.", code=code, note="So.")
-    said = _file()["statuses"][to.value]
-    remains = said.get("administration") if code is None else pathway().reasons[code].still_open
-    assert after.stage == ("open" if not said.get("closed") else "ended" if remains else "concluded")
+def test_a_leg_is_concluded_by_its_reason_or_else_by_its_status(to: LegStatus) -> None:
+    said, leg = _file()["statuses"][to.value], leg_at(LegStatus.SCHEDULED)
+    for code in (None, *pathway().reasons):
+        after = move(pathway(), leg, to, by="human", now=NOW, reason="So.", code=code, note="So.")
+        remains = said.get("administration") if code is None else pathway().reasons[code].still_open
+        assert after.stage == ("open" if not said.get("closed") else "ended" if remains else "concluded"), code
 
 
 def test_an_unknown_reason_is_refused_with_the_nearest() -> None:
