@@ -37,6 +37,7 @@ def casework_problems(ended: Ended) -> list[str]:
         *_timers_twice(rows),
         *_cancelled_timers_ask_nothing(rows),
         *_timers_move_nothing(rows),
+        *_answered_questions_are_let_go(rows),
         *_each_question_answered_once(rows),
         *_nobody_asked_in_a_circle(rows),
     ]
@@ -79,6 +80,15 @@ def _cancelled_timers_ask_nothing(rows: Rows) -> list[str]:
     return [
         f"a cancelled timer asks: {timer}" for timer, event in _fallen(rows) if timer in cancelled and event in asked
     ]
+
+
+def _answered_questions_are_let_go(rows: Rows) -> list[str]:
+    """No timer waits on for a question that was answered, or fires for it one day."""
+    waiting = rows(
+        "SELECT t.id FROM timers t JOIN reviews r ON r.id = t.review_id"
+        " WHERE r.answered_at IS NOT NULL AND t.taken_at IS NULL AND t.cancelled_at IS NULL"
+    )
+    return [f"a timer waits for an answered question: {timer}" for (timer,) in waiting]
 
 
 def _timers_move_nothing(rows: Rows) -> list[str]:

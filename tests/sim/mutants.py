@@ -8,11 +8,12 @@ from typing import Final
 
 import pytest
 
-from tests.sim import planted_sending, planted_taking
+from tests.sim import planted_casework, planted_sending, planted_taking
 from tests.sim.chaos import Fault
+from tests.sim.people import CASEWORK, Load
 
 MUTANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
-    plant.__name__: plant for plant in (*planted_sending.PLANTS, *planted_taking.PLANTS)
+    plant.__name__: plant for plant in (*planted_sending.PLANTS, *planted_taking.PLANTS, *planted_casework.PLANTS)
 }
 
 # Of mistakes that show only where several things go wrong within a second: what goes wrong often in their worlds.
@@ -31,7 +32,12 @@ NEEDS: Final[dict[str, tuple[Fault, ...]]] = {
     "no_reconciling": (Fault.BROKER_WIPED, Fault.BROKER_CUT),
     "held_after_it_was_let_go": (Fault.CRASH, Fault.STORE_SLOW, Fault.PAUSE),
     "only_the_end_of_a_stream": (Fault.BROKER_CUT,),
+    "timer_marked_in_a_transaction_of_its_own": (Fault.CRASH_AFTER_COMMIT, Fault.COMMIT_REFUSED),
+    "lost_timers_stay_lost": (Fault.BROKER_WIPED, Fault.BROKER_CUT),
 }
+
+# And of mistakes in casework: what is said in their worlds.
+LOADS: Final[dict[str, Load]] = {plant.__name__: CASEWORK for plant in planted_casework.PLANTS}
 
 
 @contextmanager

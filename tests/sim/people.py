@@ -28,7 +28,7 @@ from tests.sim.client import Msg, SimClient
 from tests.sim.clock import SimClock, moment
 from tests.sim.duty import duty_says
 from tests.sim.loop import Process, VirtualLoop
-from tests.sim.sources import SAYS, Said, Saying, destination_says, referral
+from tests.sim.sources import SAYS, Said, Saying, destination_says, referral, relapse
 from tests.sim.store import SimDatabase, Store
 
 CONFIRM_SECONDS = 3.0  # until a source publishes again what was not confirmed
@@ -48,13 +48,14 @@ class Load:
     answers: int  # of destinations to commands, at the most
     answered: float  # how often a command is answered
     leaps: tuple[int, ...] = (0, 1, 1, 2)  # how often days pass
+    says: tuple[Callable[[int, Saying], Said], ...] = SAYS
 
 
 USUAL = Load(persons=(1, 2), events=(1, 4), bursts=(1, 4), decisions=(0, 3), answers=3, answered=0.3)
 # So that a leg has several commands on their way at once.
 DENSE = Load(persons=(1, 1), events=(6, 9), bursts=(1, 3), decisions=(0, 2), answers=4, answered=0.3, leaps=(0, 1))
 # So that there are offers, pauses, checks and questions for days to pass over.
-CASEWORK = Load(persons=(1, 2), events=(2, 4), bursts=(2, 4), decisions=(3, 8), answers=7, answered=0.6, leaps=(2, 3))
+CASEWORK = Load(persons=(1, 2), events=(2, 4), bursts=(2, 4), decisions=(3, 8), answers=7, answered=0.6, leaps=(2, 3), says=(relapse, *SAYS))
 
 
 @dataclass(slots=True)
@@ -112,7 +113,7 @@ class People:
             self._later(at, lambda p=person: self._publish(referral(p, self._saying())))  # type: ignore[misc]
         bursts = [self.chance.uniform(0, LOAD_SECONDS) for _ in range(self.chance.randint(*self.load.bursts))]
         for _ in range(self.chance.randint(*self.load.events)):
-            say, person = self.chance.choice(SAYS), self.chance.randint(1, persons)
+            say, person = self.chance.choice(self.load.says), self.chance.randint(1, persons)
             at = self.chance.choice(bursts) + self.chance.uniform(0, BURST_SECONDS)
             self._later(at, lambda s=say, p=person: self._publish(s(p, self._saying())))  # type: ignore[misc]
         for _ in range(self.chance.randint(*self.load.decisions)):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tests.sim.chaos import Fault
-from tests.sim.mutants import NEEDS, planted
+from tests.sim.mutants import LOADS, NEEDS, planted
 from tests.sim.play import Outcome, play
 
 CORES = 2  # those of a usual runner
@@ -111,7 +111,7 @@ def until_caught(mutant: str, seeds: Iterable[int]) -> tuple[int, Outcome | None
     played = 0
     with planted(mutant):
         for played, seed in enumerate(seeds, 1):
-            outcome = play(seed, stressing=NEEDS.get(mutant, ()))
+            outcome = play(seed, stressing=NEEDS.get(mutant, ()), load=LOADS.get(mutant))
             if played % AT_ONCE == 0:
                 gc.collect()
             if outcome.problems:

@@ -117,6 +117,7 @@ _COURSES: tuple[tuple[str, ...], ...] = (
 )
 _PROGRAMME: tuple[tuple[str, ...], ...] = (
     ("started",),
+    ("started",),
     ("accepted", "started"),
     ("started", "pause_agreed", "welfare_check_done"),
     ("acknowledged", "started", "attended"),
@@ -124,6 +125,8 @@ _PROGRAMME: tuple[tuple[str, ...], ...] = (
 )
 _PROGRAMME_HEARS: tuple[tuple[str, ...], ...] = (
     ("started",),
+    (),
+    (),
     ("offer_agreed",),
     ("offer_agreed", "welfare_check_done"),
     ("offer_declined",),
