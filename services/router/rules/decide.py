@@ -31,6 +31,11 @@ V = TypeVar("V")
 def decide(rules: RuleSet, facts: Facts) -> Decision:
     """What the rule set says of one event. Every action carries the rules that asked for it."""
     hit, hanging = rules.matchers[str(facts.values[EVENT])](facts.values)
+    return decide_on(rules, facts, hit, hanging)
+
+
+def decide_on(rules: RuleSet, facts: Facts, hit: list[int], hanging: list[int]) -> Decision:
+    """What follows where the rules at these places hold, and those at the others hang on an unknown."""
     certain = _in_force(rules, hit, facts)
     unsure = _in_force(rules, hanging, facts)
     acted = [place for place in unsure if rules.wishes[place].rule.if_unknown == "act"]

@@ -19,11 +19,24 @@ Values: TypeAlias = Mapping[str, FactValue]
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """Where something stands in a rule set's files; lines and columns start at 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
 class Is:
     """A yes/no fact has this answer."""
 
     fact: str
     value: bool
+    at: Position | None = field(default=None, compare=False, repr=False)  # where it is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +45,7 @@ class In:
 
     fact: str
     values: tuple[str, ...]
+    at: Position | None = field(default=None, compare=False, repr=False)  # where it is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,7 @@ class AtLeast:
 
     fact: str
     bound: int | str
+    at: Position | None = field(default=None, compare=False, repr=False)  # where it is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,7 @@ class AtMost:
 
     fact: str
     bound: int | str
+    at: Position | None = field(default=None, compare=False, repr=False)  # where it is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +73,7 @@ class Has:
     fact: str
     values: tuple[str, ...]
     how: Literal["any", "all"]
+    at: Position | None = field(default=None, compare=False, repr=False)  # where it is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +81,7 @@ class Known:
     """The fact is known, whatever it is. The only test that is never unknown itself."""
 
     fact: str
+    at: Position | None = field(default=None, compare=False, repr=False)  # where it is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,18 +201,6 @@ class Record:
 
 
 Action: TypeAlias = Route | OfferPause | ProposeResume | Hold | Review | Notify | Escalate | Withhold | Record
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where something stands in a rule set's files; lines and columns start at 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True)

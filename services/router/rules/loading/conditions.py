@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Names
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.router.rules.declarations import Choice, Fact, SetOf, WholeNumber, YesNo
 from services.router.rules.language import (
@@ -17,6 +17,7 @@ from services.router.rules.language import (
     Is,
     Known,
     Not,
+    Position,
 )
 from services.router.rules.loading.desk import Desk
 from services.router.rules.loading.tree import Listing, Mapping, Node, Scalar
@@ -80,7 +81,7 @@ class Conditions:
         if fact is None:
             self.desk.note(key.at, f"no fact {key.text!r}{did_you_mean(key.text, (*self.facts, *WORDS))}")
             return NOTHING
-        return self._test(fact, value)
+        return written_at(self._test(fact, value), key.at)
 
     def _use_term(self, node: Node) -> Condition:
         if not isinstance(node, Scalar):
@@ -106,7 +107,7 @@ class Conditions:
         if isinstance(node, Mapping):
             if not node.entries:
                 self.desk.note(node.at, f"{fact.name} has an empty mapping: say what it must be")
-            parts = tuple(self._operator(fact, key, value) for key, value in node.entries)
+            parts = tuple(written_at(self._operator(fact, key, value), key.at) for key, value in node.entries)
             return parts[0] if len(parts) == 1 else All(parts)
         match fact.type:
             case YesNo():
@@ -195,6 +196,18 @@ class Conditions:
         if isinstance(fact.type, WholeNumber):
             reach = f"{fact.type.low}..{fact.type.high}"
             self.desk.note(node.at, f"{number} is outside {fact.name}'s range {reach}: the test could never change")
+
+
+def written_at(condition: Condition, at: Position) -> Condition:
+    """The condition, each of its tests knowing where it is written unless it knows better already."""
+    match condition:
+        case All(parts):
+            return All(tuple(written_at(part, at) for part in parts))
+        case Any(parts):
+            return Any(tuple(written_at(part, at) for part in parts))
+        case Not(part):
+            return Not(written_at(part, at))
+    return condition if condition.at is not None else replace(condition, at=at)
 
 
 def _is_too_large(condition: Condition) -> bool:
