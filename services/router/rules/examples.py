@@ -62,14 +62,18 @@ def read_examples(rules: RuleSet, folder: Path) -> tuple[Example, ...]:
 def run_example(rules: RuleSet, example: Example) -> ExampleResult:
     """What the rules say of an example, beside what it expects."""
     decision = decide(rules, example.facts)
+    return ExampleResult(example, decision, differences_of(rules, example, decision))
+
+
+def differences_of(rules: RuleSet, example: Example, decision: Decision) -> tuple[str, ...]:
+    """What of a decision is otherwise than an example expects."""
     found = outcome_of(rules, decision)
     expected = {name: [] for name in found} | dict(example.expected)
-    differences = tuple(
+    return tuple(
         f"{name}: expected {_said(expected[name])}, got {_said(found[name])}"
         for name in found
         if (expected[name] or None) != (found[name] or None)
     )
-    return ExampleResult(example, decision, differences)
 
 
 def run_examples(rules: RuleSet, folder: Path) -> tuple[ExampleResult, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from collections.abc import Mapping as Names
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -33,7 +33,7 @@ PAYLOADS: Final[Names[str, type[Reported]]] = {
     "decision": HumanDecision,
 }
 WHEN_NOTHING_IS_SAID: Final = datetime(2026, 3, 2, 9, tzinfo=UTC)  # a Monday, far from every holiday
-_KEYS = ("name", "at", "facts", *PAYLOADS, "destination", "case", "expect")
+_KEYS = ("name", "at", "facts", "each", *PAYLOADS, "destination", "case", "expect")
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
@@ -58,13 +58,33 @@ class ExampleReader:
     def examples(self, node: Node | None) -> list[Example]:
         """The examples of one file."""
         top = self.desk.mapping(node, "this file", ("examples",), needs=("examples",))
-        found = (self._example(item) for item in self.desk.items(top.get("examples") if top else None, "examples"))
-        return [example for example in found if example is not None]
+        items = self.desk.items(top.get("examples") if top else None, "examples")
+        return [example for item in items for example in self._written(item)]
 
-    def _example(self, node: Node) -> Example | None:
+    def _written(self, node: Node) -> list[Example]:
+        """The example that stands here, or one for each value of the fact under `each`."""
         said = self.desk.mapping(node, "an example", _KEYS, needs=("name", "expect"))
-        if said is None:
-            return None
+        each = said.get("each") if said is not None else None
+        if said is None or each is None:
+            one = None if said is None else self._example(said)
+            return [] if one is None else [one]
+        facts = said.get("facts")
+        if not isinstance(each, Mapping) or len(each.entries) != 1 or not isinstance(facts, Mapping):
+            self.desk.note(each.at, "each stands beside facts: one fact, and the list of its values")
+            return []
+        [(fact, values)] = each.entries
+        if facts.get(fact.text) is not None:
+            self.desk.note(fact.at, f"{fact.text} is a fact of this example already")
+        found = []
+        for value in self.desk.items(values, fact.text):
+            stated = Mapping((*facts.entries, (fact, value)), facts.at)
+            entries = tuple((key, stated if node is facts else node) for key, node in said.entries)
+            one = self._example(Mapping(entries, value.at))
+            if one is not None:
+                found.append(replace(one, name=f"{one.name} ({fact.text}: {_in_short(value)})"))
+        return found
+
+    def _example(self, said: Mapping) -> Example | None:
         given = [key for key in ("facts", *PAYLOADS) if said.get(key) is not None]
         if len(given) != 1:
             self.desk.note(said.at, f"an example has exactly one of facts, {', '.join(PAYLOADS)}")
@@ -153,6 +173,11 @@ class ExampleReader:
         except ValidationError:
             self.desk.note(node.at, "a moment such as 2026-03-02T09:00:00Z")
             return None
+
+
+def _in_short(node: Node) -> str:
+    said = plain(node)
+    return ", ".join(map(str, said)) if isinstance(said, list) else str(said)
 
 
 def plain(node: Node) -> Json:
