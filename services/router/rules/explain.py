@@ -100,3 +100,16 @@ def in_words(test: Test) -> str:
             return f"{fact} has {how} of {', '.join(values)}"
         case Known(fact):
             return f"{fact} is known"
+
+
+def condition_in_words(condition: Condition) -> str:
+    """A whole condition as people say it."""
+    match condition:
+        case All(parts) | Any(parts):
+            word = " and " if isinstance(condition, All) else " or "
+            said = word.join(condition_in_words(part) for part in parts)
+            return f"({said})" if len(parts) > 1 else said
+        case Not(part):
+            return f"not {condition_in_words(part)}"
+        case _:
+            return in_words(condition)

@@ -34,7 +34,7 @@ def load_rule_set(folder: Path) -> RuleSet:
     calendar, dues = read_calendar(desk, trees.get("calendar.yaml"))
     facts = Declarations(desk, destinations).facts(trees.get("facts.yaml"))
     conditions = Conditions(desk, facts, _terms(desk, trees.get("terms.yaml"), set(facts)))
-    conditions.read_all_terms()
+    terms = conditions.read_all_terms()
     reading = Rules(desk, conditions, destinations, dues)
     floors = trees.get(FLOORS_FILE)
     found = reading.rules(floors, tier="floor")
@@ -53,7 +53,7 @@ def load_rule_set(folder: Path) -> RuleSet:
         "pathway": pathway,
     }
     proxies = MappingProxyType(facts), MappingProxyType(destinations)
-    return RuleSet(digest_of(meaning), *proxies, calendar, rules, otherwise, pathway)
+    return RuleSet(digest_of(meaning), *proxies, calendar, rules, otherwise, pathway, MappingProxyType(terms))
 
 
 def _terms(desk: Desk, node: Node | None, taken: set[str]) -> dict[str, Node]:

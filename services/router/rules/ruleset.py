@@ -16,7 +16,7 @@ from services.router.rules.directory import Capacity, ServiceStatus
 from services.router.rules.due import Due
 from services.router.rules.events import EventKind
 from services.router.rules.extract import Plan, plan_for
-from services.router.rules.language import Otherwise, Rule
+from services.router.rules.language import Condition, Otherwise, Rule
 from services.router.rules.pathway import Pathway
 
 # By their places among the rules: those that certainly hold, and those that are acted on all the same.
@@ -64,6 +64,7 @@ class RuleSet:
     rules: tuple[Rule, ...]  # by id
     otherwise: Otherwise
     pathway: Pathway  # where legs stand, and how they may move
+    terms: Mapping[str, Condition] = field(default_factory=dict, repr=False, compare=False)  # written out in the rules
     matchers: Mapping[str, Matcher] = field(init=False, repr=False, compare=False)
     why_they_hold: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)
     why_they_act: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)  # floors, on the unknown

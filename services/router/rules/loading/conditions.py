@@ -61,10 +61,9 @@ class Conditions:
             return NOTHING
         return condition
 
-    def read_all_terms(self) -> None:
+    def read_all_terms(self) -> dict[str, Condition]:
         """Every term, used or not, so that every mistake is found."""
-        for name in self.terms:
-            self._term(name)
+        return {name: self._term(name) for name in self.terms}
 
     def _entry(self, key: Scalar, value: Node) -> Condition:
         match key.text:
