@@ -29,7 +29,7 @@ app.command(epilog="Example: onward trace NS-2025-0031877")(trace.trace)
 app.command(epilog="Example: onward case 2003/0073319Z --html case.html")(case.case)
 app.add_typer(quarantine.app, name="quarantine", help="What could not be taken: see it, mend it, send it again.")
 app.add_typer(work.app, name="work", help="What waits for a human: see it, answer it, put it off.")
-app.add_typer(rules.app, name="rules", help="Look at a rule set before it runs.")
+app.add_typer(rules.app, name="rules", help="Look at a rule set before it runs, and at what it decided.")
 app.command(epilog="Example: onward demo")(demo.demo)
 app.command(epilog="Example: onward config")(config.config)
 

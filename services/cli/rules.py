@@ -1,4 +1,4 @@
-"""onward rules: look at a rule set before it runs."""
+"""onward rules: look at a rule set before it runs, and at what it decided."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
-from services.cli import terminal
+from services.cli import rules_explain, rules_facts, rules_test, terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row
 from services.router.rules.examples import run_examples
 from services.router.rules.loader import load_rule_set
 
 app = typer.Typer(no_args_is_help=True)
+app.command(epilog="Example: onward rules facts --json")(rules_facts.facts)
+app.command(epilog="Example: onward rules schema .schemas rulesets/candidate")(rules_facts.schema)
+app.command(epilog="Example: onward rules explain NS-2025-0031877 --why-not residential_rehab")(rules_explain.explain)
+app.command(epilog="Example: onward rules test rulesets/candidate --at-least 0.95")(rules_test.test)
 
 
 @app.command(epilog="Example: onward rules check rulesets/candidate")

@@ -133,8 +133,9 @@ def _of_test(test: Test, fact: Fact) -> Iterator[Change]:
             for value in values:
                 left = tuple(other for other in values if other != value)
                 yield f"{value} dropped from {test.fact}", replace(test, values=left)
-            yield f"has {'all' if how == 'any' else 'any'} instead: {_short(test)}", replace(
-                test, how="all" if how == "any" else "any"
+            yield (
+                f"has {'all' if how == 'any' else 'any'} instead: {_short(test)}",
+                replace(test, how="all" if how == "any" else "any"),
             )
         case AtLeast(name, bound) | AtMost(name, bound):
             for shifted in _next_to(fact, bound):
@@ -174,8 +175,9 @@ def _of_action(action: Action) -> Iterator[tuple[str, Action]]:
                         replace(action, priority=cast(Priority, near)),
                     )
             contrary = None if confirm else "human"
-            yield f"{destination} {'not confirmed' if confirm else 'confirmed'}", replace(
-                action, confirm=cast("None", contrary)
+            yield (
+                f"{destination} {'not confirmed' if confirm else 'confirmed'}",
+                replace(action, confirm=cast("None", contrary)),
             )
         case OfferPause(destination, for_days):
             yield f"a pause of {destination} longer by a day", replace(action, for_days=for_days + 1)

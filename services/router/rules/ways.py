@@ -57,7 +57,9 @@ def _together(each: Sequence[list[Way]]) -> list[Way]:
 
 
 def _smallest(ways: Iterator[Way]) -> list[Way]:
-    return sorted(dict.fromkeys(ways), key=lambda way: (len({wanted.test.fact for wanted in way}), len(way)))[:MOST_WAYS]
+    return sorted(dict.fromkeys(ways), key=lambda way: (len({wanted.test.fact for wanted in way}), len(way)))[
+        :MOST_WAYS
+    ]
 
 
 def changes_for(
@@ -103,4 +105,3 @@ def _sets_to_try(now: frozenset[str], tests: Sequence[Test]) -> Iterator[frozens
         yield now - values
     yield now
     yield frozenset()
-

@@ -107,7 +107,9 @@ def nearest_change(rules: RuleSet, facts: Facts, destination: str) -> Nearest | 
             changes = (Change(name, facts.values[name], value) for name, value in sorted(changed.items()))
             return Nearest(tuple(changes), route.reasons)
         for further in _further(rules, there, decision, destination):
-            both = {name: value for name, value in {**changed, **further}.items() if _differs(facts.values[name], value)}
+            both = {
+                name: value for name, value in {**changed, **further}.items() if _differs(facts.values[name], value)
+            }
             key = frozenset(both.items())
             if key not in seen:
                 seen.add(key)
@@ -121,7 +123,9 @@ def _differs(one: FactValue, other: FactValue) -> bool:
 
 def _further(rules: RuleSet, facts: Facts, decision: Decision, destination: str) -> Iterator[Changed]:
     """What would make one more rule route there, or one rule fewer hold it back."""
-    held = {reason.rule for each in decision.withheld if each.destination == destination for reason in each.held_back_by}
+    held = {
+        reason.rule for each in decision.withheld if each.destination == destination for reason in each.held_back_by
+    }
     for rule in rules.in_force(facts.day):
         routes = any(isinstance(action, Route) and action.destination == destination for action in rule.then)
         holds_back = rule.id in held and any(

@@ -12,7 +12,7 @@ from services.router.rules.due import Due
 from services.router.rules.loading.desk import Desk
 from services.router.rules.loading.tree import Mapping, Node, Scalar
 
-_KEYS = ("nation", "day_starts", "day_ends", "closures", "seasons", "due")
+KEYS = ("nation", "day_starts", "day_ends", "closures", "seasons", "due")
 _FIVE = time(17)
 _A_WEEK = Due(hours=168)  # stands in only where calendar.yaml has a mistake
 NO_CALENDAR = Calendar(Nation.ENGLAND_AND_WALES, day_ends=_FIVE, closures=(), seasons=())
@@ -28,7 +28,7 @@ class Dues:
 
 def read_calendar(desk: Desk, node: Node | None) -> tuple[Calendar, Dues]:
     """The calendar and the default due times."""
-    top = desk.mapping(node, "calendar.yaml", _KEYS, needs=("nation", "day_ends", "due"))
+    top = desk.mapping(node, "calendar.yaml", KEYS, needs=("nation", "day_ends", "due"))
     if top is None:
         return NO_CALENDAR, Dues(dict.fromkeys((1, 2, 3, 4), _A_WEEK), _A_WEEK)
     closures = [_span(desk, item) for item in desk.items(top.get("closures"), "closures")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Names
 from dataclasses import dataclass, field, replace
 
-from services.router.rules.declarations import Choice, Fact, SetOf, WholeNumber, YesNo
+from services.router.rules.declarations import Choice, Fact, FactType, SetOf, WholeNumber, YesNo
 from services.router.rules.language import (
     All,
     Any,
@@ -120,9 +120,7 @@ class Conditions:
                 return Has(fact.name, self.desk.words(node, fact.name, values), "any")
 
     def _operator(self, fact: Fact, key: Scalar, value: Node) -> Condition:
-        operators = _OPERATORS[type(fact.type)]
-        if isinstance(fact.type, Choice) and fact.type.ordered:
-            operators = (*_ORDER, *operators)
+        operators = operators_of(fact.type)
         if key.text not in operators:
             near = did_you_mean(key.text, operators) or f"; it takes {', '.join(operators)}"
             self.desk.note(key.at, f"{key.text!r} cannot be used on {fact.name} ({fact.type}){near}")
@@ -195,6 +193,12 @@ class Conditions:
         if isinstance(fact.type, WholeNumber):
             reach = f"{fact.type.low}..{fact.type.high}"
             self.desk.note(node.at, f"{number} is outside {fact.name}'s range {reach}: the test could never change")
+
+
+def operators_of(kind: FactType) -> tuple[str, ...]:
+    """What can stand under a fact of this type."""
+    operators = _OPERATORS[type(kind)]
+    return (*_ORDER, *operators) if isinstance(kind, Choice) and kind.ordered else operators
 
 
 def written_at(condition: Condition, at: Position) -> Condition:

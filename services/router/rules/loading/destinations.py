@@ -23,10 +23,10 @@ SHAREABLE: Final = (ReferralSubmitted, RiskReported, ProgressReported)
 # own account, so they are hers as much as her name is.
 NEVER_TO_THE_PERSONS_SIDE: Final = ("victim", "children", "safe_contact", "risk.answers")
 
-_NEEDED = ("label", "kind", "side", "voluntary", "consent_needed", "source", "acknowledge_within", "share", "channel")
-_FOR_PEOPLE = ("eligibility_description", "wait_time", "application_process")
+NEEDED = ("label", "kind", "side", "voluntary", "consent_needed", "source", "acknowledge_within", "share", "channel")
+FOR_PEOPLE = ("eligibility_description", "wait_time", "application_process")
 _KEYS = (
-    *_NEEDED,
+    *NEEDED,
     "minimum_age",
     "maximum_age",
     "service_areas",
@@ -35,7 +35,7 @@ _KEYS = (
     "status",
     "capacity",
     "first_contact_within",
-    *_FOR_PEOPLE,
+    *FOR_PEOPLE,
 )
 _SIDES: tuple[Literal["person", "other_party", "panel"], ...] = ("person", "other_party", "panel")
 
@@ -48,7 +48,7 @@ def read_destinations(desk: Desk, node: Node | None) -> dict[str, Destination]:
     for key, value in desk.entries(top.get("destinations") if top else None, "destinations"):
         if not re.fullmatch(SLUG_PATTERN, key.text):
             desk.note(key.at, f"{key.text!r} is no name for a destination: small letters, digits and _")
-        said = desk.mapping(value, key.text, _KEYS, needs=_NEEDED)
+        said = desk.mapping(value, key.text, _KEYS, needs=NEEDED)
         if said is not None:
             found[key.text] = _destination(desk, key.text, said)
             places[key.text] = said

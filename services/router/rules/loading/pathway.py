@@ -18,8 +18,8 @@ FILE: Final = "pathway.yaml"
 CATEGORIES: Final = ("admin", "motivation", "operational", "personal", "safety", "sentence", "other")
 _KEYS: Final = ("court_ordered", "statuses", "transitions", "reasons")
 _STATUS: Final = ("label", "closed", "hold", "release", "administration", "court_ordered", "implies")
-_WHO: Final[tuple[Who, ...]] = ("destination", "human", "casework")
-_NEEDS: Final = ("reason", "note")
+WHO: Final[tuple[Who, ...]] = ("destination", "human", "casework")
+NEEDS: Final = ("reason", "note")
 
 
 def read_pathway(desk: Desk, node: Node | None) -> Pathway:
@@ -96,8 +96,8 @@ class _Reading:
             if said is None:
                 continue
             how = Transition(
-                self._desk.words(said.get("who"), "who", _WHO),
-                *(word in self._desk.words(said.get("needs"), "needs", _NEEDS) for word in _NEEDS),
+                self._desk.words(said.get("who"), "who", WHO),
+                *(word in self._desk.words(said.get("needs"), "needs", NEEDS) for word in NEEDS),
             )
             for start in self._desk.words(said.get("from"), "from", LegStatus):
                 for to in self._desk.words(said.get("to"), "to", LegStatus):

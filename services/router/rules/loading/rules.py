@@ -34,7 +34,7 @@ from services.router.rules.ruleset import Destination
 
 FLOORS_FILE: Final = "floors.yaml"
 _RULE_KEYS = ("id", "because", "when", "then", "withhold", "if_unknown", "from", "until")
-_ACTIONS: Names[str, tuple[str, ...]] = {  # the key that names an action, and what else may stand beside it
+ACTIONS: Names[str, tuple[str, ...]] = {  # the key that names an action, and what else may stand beside it
     "route": ("priority", "due", "confirm"),
     "offer_pause": ("for", "welfare_check", "answer_within"),
     "propose_resume": (),
@@ -44,7 +44,7 @@ _ACTIONS: Names[str, tuple[str, ...]] = {  # the key that names an action, and w
     "escalate": ("due",),
     "record": (),
 }
-_NEEDS: Names[str, tuple[str, ...]] = {
+ACTIONS_NEED: Names[str, tuple[str, ...]] = {
     "route": ("priority",),
     "offer_pause": ("for", "welfare_check"),
     "review": ("role",),
@@ -151,12 +151,12 @@ class Rules:
         if not isinstance(node, Mapping):
             self.desk.note(node.at, "an action is a mapping such as {route: gp_follow_up, priority: 3}")
             return None
-        verbs = [key for key, _ in node.entries if key.text in _ACTIONS]
+        verbs = [key for key, _ in node.entries if key.text in ACTIONS]
         if len(verbs) != 1:
             self._no_verb(node, verbs)
             return None
         verb = verbs[0].text
-        said = self.desk.mapping(node, verb, (verb, *_ACTIONS[verb]), needs=_NEEDS.get(verb, ()))
+        said = self.desk.mapping(node, verb, (verb, *ACTIONS[verb]), needs=ACTIONS_NEED.get(verb, ()))
         return None if said is None else self._made(verb, said)
 
     def _no_verb(self, node: Mapping, verbs: list[Scalar]) -> None:
@@ -164,10 +164,10 @@ class Rules:
             self.desk.note(verbs[1].at, f"one action an item: {verbs[0].text!r} stands here already")
         elif node.entries:
             key = node.entries[0][0]
-            near = did_you_mean(key.text, _ACTIONS) or f"; actions are {', '.join(_ACTIONS)}"
+            near = did_you_mean(key.text, ACTIONS) or f"; actions are {', '.join(ACTIONS)}"
             self.desk.note(key.at, f"no action {key.text!r}{near}")
         else:
-            self.desk.note(node.at, f"an empty action; actions are {', '.join(_ACTIONS)}")
+            self.desk.note(node.at, f"an empty action; actions are {', '.join(ACTIONS)}")
 
     def _made(self, verb: str, said: Mapping) -> Action | None:
         what = said.get(verb)
