@@ -40,7 +40,7 @@ def explain(
     """Explain a decision: the rules that held, each test with its value and where that came from, what was not known.
 
     With `--why-not` the tests that failed of the rules that route there, the fewest first, and the nearest change of
-    facts that would have led there. That you looked is kept in the audit log. Exits 1 when nothing is known under EVENT.
+    facts that would have led there. That you looked is kept in the audit log. Exits 1 when EVENT is not known.
     """
     found = terminal.run(_explain(id_, destination))
     if found is None:
@@ -159,8 +159,8 @@ def _show(found: Row) -> None:
         asked = ", ".join(reason["rule"] for reason in held["reasons"])
         _say(f"\n[yellow]held back[/] {held['destination']} (asked for by {asked}): {why}")
     for unknown in found["unknown"]:
-        asked = {question["fact"] for question in found["questions"]}
-        named = ", ".join(f"{fact}{'' if fact in asked else ' (not asked)'}" for fact in unknown["facts"])
+        questions = {question["fact"] for question in found["questions"]}
+        named = ", ".join(f"{fact}{'' if fact in questions else ' (not asked)'}" for fact in unknown["facts"])
         _say(f"\n[yellow]not known[/] for {unknown['rule']}: {named}")
     if "why_not" in found:
         _show_why_not(found["why_not"], same_rules=found["same_rules"])

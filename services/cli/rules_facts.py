@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import orjson
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
@@ -53,29 +54,30 @@ async def _vocabulary(folder: Path) -> Row:
 
 async def _written(into: Path, folder: Path) -> dict[str, str]:
     """Each schema's file, and the files of the rule set that it is for."""
-    schemas = schemas_for(load_rule_set(folder))
     found = {}
-    try:
-        into.mkdir(parents=True, exist_ok=True)
-        for glob, made in schemas.items():
-            name = glob.removesuffix("/*.yaml").removesuffix(".yaml")
-            file = into / f"{name}.schema.json"
-            file.write_bytes(orjson.dumps(made, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-            found[str(file)] = (folder / glob).as_posix()
-    except OSError as error:
-        raise OnwardError(f"cannot write to {into}: {error.strerror}") from None
+    for glob, made in schemas_for(load_rule_set(folder)).items():
+        file = into / f"{glob.removesuffix('/*.yaml').removesuffix('.yaml')}.schema.json"
+        _write(file, orjson.dumps(made, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        found[str(file)] = (folder / glob).as_posix()
     return found
 
 
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    except OSError as error:
+        raise OnwardError(f"cannot write {file}: {error.strerror}") from None
+
+
 def _show(found: Row) -> None:
-    table = _table("Fact", "Type", "Values", "Tests", "Silence", "From", "Says")
-    for fact in found["facts"]:
-        low_high = fact.get("range")
-        values = f"{low_high[0]}..{low_high[1]}" if low_high else _some(fact["values"])
-        table.add_row(
-            fact["name"], fact["type"], values, ", ".join(fact["tests"]), fact["silence"], fact["from"], fact["says"]
-        )
-    terminal.out.print(table)
+    rows = [
+        (each["name"], f"{each['type']}: {_values(each)}", f"{each['says']} [dim]{_silence(each)}[/]")
+        for each in found["facts"]
+        if each["name"] not in {destination["name"] for destination in found["destinations"]}
+    ]
+    rows.append(("each destination", "choice: a status, or none", "Where the leg to it stands."))
+    _print("Fact", "Type", "Says", rows=rows)
     _print("Term", "Means", rows=[(each["name"], each["means"]) for each in found["terms"]])
     _print(
         "Destination",
@@ -96,17 +98,21 @@ def _show(found: Row) -> None:
         terminal.out.print(f"\n[bold]{'Kinds of event' if title == 'events' else 'Roles'}[/]\n{names}", highlight=False)
 
 
-def _some(values: list[str]) -> str:
-    return ", ".join(values) if len(values) <= 6 else f"{', '.join(values[:4])} and {len(values) - 4} more"
+def _values(fact: Row) -> str:
+    if "range" in fact:
+        low, high = fact["range"]
+        return f"{low} to {high}"
+    values = fact["values"]
+    return ", ".join(values) if len(values) <= 8 else f"{', '.join(values[:5])} and {len(values) - 5} more"
 
 
-def _table(*titles: str) -> Table:
-    return Table(*titles, box=None, header_style="bold")
+def _silence(fact: Row) -> str:
+    return {"unknown": "Silence: not known.", "absent": "Silence: no, none or nothing."}.get(fact["silence"], "")
 
 
-def _print(*titles: str, rows: list[tuple[str, ...]]) -> None:
+def _print(*titles: str, rows: Sequence[tuple[str, ...]]) -> None:
     terminal.out.print()
-    table = _table(*titles)
+    table = Table(Column(titles[0], no_wrap=True), *titles[1:], box=None, header_style="bold")
     for row in rows:
         table.add_row(*row)
     terminal.out.print(table)

@@ -86,6 +86,26 @@ def test_an_agency_sends_a_referral_and_ops_see_its_whole_way(terminal: Terminal
         assert words in drawn
 
 
+def test_ops_ask_why_an_event_was_decided_so_and_why_not_otherwise(terminal: Terminal) -> None:
+    event = referral(id="explained", reference="WHY-1")
+    terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(event).encode())
+    terminal.until("trace", "explained", has="dispatch")
+    said = terminal.onward("rules", "explain", "explained", "--why-not", "housing_support").stdout.decode()
+    for words in ("referral-dapp", "(a floor: no rule can withhold it)", "would need other_needs has accommodation"):
+        assert words in said
+    assert "Nearest change that would have led there (tried): other_needs accommodation instead of nothing" in said
+    found = json.loads(terminal.onward("rules", "explain", "explained", "--why-not", "dapp", "--json").stdout)
+    assert found["why_not"]["standing"] == "routed"
+    assert found["same_rules"] is True
+    assert all(test["origin"] for rule in found["matched"] for test in rule["tests"])
+    assert found["why_not"]["nearest"] is None
+    terminal.until("trace", "explained", has="consult")
+    misspelt = terminal.onward("rules", "explain", "explained", "--why-not", "housing_suport")
+    assert misspelt.returncode == 2
+    assert "no destination 'housing_suport'; did you mean 'housing_support'?" in misspelt.stderr.decode()
+    assert terminal.onward("rules", "explain", "never-seen").returncode == 1
+
+
 def test_a_case_is_drawn_into_one_file_that_needs_nothing_else(terminal: Terminal, tmp_path: Path) -> None:
     event = referral(id="drawn", reference="DRAWN-1")
     terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(event).encode())
@@ -277,6 +297,37 @@ def test_a_rule_set_is_checked_before_it_runs(tmp_path: Path) -> None:
         in refused.stderr.decode()
     )
     assert not there.data_dir.exists(), "nothing was changed"
+
+
+def test_examples_are_weighed_by_the_mistakes_that_they_notice(tmp_path: Path) -> None:
+    mine, there = tmp_path / "mine", Terminal(tmp_path / "data")
+    shutil.copytree(REPOSITORY / "rulesets" / "default", mine)
+    done = there.onward("rules", "test", str(mine), "--at-least", "0.95")
+    assert done.returncode == 0, done.stdout
+    assert "small mistakes noticed" in done.stdout.decode()
+    for name in ("edges", "every_value"):
+        (mine / "examples" / f"{name}.yaml").unlink()
+    fewer = there.onward("rules", "test", str(mine), "--at-least", "0.95", "--json")
+    assert fewer.returncode == 1
+    found = json.loads(fewer.stdout)
+    assert found["failed"] == []
+    assert found["score"] < 0.95
+    assert all(one["at"].split(":")[0].endswith(".yaml") and one["change"] for one in found["survivors"])
+    assert not there.data_dir.exists(), "nothing was changed"
+
+
+def test_the_words_of_rules_are_told_to_people_and_to_editors(tmp_path: Path) -> None:
+    there, into = Terminal(tmp_path / "data"), tmp_path / "schemas"
+    shown = there.onward("rules", "facts").stdout.decode()
+    for words in ("relapses_28d", "on_dapp", "victim_safety", "offer_pause", "safeguarding_lead", "suicidal_ideation"):
+        assert words in shown
+    found = json.loads(there.onward("rules", "facts", "--json").stdout)
+    assert set(found) == {"facts", "terms", "events", "destinations", "statuses", "roles", "actions"}
+    written = json.loads(there.onward("rules", "schema", str(into), "--json").stdout)
+    assert {Path(name).name for name in written} == {path.name for path in into.iterdir()}
+    refused = there.onward("rules", "schema", str(into / "rules.schema.json"))
+    assert refused.returncode == 2
+    assert "cannot write" in refused.stderr.decode()
 
 
 def test_settings_are_shown_without_their_secrets(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def _destination(rules: RuleSet) -> Schema:
         **dict.fromkeys(("label", "kind", "source", "serves", *destinations.FOR_PEOPLE), TEXT),
         "side": _one_of(("person", "other_party", "panel")),
         **dict.fromkeys(("voluntary", "consent_needed"), YES_NO),
-        **dict.fromkeys(("minimum_age", "maximum_age"), {"type": "integer", "minimum": 0, "maximum": 130}),
+        **{name: {"type": "integer", "minimum": 0, "maximum": 130} for name in ("minimum_age", "maximum_age")},
         **dict.fromkeys(("service_areas", "share"), texts),
         "instead": _some_of(names),
         "status": _one_of(ServiceStatus),

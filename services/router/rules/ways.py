@@ -38,7 +38,7 @@ Way: TypeAlias = tuple[Wanted, ...]
 
 
 def ways_to(condition: Condition, facts: Mapping[str, Fact], values: Values, *, holds: bool) -> list[Way]:
-    """The smallest sets of tests that are not as wanted and would have to be, smallest first. Already so: one, empty."""
+    """The smallest sets of tests that are not as wanted and would have to be, smallest first. One empty way: it is."""
     match condition:
         case Not(part):
             return ways_to(part, facts, values, holds=not holds)

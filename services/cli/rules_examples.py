@@ -23,7 +23,7 @@ from services.router.rules.ruleset import RuleSet
 SHOWN_MOST = 25  # survivors in a terminal; `--json` and `--all` tell every one
 
 
-def test(
+def run_all(
     folder: Annotated[Path | None, typer.Argument(help="A rule set; else the one that ONWARD_RULES_DIR names.")] = None,
     at_least: Annotated[float, typer.Option(min=0, max=1, help="The share of mistakes to be noticed.")] = 0.9,
     every: Annotated[bool, typer.Option("--all", help="Show every mistake that nobody noticed.")] = False,  # noqa: FBT002
@@ -31,11 +31,11 @@ def test(
 ) -> None:
     """Run the examples, and try small mistakes in every rule: which of them would an example notice?
 
-    A mistake is one edit: a test turned around or left out, a bound moved by one, a value dropped from a list, a rule or
-    an action removed, a priority changed. Needs no running system, changes nothing. Exits 2 when the rule set cannot be
-    used, 1 when an example fails or fewer mistakes than `--at-least` are noticed.
+    A mistake is one edit: a test turned around or left out, a bound moved by one, a value dropped from a list, a rule
+    or an action removed, a priority changed. Needs no running system, changes nothing. Exits 2 when the rule set cannot
+    be used, 1 when an example fails or fewer mistakes than `--at-least` are noticed.
     """
-    found = terminal.run(_test(folder or terminal.settings().rules_dir))
+    found = terminal.run(_found(folder or terminal.settings().rules_dir))
     found["at_least"] = at_least
     if as_json:
         terminal.print_json(found)
@@ -45,7 +45,7 @@ def test(
         raise SystemExit(terminal.NEEDS_ATTENTION)
 
 
-async def _test(folder: Path) -> Row:
+async def _found(folder: Path) -> Row:
     rules = load_rule_set(folder)
     examples = read_examples(rules, folder)
     results = [run_example(rules, example) for example in examples]
