@@ -103,7 +103,7 @@ def test_the_bits_of_a_condition_are_its_truth() -> None:
 def test_one_example_leaves_mistakes_that_nobody_notices(tmp_path: Path) -> None:
     rules, found = tried(tmp_path, EXAMPLE)
     survivors = {str(mutant) for mutant in score_of(found).survivors}
-    assert "rules/some.yaml:4:34: referral: 19 instead of 18: age is at least 18" in survivors
+    assert any(one.endswith("referral: 19 instead of 18: age is at least 18") for one in survivors), survivors
     assert "floors.yaml:4:3: floor-threats removed" in survivors
     [example] = read_examples(rules, tmp_path)
     assert not any(one.both_ways for one in coverage_of(rules, [example.facts]))
