@@ -13,11 +13,12 @@ from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row
 from services.router.rules.coverage import Shown, coverage_of
-from services.router.rules.examples import read_examples, run_example
+from services.router.rules.examples import read_examples
 from services.router.rules.loader import load_rule_set
 from services.router.rules.loading.examples import Example
 from services.router.rules.mutants import mutants_of
 from services.router.rules.mutation import Score, score_of, try_mutants
+from services.router.rules.outcomes import run_example
 from services.router.rules.ruleset import RuleSet
 
 SHOWN_MOST = 25  # survivors in a terminal; `--json` and `--all` tell every one

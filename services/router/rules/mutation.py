@@ -14,10 +14,10 @@ from typing import NamedTuple
 from services.router.rules.bits import Bits, Rails, places_in
 from services.router.rules.combine import wishes_of
 from services.router.rules.decide import decide_on
-from services.router.rules.examples import differences_of, run_example
 from services.router.rules.language import Rule
 from services.router.rules.loading.examples import Example
 from services.router.rules.mutants import Mutant, mutants_of
+from services.router.rules.outcomes import differences_of, run_example
 from services.router.rules.ruleset import RuleSet
 
 

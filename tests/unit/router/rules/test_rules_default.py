@@ -9,11 +9,12 @@ import pytest
 
 from services.router.rules.decide import decide
 from services.router.rules.events import EventKind
-from services.router.rules.examples import ExampleResult, read_examples, run_example
+from services.router.rules.examples import read_examples
 from services.router.rules.facts import facts_stated
 from services.router.rules.language import Withhold
 from services.router.rules.loader import load_rule_set
 from services.router.rules.loading.examples import Example
+from services.router.rules.outcomes import ExampleResult, run_example
 
 FOLDER = Path(__file__).parents[4] / "rulesets" / "default"
 RULES = load_rule_set(FOLDER)

@@ -10,12 +10,13 @@ import pytest
 from services.ground.settings import Settings
 from services.router.rules.bits import Bits
 from services.router.rules.coverage import coverage_of
-from services.router.rules.examples import read_examples, run_example
+from services.router.rules.examples import read_examples
 from services.router.rules.explain import truth
 from services.router.rules.loader import load_rule_set
 from services.router.rules.mistakes import RuleSetRefused
 from services.router.rules.mutants import Mutant, mutants_of
 from services.router.rules.mutation import Tried, score_of, try_mutants
+from services.router.rules.outcomes import run_example
 from services.router.rules.ruleset import RuleSet
 from tests.unit.router.rules.small_rule_set import write
 
