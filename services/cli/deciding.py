@@ -42,7 +42,8 @@ async def find_leg(text: str, person: str | None) -> Row:
         found = await database.read(lambda c: worklist.legs_to(c, who, text)) if who is not None else []
         found = found or await database.read(lambda c: worklist.legs_by_id(c, text))
         if len(found) != 1:
-            terminal.fail(f"{len(found) or 'no'} legs match {text!r}", code=terminal.NEEDS_ATTENTION)
+            by_name = "" if person is not None else "; to name it by its destination say --person too"
+            terminal.fail(f"{len(found) or 'no'} legs match {text!r}{by_name}", code=terminal.NEEDS_ATTENTION)
         leg = await database.read(lambda c: worklist.leg_as_it_is(c, found[0]["id"]))
     assert leg is not None  # it was there a moment ago, and no leg is ever taken away
     return leg
@@ -71,8 +72,8 @@ def check_answer(review: Row, answer: str, said: Row) -> None:
 def check_words(said: Row) -> None:
     """End the command where a status, a reason or an outcome is not one that there is."""
     for option, field, known in (
-        ("--status", "status", tuple(LegStatus)),
-        ("--outcome", "welfare_check", tuple(WelfareOutcome)),
+        ("--status", "status", [each.value for each in LegStatus]),
+        ("--outcome", "welfare_check", [each.value for each in WelfareOutcome]),
     ):
         if said.get(field) is not None and said[field] not in known:
             near = did_you_mean(said[field], known)

@@ -14,7 +14,8 @@ app = typer.Typer(
     help=(
         "Route referrals and risk events about people who cause harm to the services that can help.\n\n"
         "Exit codes: 0 done, 1 somebody should look (a refused message, an unhealthy system), 2 nothing was done "
-        "because the settings, a file or an argument is wrong."
+        "because the settings, a file or an argument is wrong, 3 it is kept and not known yet what "
+        "becomes of it (onward work)."
     ),
 )
 app.command(epilog="Example: onward up")(run.up)
@@ -28,7 +29,7 @@ app.command(epilog="Example: onward status --json")(status.status)
 app.command(epilog="Example: onward trace NS-2025-0031877")(trace.trace)
 app.command(epilog="Example: onward case 2003/0073319Z --html case.html")(case.case)
 app.add_typer(quarantine.app, name="quarantine", help="What could not be taken: see it, mend it, send it again.")
-app.add_typer(work.app, name="work", help="What waits for a human: see it, answer it, put it off.")
+app.add_typer(work.app, name="work", help="What waits for a human: see it, answer it, put it off, decide.")
 app.add_typer(rules.app, name="rules", help="Look at a rule set before it runs, and at what it decided.")
 app.command(epilog="Example: onward demo")(demo.demo)
 app.command(epilog="Example: onward config")(config.config)

@@ -6,10 +6,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from schemas.roles import may_answer
+from schemas.vocabulary import LegStatus
 from services.cli import terminal
 from services.cli.looking import Row
 from services.cli.ways import Way
 from services.ground.clock import for_people
+from services.router.rules.language import Role
 
 WHO: Final = (("--by", "ONWARD_BY", "NAME"), ("--role", "ONWARD_ROLE", "ROLE"))
 ORGANISATION: Final = ("--organisation", "ONWARD_ORGANISATION", "NAME")
@@ -107,15 +110,23 @@ def person(row: Row) -> None:
     terminal.out.print("Look at one: onward work show ID")
 
 
-def ways(found: Sequence[Way], role: str | None) -> None:
-    """What can be done, with the words to type. Who has set who they are is not told to type it."""
+def ways(found: Sequence[Way], role: str | None, closing: Sequence[str]) -> None:
+    """What can be done, with the words to type; `closing` are the reasons for which legs end.
+
+    Who has set who they are is not told to type it.
+    """
     if not found:
         return
     terminal.out.print("\n[bold]What you can do[/] (words in capitals are yours to fill in)")
+    mine = os.environ.get("ONWARD_ROLE") or role or Role.FACILITATOR
     for way in found:
-        least = f" [dim](takes a {way.role} at least)[/]" if way.role and way.role != role else ""
+        least = f" [dim](takes a {way.role} at least)[/]" if way.role and not may_answer(mine, way.role) else ""
         terminal.out.print(f"  {terminal.literal(way.says)}{least}", highlight=False, soft_wrap=True)
         terminal.out.print(f"    {terminal.literal(way.typed(who(role or way.role)))}", highlight=False, soft_wrap=True)
+    words = {word for way in found for word in way.words}
+    for word, known in (("CODE", closing), ("STATUS", tuple(LegStatus))):
+        if word in words and known:
+            terminal.out.print(f"  [bold]{word}[/] is one of {', '.join(known)}", highlight=False)
     if who(role):
         terminal.out.print("Say who you are once: export ONWARD_BY=... ONWARD_ROLE=... ONWARD_ORGANISATION=...")
 

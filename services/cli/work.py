@@ -98,7 +98,7 @@ def show(
     row = terminal.literal(found)
     {"question": telling.question, "leg": telling.leg, "person": telling.person}[found["is"]](row)
     told = [ways.Way(way["says"], tuple(way["words"]), way["role"]) for way in found["ways"]]
-    telling.ways(told, found.get("role"))
+    telling.ways(told, found.get("role"), found["reason_codes"])
 
 
 @app.command(
@@ -180,7 +180,8 @@ def decide(
     """Decide something that nobody asked for: of a leg, an offer, a pause, a check, or two persons."""
     meant = kind.casefold().replace("-", "_")
     if meant not in set(DecisionKind):
-        terminal.fail(f"no decision {kind!r}; there are {', '.join(DecisionKind)}{did_you_mean(meant, DecisionKind)}")
+        near = did_you_mean(meant, [each.value for each in DecisionKind])
+        terminal.fail(f"no decision {kind!r}; there are {', '.join(DecisionKind)}{near}")
     said: Row = {
         "on": deciding.day(on, "--on"),
         "welfare_check": outcome,
@@ -291,5 +292,6 @@ async def _show(id_: str) -> Row:
     return {
         "is": what,
         **shown,
+        "reason_codes": list(load_rule_set(settings.rules_dir).pathway.reasons),
         "ways": [{**way._asdict(), "command": way.typed(who)} for way in can],
     }

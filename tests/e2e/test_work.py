@@ -7,9 +7,10 @@ import subprocess
 from datetime import UTC, datetime, time, timedelta
 
 from services.cli.worklist import working_hours
+from services.ground.clock import LONDON
 from services.router.rules.calendar import Calendar, Nation
 from tests.e2e.test_cli import SOURCE, Terminal, terminal
-from tests.support.events import referral
+from tests.support.events import example, referral, risk
 
 __all__ = ["terminal"]  # the fixture
 
@@ -108,6 +109,92 @@ def test_what_is_wrong_with_an_answer_is_said_before_anything_is_sent(terminal: 
     assert "/data/decided_by/user" in nameless.stderr.decode()
 
 
+def _dapp_offered(there: Terminal, name: str) -> str:
+    """A man on the programme whose relapse has him offered a pause. Returns the leg's id."""
+    event = referral(id=name, reference=name.upper())
+    event["data"]["person"] |= {"identifiers": {}, "name": {"given": name, "family": "Pauses"}}
+    there.onward("send", "-", "--source", SOURCE, given=json.dumps(event).encode())
+    there.until("trace", name, has="dispatch")
+    person = json.loads(there.onward("work", "show", name.upper(), "--json").stdout)
+    [leg] = [str(each["id"]) for each in person["legs"] if each["destination"] == "dapp"]
+    now = datetime.now(UTC).isoformat()
+    started = example("progress-started", id=f"{name}-started", leg_id=leg, occurred_at=now)
+    relapse = risk(id=f"{name}-relapse", about={"leg_id": leg}, occurred_at=now)
+    for said in (started, relapse):
+        there.onward("send", "-", "--source", "dapp-northshire", given=json.dumps(said).encode())
+        there.until("trace", said["id"], has="decided by")
+    return leg
+
+
+def _day(ahead: int) -> str:
+    return (datetime.now(LONDON) + timedelta(days=ahead)).date().isoformat()
+
+
+def test_what_nobody_asked_for_is_decided_on_a_leg_and_refused_in_a_sentence(terminal: Terminal) -> None:
+    leg = _dapp_offered(terminal, "pauses")
+    there = ("--person", "PAUSES", "--leg", "dapp")
+
+    def decide(kind: str, *words: str) -> subprocess.CompletedProcess[bytes]:
+        return terminal.onward("work", "decide", kind, *(words or there), *MANAGER)
+
+    shown = terminal.onward("work", "show", leg).stdout.decode()
+    assert "a pause of 28 days for relapse" in shown
+    assert f"onward work decide agree_offer --leg {leg[-8:]} --by NAME" in shown
+    agreed = decide("agree-offer")
+    assert agreed.returncode == 0, agreed.stdout
+    assert "dapp: on_hold" in agreed.stdout.decode()
+    assert "a check every 7 days" in agreed.stdout.decode()
+    again = decide("agree_offer")
+    assert (again.returncode, again.stdout.decode().splitlines()[-1]) == (
+        1, "refused: no offer of a pause is open on this leg.",
+    )  # fmt: skip
+    early = decide("extend_pause", "--leg", leg[-8:], "--on", _day(3))
+    assert (early.returncode, early.stdout.decode().splitlines()[-1]) == (
+        1, "refused: --on must be after the pause's end.",
+    )  # fmt: skip
+    for kind, more, has in (
+        ("extend_pause", ("--on", _day(42)), f"to {_day(42)}"),
+        ("shorten_pause", ("--on", _day(35)), f"to {_day(35)}"),
+        ("reschedule_check", ("--on", _day(8)), f"check {_day(8)} planned"),
+        ("mute_checks", ("--on", _day(20)), f"no checks up to {_day(20)}"),
+        ("resume_leg", (), "dapp: on_programme"),
+        ("correct_status", ("--status", "scheduled"), "dapp: scheduled"),
+        ("close_leg", ("--reason-code", "disengaged"), "asks case_manager"),
+    ):
+        role = "programme_manager" if kind == "mute_checks" else "case_manager"
+        done = terminal.onward("work", "decide", kind, *there, *more, *WHO, "--role", role)
+        assert (done.returncode, has in done.stdout.decode()) == (0, True), (kind, done.stdout, done.stderr)
+    [asked] = [
+        row for row in json.loads(terminal.onward("work", "list", "--person", "PAUSES", "--json").stdout)
+        if row["kind"] == "closed"
+    ]  # fmt: skip
+    assert asked["about"] == "dapp"
+    can = json.loads(terminal.onward("work", "show", asked["id"], "--json").stdout)["ways"]
+    assert f"onward work decide reopen_leg --leg {leg[-8:]} --review {asked['id'][-8:]}" in {
+        way["command"].split(" --by")[0] for way in can
+    }
+    opened = terminal.onward("work", "decide", "reopen_leg", "--review", asked["id"], *MANAGER, "--json")
+    assert opened.returncode == 0, opened.stdout
+    assert json.loads(opened.stdout)["leg"]["status"] == "requested"
+
+
+def test_a_slip_is_told_before_anything_is_sent_and_leaves_nothing_in_quarantine(terminal: Terminal) -> None:
+    review, _ = _asked(terminal, "slips")
+    aside = json.loads(terminal.onward("quarantine", "list", "--json").stdout)
+    for words, code, says in (
+        (("decide", "close_legs", "--review", review), 2, "did you mean 'close_leg'?"),
+        (("decide", "close_leg", "--review", review, "--reason-code", "disengagd"), 2, "did you mean 'disengaged'?"),
+        (("decide", "correct_status", "--review", review, "--status", "paused"), 2, "there are requested, sent"),
+        (("decide", "extend_pause", "--review", review, "--on", "soon"), 2, "'soon' is no day"),
+        (("decide", "resume_leg", "--leg", "dapp"), 1, "say --person too"),
+        (("decide", "close_leg", "--reason-code", "other"), 1, "close_leg needs leg_id"),
+        (("decide", "merge_persons", "--with", "SLIPS"), 2, "--with needs --person"),
+    ):
+        refused = terminal.onward("work", *words, *MANAGER)
+        assert (refused.returncode, says in refused.stderr.decode()) == (code, True), (words, refused.stderr)
+    assert json.loads(terminal.onward("quarantine", "list", "--json").stdout) == aside
+
+
 def test_the_age_of_a_question_is_counted_in_hours_in_which_people_work() -> None:
     calendar = Calendar(Nation.ENGLAND_AND_WALES, day_ends=time(17), closures=(), seasons=())
     friday = datetime(2026, 3, 27, 16, tzinfo=UTC)  # before the clocks change; 17:00 is 17:00 UTC
@@ -128,7 +215,7 @@ def test_two_who_are_one_are_merged_at_the_terminal(terminal: Terminal) -> None:
     assert known in terminal.onward("work", "show", asked["id"]).stdout.decode()
     taken = _answer(terminal, asked["id"], *MANAGER, "--merge-with", known)
     assert taken.returncode == 0, taken.stdout
-    assert b"\ntaken" in taken.stdout
+    assert b"\ntaken " in taken.stdout
     for name in ("ONE-OF-TWO", "TWO-OF-TWO"):
         [case] = json.loads(terminal.onward("case", name, "--json").stdout)
         assert (case["person_id"], case["joined"]) == (known, [asked["person_id"]])
