@@ -284,7 +284,7 @@ def lost_for_good(store: Store, broker: Broker) -> list[str]:
         return []
     there = {message.id for stream in broker.streams.values() for message in stream.messages}
     taken = {id_ for (id_,) in store.rows("SELECT id FROM inbox UNION SELECT message_id FROM quarantine")}
-    columns = "id, stream, CASE stream WHEN 'INTAKE' THEN payload ->> 'id' ELSE id END"  # intake knows a timer by its own
+    columns = "id, stream, CASE stream WHEN 'INTAKE' THEN payload ->> 'id' ELSE id END"  # intake knows timers by theirs
     query = f"SELECT {columns} FROM outbox WHERE id NOT IN (SELECT resent_as FROM quarantine WHERE resent_as NOT NULL)"  # noqa: S608
     return [
         f"the broker lost it for good: {stream} {id_}"

@@ -55,7 +55,16 @@ USUAL = Load(persons=(1, 2), events=(1, 4), bursts=(1, 4), decisions=(0, 3), ans
 # So that a leg has several commands on their way at once.
 DENSE = Load(persons=(1, 1), events=(6, 9), bursts=(1, 3), decisions=(0, 2), answers=4, answered=0.3, leaps=(0, 1))
 # So that there are offers, pauses, checks and questions for days to pass over.
-CASEWORK = Load(persons=(1, 2), events=(2, 4), bursts=(2, 4), decisions=(3, 8), answers=7, answered=0.6, leaps=(2, 3), says=(relapse, *SAYS))
+CASEWORK = Load(
+    persons=(1, 2),
+    events=(2, 4),
+    bursts=(2, 4),
+    decisions=(3, 8),
+    answers=7,
+    answered=0.6,
+    leaps=(2, 3),
+    says=(relapse, *SAYS),
+)
 
 
 @dataclass(slots=True)

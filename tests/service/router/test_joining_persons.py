@@ -65,6 +65,11 @@ async def _all_is_well(onward: System) -> None:
     assert await problems_of(onward.world.database, onward.connection, acknowledged=sent) == []
 
 
+async def _stepped_up(onward: System, destination: str) -> set[str]:
+    commands = [m["data"] for m in await onward.messages("ROUTE")]
+    return {c["leg_id"] for c in commands if (c["destination"], c["action"]) == (destination, "step_up")}
+
+
 def _decoded(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
@@ -77,12 +82,7 @@ async def test_after_a_merge_an_event_on_the_mergeds_identifier_lands_on_the_sur
     assert ("after", 3) in await _events_of(onward, survivor)
     [case] = await onward.rows("SELECT joined, referral_event FROM cases WHERE person_id = :p", p=survivor)
     assert _decoded(case["joined"]) == [merged]
-    stepped = {
-        m["data"]["leg_id"]
-        for m in await onward.messages("ROUTE")
-        if m["data"]["destination"] == "addiction_service" and m["data"]["action"] == "step_up"
-    }
-    assert stepped == {before["addiction_service"]}, "one leg goes on for both"
+    assert await _stepped_up(onward, "addiction_service") == {before["addiction_service"]}, "one leg goes on for both"
     await _all_is_well(onward)
 
 
@@ -108,6 +108,17 @@ async def test_of_two_open_legs_to_one_destination_the_older_goes_on_and_a_human
     await _publish(onward, started, "progress")
     [leg] = await onward.rows("SELECT status FROM legs WHERE id = :id", id=legs[1]["dapp"])
     assert leg["status"] == "acknowledged", "and its destination may still speak of it"
+    await _all_is_well(onward)
+
+
+async def test_where_the_older_of_two_legs_is_closed_the_other_goes_on_for_itself(onward: System) -> None:
+    survivor, merged = await _two(onward)
+    older, newer = await _open_legs(onward, survivor), await _open_legs(onward, merged)
+    await _publish(onward, _joining("merge_persons", survivor, merged), "decision")
+    close = decision("close_leg", leg_id=older["addiction_service"], reason_code="duplicate")
+    await _publish(onward, close, "decision")
+    await _publish(onward, _relapse(1, "after-the-end"), "risk")
+    assert await _stepped_up(onward, "addiction_service") == {newer["addiction_service"]}
     await _all_is_well(onward)
 
 
