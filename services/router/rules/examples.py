@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from services.router.rules.files import Files, files_in
 from services.router.rules.loader import read_file
 from services.router.rules.loading.desk import Desk
 from services.router.rules.loading.examples import Example, ExampleReader
@@ -14,11 +15,16 @@ from services.router.rules.ruleset import RuleSet
 
 def read_examples(rules: RuleSet, folder: Path) -> tuple[Example, ...]:
     """The examples of a rule set's folder. Raises `RuleSetRefused` with every mistake in them."""
+    return examples_in(rules, files_in(folder))
+
+
+def examples_in(rules: RuleSet, files: Files) -> tuple[Example, ...]:
+    """The examples among a rule set's files. Raises `RuleSetRefused` with every mistake in them."""
     desk = Desk()
     reader = ExampleReader(desk, rules, outcomes=(*OUTCOMES, "otherwise"))
     found: list[Example] = []
-    for path in sorted((folder / "examples").glob("*.yaml")):
-        found += reader.examples(read_file(path, path.relative_to(folder).as_posix(), desk))
+    for name in sorted(name for name in files if name.startswith("examples/")):
+        found += reader.examples(read_file(files[name], name, desk))
     if desk.mistakes:
         raise RuleSetRefused(desk.mistakes)
     return tuple(found)

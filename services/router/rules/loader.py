@@ -1,4 +1,4 @@
-"""From a folder to a rule set. The one place of the rules that reads files; it takes all or says every mistake."""
+"""From files to a rule set: it takes all of them, or says every mistake of every one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from services.router.rules.digest import digest_of
+from services.router.rules.files import Files, files_in
 from services.router.rules.language import Position
 from services.router.rules.loading.calendars import read_calendar
 from services.router.rules.loading.conditions import WORDS, Conditions
@@ -16,7 +17,7 @@ from services.router.rules.loading.facts import Declarations
 from services.router.rules.loading.pathway import read_pathway
 from services.router.rules.loading.rules import FLOORS_FILE, Rules
 from services.router.rules.loading.tree import Mapping, Node, read_tree
-from services.router.rules.mistakes import Mistake, RuleSetRefused, did_you_mean
+from services.router.rules.mistakes import RuleSetRefused, did_you_mean
 from services.router.rules.ruleset import RuleSet
 
 LARGEST_FILE: Final = 1_000_000  # bytes; a rule set of 2,000 rules is far below
@@ -27,8 +28,13 @@ _OTHERS_FILES = ("invariants.yaml", "axioms.yaml")  # read by the proofs
 
 def load_rule_set(folder: Path) -> RuleSet:
     """The rule set in a folder. Raises `RuleSetRefused` with every mistake of every file."""
+    return read_rule_set(files_in(folder))
+
+
+def read_rule_set(files: Files) -> RuleSet:
+    """The rule set that these files say. Raises `RuleSetRefused` with every mistake of every file."""
     desk = Desk()
-    trees = _read(folder, desk)
+    trees = _read(files, desk)
     destinations = read_destinations(desk, trees.get("destinations.yaml"))
     pathway = read_pathway(desk, trees.get("pathway.yaml"))
     calendar, dues = read_calendar(desk, trees.get("calendar.yaml"))
@@ -67,32 +73,27 @@ def _terms(desk: Desk, node: Node | None, taken: set[str]) -> dict[str, Node]:
     return terms
 
 
-def _read(folder: Path, desk: Desk) -> dict[str, Node]:
-    """The trees of all files of a rule set, by path inside the folder."""
-    trees: dict[str, Node] = {}
-    if not folder.is_dir():
-        raise RuleSetRefused([Mistake(Position(folder.name, 1, 1), "there is no such folder")])
-    for path in sorted(folder.glob("*.y*ml")):
-        if path.name not in (*_OWN_FILES, *_OTHERS_FILES):
-            near = did_you_mean(path.name, (*_OWN_FILES, *_OTHERS_FILES))
-            desk.note(Position(path.name, 1, 1), f"no such file in a rule set{near or '; rules stand in rules/'}")
+def _read(files: Files, desk: Desk) -> dict[str, Node]:
+    """The trees of all files of a rule set that say what it means."""
+    for name in sorted(files):
+        if "/" not in name and name not in (*_OWN_FILES, *_OTHERS_FILES):
+            near = did_you_mean(name, (*_OWN_FILES, *_OTHERS_FILES))
+            desk.note(Position(name, 1, 1), f"no such file in a rule set{near or '; rules stand in rules/'}")
     for name in _NEEDED:
-        if not (folder / name).is_file():
+        if name not in files:
             desk.note(Position(name, 1, 1), "this file is missing")
-    wanted = [folder / name for name in _OWN_FILES]
-    wanted += sorted((folder / "rules").glob("*"))
-    for path in wanted:
-        if path.is_file() and (node := read_file(path, path.relative_to(folder).as_posix(), desk)) is not None:
-            trees[path.relative_to(folder).as_posix()] = node
+    trees: dict[str, Node] = {}
+    for name in (*_OWN_FILES, *sorted(name for name in files if name.startswith("rules/"))):
+        if name in files and (node := read_file(files[name], name, desk)) is not None:
+            trees[name] = node
     return trees
 
 
-def read_file(path: Path, name: str, desk: Desk) -> Node | None:
+def read_file(content: bytes, name: str, desk: Desk) -> Node | None:
     """The tree of one file; None, with its mistakes noted, where it cannot be read."""
-    if path.suffix != ".yaml":
+    if not name.endswith(".yaml"):
         desk.note(Position(name, 1, 1), "a file of rules ends in .yaml")
         return None
-    content = path.read_bytes()
     if len(content) > LARGEST_FILE:
         desk.note(Position(name, 1, 1), f"larger than {LARGEST_FILE} bytes")
         return None

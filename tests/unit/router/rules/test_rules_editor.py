@@ -38,7 +38,7 @@ def rule(**changed: Json) -> Json:
 @pytest.mark.parametrize(("glob", "path"), FILES, ids=lambda each: getattr(each, "name", each))
 def test_the_shipped_files_are_right(glob: str, path: object) -> None:
     file = FOLDER / str(path)
-    tree = read_file(file, file.name, Desk())
+    tree = read_file(file.read_bytes(), file.name, Desk())
     assert tree is not None
     assert wrong(glob, plain(tree)) == []
 
