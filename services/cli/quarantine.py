@@ -13,11 +13,12 @@ from schemas.vocabulary import AuditOperation
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, consulted, operator, quarantined
-from services.ground import outbox, tables
+from services.cli.sending import send_now
+from services.ground import tables
 from services.ground.clock import WallClock, for_people
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
-from services.ground.publisher import Outgoing, Publisher
+from services.ground.publisher import Outgoing
 from services.ground.settings import Settings
 from services.ground.work import Work
 from services.ground.world import World, connect, open_store, open_world
@@ -109,10 +110,7 @@ async def _resend(row: Row, raw: bytes, by: str) -> str:
         message = await world.database.write(lambda c: resend_in(c, row, raw, by, world, settings))
         connection = await connect(world, name="onward-resend")
         try:
-            publisher = Publisher(connection, timeout_seconds=settings.publish_seconds)
-            await publisher.start()
-            confirmed = await publisher.publish([message])
-            await world.database.write(lambda c: outbox.mark_sent(c, confirmed, world.clock.now()))
+            await send_now(world, connection, [message])
         finally:
             await connection.close()
         return message.id

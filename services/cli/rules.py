@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import rules_examples, rules_explain, rules_facts, terminal
+from services.cli import rules_examples, rules_explain, rules_facts, rules_history, rules_versions, terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row
 from services.router.rules.examples import run_examples
@@ -18,6 +18,14 @@ app.command(epilog="Example: onward rules facts --json")(rules_facts.facts)
 app.command(epilog="Example: onward rules schema .schemas rulesets/candidate")(rules_facts.schema)
 app.command(epilog="Example: onward rules explain NS-2025-0031877 --why-not residential_rehab")(rules_explain.explain)
 app.command(name="test", epilog="Example: onward rules test rulesets/candidate --at-least 0.95")(rules_examples.run_all)
+
+_WHO = '--by a.khan --because "Two relapses in a month, not three"'
+app.command(epilog=f"Example: onward rules activate rulesets/candidate {_WHO}")(rules_versions.activate)
+app.command(epilog="Example: onward rules approve 3f9c --by j.lee --role safeguarding_lead")(rules_versions.approve)
+app.command(epilog=f"Example: onward rules withdraw 3f9c {_WHO}")(rules_versions.withdraw)
+app.command(epilog=f"Example: onward rules rollback {_WHO}")(rules_versions.rollback)
+app.command(name="list", epilog="Example: onward rules list")(rules_history.list_versions)
+app.command(epilog="Example: onward rules show 3f9c --into rulesets/as-it-was")(rules_history.show)
 
 
 @app.command(epilog="Example: onward rules check rulesets/candidate")

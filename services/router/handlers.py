@@ -55,7 +55,7 @@ class RouterHandler:
 
     service = "router"
 
-    def __init__(self, rules: Callable[[], RuleSet], settings: Settings) -> None:
+    def __init__(self, rules: Callable[[Work], RuleSet], settings: Settings) -> None:
         """`rules` gives the rule set in force, asked once a batch so that a batch is decided by one version."""
         self._rules = rules
         self._settings = settings
@@ -72,7 +72,7 @@ class RouterHandler:
 
     def take(self, messages: Sequence[Incoming[Taken]], work: Work) -> None:
         """Decide each event in order and do what was decided."""
-        rules = self._rules()
+        rules = self._rules(work)
         start = 0
         for place, message in enumerate(messages):
             if joins(message.body.event):  # alone, since it reads what was written before it

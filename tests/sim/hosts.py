@@ -145,5 +145,5 @@ def _handler(service: str, settings: Settings, rules: RuleSet) -> Handler[Any]:
     if service == "intake":
         return IntakeHandler(settings)
     if service == "router":
-        return RouterHandler(lambda: rules, settings)
+        return RouterHandler(lambda _: rules, settings)
     return DispatchHandler(settings) if service == "dispatch" else AuditHandler()

@@ -7,6 +7,7 @@ from alembic import op
 
 from services.migrations.human_tables import create_human_tables
 from services.migrations.resting_tables import create_resting_tables
+from services.migrations.rules_tables import create_rules_tables
 from services.migrations.timer_tables import create_timers
 
 revision = "0001"
@@ -357,12 +358,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("answered_at IS NULL"),
         )
     op.create_table(
-        "rule_sets",
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("first_used_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("digest"),
-    )
-    op.create_table(
         "streams_seen",
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("created", sa.Text(), nullable=False),
@@ -371,3 +366,4 @@ def upgrade() -> None:
     create_timers()
     create_resting_tables()
     create_human_tables()
+    create_rules_tables()
