@@ -26,6 +26,7 @@ from services.ground.settings import Settings
 from services.ground.work import Work
 from services.intake import store as intake
 from services.router import store as router
+from services.router import versions
 
 Row = dict[str, Any]
 NORMAL_FORMS = {"pnc_id": pnc_id, "cro": cro_number, "crn": crn, "nhs_number": nhs_number, "noms": noms_number}
@@ -59,8 +60,22 @@ def state_of_the_store(connection: Connection, now: datetime) -> Row:
         "before_their_predecessor": {"waiting": ahead[0], "oldest": ahead[1]},
         "failing": connection.execute(select(func.count()).select_from(tables.attempts)).scalar_one(),
         "reviews": {"open": reviews, "overdue": overdue},
+        "rules": _rules(connection),
         "leases": leases,
         "instances": alive,
+    }
+
+
+def _rules(connection: Connection) -> Row:
+    """The version in force, how many wait for approval, and the routers that cannot load it."""
+    now = versions.in_force(connection)
+    digests = {step["digest"] for step in versions.steps(connection)}
+    refused = router.router_rules.c.refused
+    return {
+        "in_force": now.digest if now else None,
+        "since": now.since if now else None,
+        "proposed": sum(versions.open_proposal(connection, digest) is not None for digest in digests),
+        "refused": rows(connection, router.router_rules, refused == now.digest) if now else [],
     }
 
 

@@ -46,14 +46,15 @@ def activate(
 ) -> None:
     """Put a rule set forward: it is checked, its plan is shown, and a second person approves it.
 
-    Nothing decides by it before that. Exits 2 where it cannot be used, 1 where an example fails.
+    Nothing decides by it before that. Exits 2 where it cannot be used, 1 where an example fails or
+    none hits a rule.
     """
     found = terminal.run(_put_forward(folder, _said(by, role, because)))
     if as_json:
         terminal.print_json(found)
     else:
         _show(terminal.literal(found))
-    if found["failed"]:
+    if found["failed"] or found["never_hit"]:
         raise SystemExit(terminal.NEEDS_ATTENTION)
 
 
@@ -102,7 +103,9 @@ def _said(by: str, role: str, because: str) -> Callable[[Settings], By]:
 async def _put_forward(folder: Path, said: Callable[[Settings], By]) -> Row:
     files = files_in(folder)
     candidate = read_rule_set(files)
-    failed = [result for result in run_examples(candidate, folder) if not result.passed]
+    results = run_examples(candidate, folder)
+    failed = [result for result in results if not result.passed]
+    hit = {matched.rule for result in results for matched in result.decision.matched}
     found: Row = {
         "rule_set": candidate.digest,
         "folder": str(folder),
@@ -110,8 +113,9 @@ async def _put_forward(folder: Path, said: Callable[[Settings], By]) -> Row:
             {"at": str(result.example.at), "name": result.example.name, "differences": list(result.differences)}
             for result in failed
         ],
+        "never_hit": sorted({rule.id for rule in candidate.rules} - hit),
     }
-    if failed:
+    if found["failed"] or found["never_hit"]:
         return found
     return found | await _stepped(lambda work, _, by: _proposed(work, candidate, files, by), None, said)
 
@@ -207,7 +211,9 @@ def _show(found: Row) -> None:
         terminal.out.print(f"[red]{failed['at']}[/]: {failed['name']}", highlight=False, soft_wrap=True)
         for difference in failed["differences"]:
             terminal.out.print(f"    {difference}", highlight=False, soft_wrap=True)
-    if found["failed"]:
+    for rule in found["never_hit"]:
+        terminal.out.print(f"[red]{rule}[/]: no example hits it", highlight=False, soft_wrap=True)
+    if found["failed"] or found["never_hit"]:
         terminal.out.print("[red]Nothing was put forward.[/]", highlight=False)
         return
     show_plan(found["plan"])

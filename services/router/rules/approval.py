@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.router.rules.language import Role, Rule
+from services.router.rules.digest import Canonical, canonical
+from services.router.rules.language import Role
 from services.router.rules.ruleset import RuleSet
 
 MAY_APPROVE: Final = (Role.PROGRAMME_MANAGER, Role.SAFEGUARDING_LEAD)
@@ -36,8 +37,7 @@ def floors_differ(before: RuleSet, after: RuleSet) -> bool:
 
     Facts and the calendar count too: a floor means what its facts mean.
     """
-    same_floors = _floors(before) == _floors(after) and before.otherwise == after.otherwise
-    return not same_floors or dict(before.facts) != dict(after.facts) or before.calendar != after.calendar
+    return _what_floors_mean(before) != _what_floors_mean(after)
 
 
 def why_it_cannot_approve(proposal: Proposal, approval: Approval) -> str | None:
@@ -59,8 +59,9 @@ def who_is_missing(proposal: Proposal, approvals: Sequence[Approval]) -> str | N
     return None
 
 
-def _floors(rules: RuleSet) -> dict[str, Rule]:
-    return {rule.id: rule for rule in rules.rules if rule.tier == "floor"}
+def _what_floors_mean(rules: RuleSet) -> Canonical:
+    floors = {rule.id: rule for rule in rules.rules if rule.tier == "floor"}
+    return canonical([floors, rules.otherwise, rules.facts, rules.calendar])
 
 
 def _same(one: str, other: str) -> bool:

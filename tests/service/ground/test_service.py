@@ -75,7 +75,7 @@ async def test_a_broker_that_dies_before_it_says_who_is_busy_is_asked_again(
         connection = await connect(world, name="test")
         struck = _before_the_first("consumer_info", lambda: _dies_before_it_answers(world), monkeypatch)
         try:
-            await settle(world, connection, seconds=20)
+            await settle(world, connection, seconds=20, names=["intake"])
             assert struck
         finally:
             await connection.close()
