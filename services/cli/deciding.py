@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, time
 from typing import Final
 
@@ -16,7 +17,7 @@ from services.ground.ids import new_id
 from services.ground.migration import require_schema
 from services.ground.world import open_store
 from services.router.casework.pauses import CLOSE, EXTEND
-from services.router.rules.loader import load_rule_set
+from services.router.in_force import rules_of
 from services.router.rules.mistakes import did_you_mean
 
 MOST_SHOWN: Final = 100
@@ -79,9 +80,15 @@ def check_words(said: Row) -> None:
             near = did_you_mean(said[field], known)
             terminal.fail(f"{option}: no {said[field]!r}; there are {', '.join(known)}{near}")
     code = said.get("reason_code")
-    reasons = load_rule_set(terminal.settings().rules_dir).pathway.reasons if code is not None else {}
+    reasons = terminal.run(_reasons()) if code is not None else {}
     if code is not None and code not in reasons:
         terminal.fail(f"--reason-code: no {code!r}; there are {', '.join(reasons)}{did_you_mean(code, reasons)}")
+
+
+async def _reasons() -> Mapping[str, object]:
+    async with open_store(terminal.settings()) as database:
+        await database.read(require_schema)
+        return (await database.read(rules_of)).pathway.reasons
 
 
 def moment(text: str, option: str, hour: time) -> datetime:

@@ -77,5 +77,7 @@ def _show(found: Row) -> None:
         terminal.out.print(f"[yellow]look:[/] no example hits {rule}", highlight=False)
     if not found["failed"] and not found["never_hit"]:
         terminal.out.print(
-            f"[green]Fit for use:[/] ONWARD_RULES_DIR={found['folder']}", highlight=False, soft_wrap=True
+            f"[green]Fit for use:[/] onward rules activate {found['folder']} --by NAME --because TEXT",
+            highlight=False,
+            soft_wrap=True,
         )

@@ -16,8 +16,8 @@ from services.cli.looking import Row, consulted, find_persons
 from services.ground.clock import for_people
 from services.ground.migration import require_schema
 from services.ground.world import open_store
+from services.router.in_force import rules_of
 from services.router.rules.language import Role
-from services.router.rules.loader import load_rule_set
 from services.router.rules.mistakes import did_you_mean
 
 app = typer.Typer(no_args_is_help=True)
@@ -248,9 +248,9 @@ def _said(said: dict[str, str | None], review: Row) -> Row:
 
 async def _list(role: str | None, person: str | None, before: datetime | None) -> list[Row]:
     settings, now = terminal.settings(), terminal.CLOCK.now()
-    calendar = load_rule_set(settings.rules_dir).calendar
     async with open_store(settings) as database:
         await database.read(require_schema)
+        calendar = (await database.read(rules_of)).calendar
         persons = await database.read(lambda c: find_persons(c, person)) if person is not None else None
         found = await database.read(lambda c: worklist.open_reviews(c, role=role, persons=persons, due_before=before))
         about = await database.read(lambda c: worklist.destinations_of(c, {row["leg_id"] for row in found}))
@@ -288,10 +288,11 @@ async def _show(id_: str) -> Row:
                 shown, can = leg or row, ways.ways_on(leg) if leg else []
             case _:
                 shown, can = row, []
+        reasons = (await database.read(rules_of)).pathway.reasons
     who = telling.who(shown.get("role"))
     return {
         "is": what,
         **shown,
-        "reason_codes": list(load_rule_set(settings.rules_dir).pathway.reasons),
+        "reason_codes": list(reasons),
         "ways": [{**way._asdict(), "command": way.typed(who)} for way in can],
     }

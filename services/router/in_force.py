@@ -73,6 +73,14 @@ class RulesInForce:
         upsert(work.connection, store.router_rules, [row], update=["digest", "refused", "why", "since"])
 
 
+def rules_of(connection: Connection) -> RuleSet:
+    """The version in force, for those who look. Raises NotMigrated where there is none, RuleSetRefused."""
+    now = in_force(connection)
+    if now is None:
+        raise NotMigrated("there is no rule set in the store yet")
+    return read_rule_set(files_of(connection, now.digest))
+
+
 async def load_in_force(database: Database) -> RuleSet:
     """The version in force, or where this code cannot load it the newest before it that it can.
 
