@@ -35,6 +35,7 @@ NEVER_TAKEN_AWAY = ("legs", "cases", "reviews", "offers", "pauses", "welfare_che
 MOST_STATEMENTS = 14  # the one that fails is among so many, if there are so many
 AWAY_SECONDS = 0.05  # until a store that is away refuses
 
+_KEPT = {"cached_statements": 1_000}  # prepared: of one kind and number of rows each
 _JSON = {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads}
 
 
@@ -49,9 +50,9 @@ class Store:
     dialect = "sqlite"
 
     def __init__(self) -> None:
-        self._engine = create_engine("sqlite://", poolclass=StaticPool, **_JSON)
+        self._engine = create_engine("sqlite://", poolclass=StaticPool, connect_args=_KEPT, **_JSON)
         event.listen(self._engine, "connect", _prepare)
-        self._engine.dialect.do_begin = _begin  # type: ignore[method-assign]
+        self._engine.dialect.do_begin = _begin  # type: ignore[method-assign, assignment]
         self.connection = self._engine.connect()
         with self.connection.begin():
             upgrade_schema(self.connection)
