@@ -278,12 +278,18 @@ def _outbox_and_broker(ended: Ended) -> list[str]:
     ]  # fmt: skip
 
 
+_TAKEN = f"""
+    SELECT id FROM inbox UNION SELECT message_id FROM quarantine
+    UNION SELECT origin_id FROM accepted_events WHERE source = '{TIMERS_SOURCE}'
+"""  # noqa: S608
+
+
 def lost_for_good(store: Store, broker: Broker) -> list[str]:
     """What the broker had, lost, and was not given again; what its reader among us took by then does not matter."""
     if not broker.losses:
         return []
     there = {message.id for stream in broker.streams.values() for message in stream.messages}
-    taken = {id_ for (id_,) in store.rows("SELECT id FROM inbox UNION SELECT message_id FROM quarantine")}
+    taken = {id_ for (id_,) in store.rows(_TAKEN)}
     columns = "id, stream, CASE stream WHEN 'INTAKE' THEN payload ->> 'id' ELSE id END"  # intake knows timers by theirs
     query = f"SELECT {columns} FROM outbox WHERE id NOT IN (SELECT resent_as FROM quarantine WHERE resent_as NOT NULL)"  # noqa: S608
     return [

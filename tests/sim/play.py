@@ -100,7 +100,6 @@ def play(
         stack.enter_context(_logged(trace))
         world = _World(loop, chance, trace, stressing, load)
         world.build()
-        stack.enter_context(world.store.watched())
         task = loop.spawn(world.outside, world.live())
         try:
             loop.run(task)

@@ -135,6 +135,10 @@ async def test_unmerge_puts_back_what_belonged_to_whom(onward: System) -> None:
     assert after[0] == before[0]
     assert before[1].items() <= after[1].items()
     assert await onward.rows("SELECT * FROM reviews WHERE kind = 'two_legs' AND answered_at IS NULL") == []
+    waiting = "SELECT r.kind FROM timers t JOIN reviews r ON r.id = t.review_id WHERE t.cancelled_at IS NULL"
+    assert await onward.rows(f"{waiting} AND r.answered_at IS NOT NULL") == [], (
+        "nobody is asked again what was answered"
+    )
     assert await onward.rows("SELECT person_id, remembered, referral_event FROM cases ORDER BY person_id") == remembered
     asked = await onward.rows("SELECT person_id FROM reviews WHERE question LIKE 'This person was taken for one%'")
     assert {row["person_id"] for row in asked} == {survivor, merged}, "what was decided in between is looked at"

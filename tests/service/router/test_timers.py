@@ -286,6 +286,24 @@ async def test_a_timer_that_the_broker_lost_is_fired_again_until_its_event_was_t
         assert await onward.world.database.write(lambda c: _again(c, settings, clock)) == 0
 
 
+async def test_a_timer_that_waits_at_a_router_that_is_away_is_not_fired_again(settings: Settings) -> None:
+    """After an outage the router has many to take: were they fired again meanwhile, it would have ever more."""
+    clock = SetClock(MONDAY)
+    async with system(settings, clock=clock) as onward:
+        await _referred(onward)
+    clock.move(LATE)
+    async with system(settings, clock=clock, names=ALL_BUT_THE_ROUTER) as onward:
+        await onward.world.database.write(lambda c: _fire(c, clock))
+        for row in await onward.rows("SELECT payload FROM outbox WHERE subject = :to", to=SUBJECT):
+            await onward.publish(json.loads(row["payload"]), channel="timer")
+        fired = await onward.rows("SELECT id FROM timers WHERE fired_at IS NOT NULL")
+        for timer in fired:
+            await _wait_for(onward, f"SELECT count(*) AS n FROM accepted_events WHERE origin_id = '{timer['id']}'")  # noqa: S608
+        assert fired
+        clock.move(timedelta(seconds=settings.reconcile_seconds))
+        assert await onward.world.database.write(lambda c: _again(c, settings, clock)) == 0
+
+
 async def _fired_again(settings: Settings, clock: SetClock) -> int:
     async with system(settings, clock=clock, names=ALL_BUT_THE_ROUTER) as onward:
         return await onward.world.database.write(lambda c: _again(c, settings, clock))
