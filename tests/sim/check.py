@@ -75,7 +75,7 @@ def _of_a_settled_system(ended: Ended) -> list[str]:
             seen.setdefault(message["id"], message)  # a reader knows a repeat by its id
     turned_away = _turned_away(rows)
     good = [message for message in ended.sent if message.good and message.raw not in turned_away]
-    timers = {bytes(payload) for (payload,) in rows(f"SELECT payload FROM outbox WHERE stream = '{INTAKE}'")}  # noqa: S608
+    timers = {bytes(payload) for (payload,) in rows(f"SELECT payload FROM payloads NATURAL JOIN outbox WHERE stream = '{INTAKE}'")}  # noqa: S608
     bodies = Counter(message.raw for message in ended.sent if message.good)
     stored = Counter(appended.message.payload for appended in broker.sent_to_intake())
     poison = Counter(
@@ -226,7 +226,7 @@ def _positions(rows: Rows) -> list[str]:
 def _receipts(rows: Rows) -> list[str]:
     """Whoever published is told once of each outcome."""
     told: Counter[tuple[str, str, str]] = Counter()
-    for service, payload in rows(f"SELECT service, payload FROM outbox WHERE stream = '{RECEIPT}'"):  # noqa: S608
+    for service, payload in rows(f"SELECT service, payload FROM payloads NATURAL JOIN outbox WHERE stream = '{RECEIPT}'"):  # noqa: S608
         data = orjson.loads(payload)["data"]
         if "digest" not in data:
             continue  # what became of a leg, told to its referrer: no receipt of a message
@@ -256,7 +256,7 @@ def _is_told(event: dict[str, Any]) -> bool:
 def _outbox_and_broker(ended: Ended) -> list[str]:
     """What left is in the outbox, what the outbox says was sent has left, and nothing is stored twice without need."""
     rows = ended.store.rows
-    outbox = {id_: (stream, payload) for id_, stream, payload in rows("SELECT id, stream, payload FROM outbox")}
+    outbox = {id_: (stream, payload) for id_, stream, payload in rows("SELECT id, stream, payload FROM payloads NATURAL JOIN outbox")}
     timers = f"intake.{TIMERS_SOURCE}."
     left = [
         appended
@@ -285,7 +285,7 @@ def lost_for_good(store: Store, broker: Broker) -> list[str]:
     there = {message.id for stream in broker.streams.values() for message in stream.messages}
     taken = {id_ for (id_,) in store.rows("SELECT id FROM inbox UNION SELECT message_id FROM quarantine")}
     columns = "id, stream, CASE stream WHEN 'INTAKE' THEN payload ->> 'id' ELSE id END"  # intake knows timers by theirs
-    query = f"SELECT {columns} FROM outbox WHERE id NOT IN (SELECT resent_as FROM quarantine WHERE resent_as NOT NULL)"  # noqa: S608
+    query = f"SELECT {columns} FROM payloads NATURAL JOIN outbox WHERE id NOT IN (SELECT resent_as FROM quarantine WHERE resent_as NOT NULL)"  # noqa: S608
     return [
         f"the broker lost it for good: {stream} {id_}"
         for id_, stream, known_as in store.rows(query)
