@@ -163,7 +163,8 @@ class Campaign:
     async def _end(self, database: Database) -> None:
         if missing := set(self.due) - self.fired - self.cancelled:
             raise Mistaken(f"{len(missing)} never fired")
-        payloads = await database.read(lambda c: c.execute(select(tables.payloads.c.payload).limit(500)).scalars().all())
+        query = select(tables.payloads.c.payload).limit(500)
+        payloads = await database.read(lambda c: c.execute(query).scalars().all())
         for payload in payloads:
             assert isinstance(read_submission(payload, Channel.TIMER).data, TimerFellDue)
 
