@@ -33,12 +33,14 @@ _MARK_SENT = {
 }
 
 _row, _inbox, _aside, _reconciled = tables.outbox.c, tables.inbox.c, tables.quarantine.c, tables.reconciled.c
+_carries = tables.payloads.c
 
 # Made once, because making a statement takes longer than running it.
-_MESSAGE = (_row.id, _row.stream, _row.subject, _row.payload)
+_MESSAGE = (_row.id, _row.stream, _row.subject, _carries.payload)
 _UNSENT = (
     select(*_MESSAGE)
     .where(
+        _carries.id == _row.id,
         _row.sent_at.is_(None),
         _row.service == bindparam("service"),
         _row.partition.in_(bindparam("partitions", expanding=True)),
@@ -51,6 +53,7 @@ _UNSENT = (
 _NOT_TAKEN = (
     select(*_MESSAGE, _row.sent_at)
     .where(
+        _carries.id == _row.id,
         _row.stream == bindparam("stream"),
         _row.service == bindparam("service"),
         _row.id > bindparam("after"),

@@ -20,6 +20,7 @@ from schemas.quarantine import QuarantinedMessage
 from schemas.refusal import Unacceptable
 from schemas.vocabulary import AuditOperation
 from services.ground import streams, tables
+from services.ground.bulk import Row
 from services.ground.ids import ids_at, milliseconds_of
 from services.ground.microbatch import Delivery
 from services.ground.publisher import Outgoing
@@ -52,7 +53,8 @@ class Work:
         self.now = now
         self.outgoing: list[Outgoing] = []  # in the order in which it is to be sent
         self.freed: set[Key] = set()  # of what was quarantined: they may be sent again
-        self._outbox: list[dict[str, object]] = []
+        self._outbox: list[Row] = []
+        self._payloads: list[Row] = []
         self._milliseconds = milliseconds_of(now)
         self._ids: list[str] = []  # the next one last
         self._ids_at_once = IDS_AT_FIRST
@@ -117,10 +119,10 @@ class Work:
                 "partition": partition,
                 "stream": message.stream,
                 "subject": message.subject,
-                "payload": message.payload,
                 "created_at": self.now,
             }
         )
+        self._payloads.append({"id": message.id, "payload": message.payload})
 
     def audit(
         self,
@@ -217,9 +219,10 @@ class Work:
             with self.connection.begin_nested():
                 yield
         except BaseException:
-            del self.outgoing[sent:], self._outbox[rows:]
+            del self.outgoing[sent:], self._outbox[rows:], self._payloads[rows:]
             raise
 
     def finish(self) -> None:
         """Write what was gathered. The last thing before the commit."""
         insert_all(self.connection, tables.outbox, self._outbox)
+        insert_all(self.connection, tables.payloads, self._payloads)

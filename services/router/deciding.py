@@ -106,8 +106,7 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
         event.receivedat,
         about.destination if about else None,
     )
-    view = case.view()
-    facts = facts_of(rules, case_event, view, work.now)
+    facts = facts_of(rules, case_event, case.view(), work.now)
     referral = event.id if isinstance(data, ReferralSubmitted) else None
     by = data.decided_by.user if isinstance(data, HumanDecision) else event.originsource
     acting = Acting(
@@ -128,7 +127,7 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
     if any(isinstance(step, DecidedAgain) for step in steps):
         steps.append(OwnDecision())
     decision = decide(rules, facts)
-    case.remembered = remember(rules, case_event, case.view())
+    case.remembered = remember(rules, case_event, case.remembered)
     if referral is not None:
         case.referral_event = referral
     moved = any(isinstance(step, LegMoved) for step in steps)
@@ -166,9 +165,9 @@ def _owned(case: Case, steps: list[Step], person: str | None) -> list[Step]:
     if not new:
         return steps
     for id_ in new:
-        case.legs[id_] = replace(case.legs[id_], person_id=person)
+        case.legs[id_] = case.legs[id_]._replace(person_id=person)
     return [
-        step._replace(leg=replace(step.leg, person_id=person))
+        step._replace(leg=step.leg._replace(person_id=person))
         if isinstance(step, LegOpened | LegMoved | LegNoted | Command) and step.leg.id in new
         else step
         for step in steps

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import orjson
@@ -156,7 +156,7 @@ class Keeping:
             case ReviewAsked():
                 self._rows[store.reviews].append(self._review(step, case, cause, perhaps=None))
             case LegParted(leg):
-                parted, why = replace(leg, joined_to=None), "the persons are apart again"
+                parted, why = leg._replace(joined_to=None), "the persons are apart again"
                 self._rows[store.leg_history].append(self._history(parted, leg, why, cause, Effect.NOTED, None))
                 self._endings.append(step)
             case CapacityHeard(destination):

@@ -149,7 +149,7 @@ def timer_closes_its_leg(patch: Patch) -> None:
         leg = case.legs.get(timer.leg_id)
         if leg is None or leg.closed or leg.status not in NOT_ANSWERED:
             return []
-        closed = replace(leg, status=LegStatus.WITHDRAWN, closed_at=acting.now)
+        closed = leg._replace(status=LegStatus.WITHDRAWN, closed_at=acting.now)
         case.legs[leg.id] = closed
         return [LegMoved(leg, closed, "nobody answered")]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -32,9 +32,9 @@ NOT_KNOWN = "not_known"  # an answer to a question of fact: it could not be foun
 NEWS_PRIORITY = 3  # of a leg that is opened only because its destination must be told something
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: of so many fields that takes four times as long to make, for every event
 class Acting:
-    """What acting on one decision needs."""
+    """What acting on one decision needs. Whoever needs it otherwise makes another one."""
 
     case: Case
     rules: RuleSet
@@ -60,8 +60,10 @@ class Acting:
 def act(decision: Decision, acting: Acting) -> list[Step]:
     """Do what the decision says. The case is changed; the steps are what to write down and send."""
     steps: list[Step] = []
-    for route in decision.routes:
-        steps += _route(route, decision, acting)
+    if decision.routes:
+        person = whom(decision, acting)
+        for route in decision.routes:
+            steps += _route(route, person, acting)
     for notify in decision.notifies:
         steps += _notify(notify.destination, notify.reasons, acting)
     for offer in decision.offers:
@@ -90,12 +92,16 @@ def ask(
     return [asked, TimerSet(acting.new_id(), TimerKind.REVIEW, asked.due_at, review_id=asked.id)]
 
 
-def _route(route: RouteDecided, decision: Decision, acting: Acting) -> list[Step]:
+def whom(decision: Decision, acting: Acting) -> Person:
+    """What destinations can ask of the person that a decision is about."""
+    return person_of(acting.rules, acting.case, decision.facts.values, acting.now)
+
+
+def _route(route: RouteDecided, person: Person, acting: Acting) -> list[Step]:
     destination = acting.rules.destinations[route.destination]
-    legs = open_legs(destination, acting)
-    if legs and not _is_refused(route, destination, decision, acting):
+    if open_legs(destination, acting) and not _is_refused(route, destination, person):
         return refer(route, acting)
-    placed = place(route, decision, acting)
+    placed = place(route, person, acting)
     if placed.question is None:
         return refer(route._replace(destination=placed.destination.id), acting, note=placed.note)
     waiting = WaitingRoute(route._replace(destination=placed.destination.id), acting.due(route.due))
@@ -111,9 +117,8 @@ def _route(route: RouteDecided, decision: Decision, acting: Acting) -> list[Step
     )
 
 
-def _is_refused(route: RouteDecided, destination: Destination, decision: Decision, acting: Acting) -> bool:
+def _is_refused(route: RouteDecided, destination: Destination, person: Person) -> bool:
     """Whether the person has said no to what is voluntary: then it does not go on by the way either."""
-    person = person_of(acting.rules, acting.case, decision.facts.values, acting.now)
     return route.tier == "ordinary" and destination.voluntary and person.consent == ConsentToShare.NO
 
 
@@ -125,12 +130,11 @@ class Placed(NamedTuple):
     note: str = ""  # what is to be remembered of it
 
 
-def place(route: RouteDecided, decision: Decision, acting: Acting) -> Placed:
+def place(route: RouteDecided, person: Person, acting: Acting) -> Placed:
     """Who gets this referral: whom the rules name, or one in its stead, perhaps after a human's word."""
     destination = acting.rules.destinations[route.destination]
     placed = Placed(destination)
     if route.tier != "floor":  # floors know no limits
-        person = person_of(acting.rules, acting.case, decision.facts.values, acting.now)
         placed = _limit(destination, person, acting)
     if placed.question is None and route.confirm == "human":
         question = " ".join(filter(None, [placed.note, f"May this be referred to {placed.destination.label}?"]))
@@ -192,8 +196,7 @@ def watch(leg: Leg, destination: Destination, acting: Acting) -> Step:
 def _step_up(leg: Leg, route: RouteDecided, acting: Acting) -> list[Step]:
     """The leg is open already: its destination hears of what happened, at the higher urgency of the two."""
     due = acting.due(route.due)
-    after = replace(
-        leg,
+    after = leg._replace(
         priority=min(leg.priority, route.priority),
         due_at=due if leg.due_at is None or leg.due_at < acting.now else min(leg.due_at, due),
         commands=leg.commands + 1,
@@ -214,7 +217,7 @@ def _notify(destination_id: str, reasons: Reasons, acting: Acting) -> list[Step]
 
 def tell(leg: Leg, reasons: Reasons, acting: Acting) -> list[Step]:
     """Let the destination of a leg know of something; nothing is asked of it."""
-    after = replace(leg, commands=leg.commands + 1)
+    after = leg._replace(commands=leg.commands + 1)
     acting.case.legs[leg.id] = after
     return [Command(after, RouteAction.NOTIFY, after.commands, reasons)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -70,7 +69,7 @@ def reopen_leg(case: Case, decision: HumanDecision, acting: Acting) -> list[Step
     opened = _move(leg, decision.status or REOPENED_AS, decision, acting)
     if opened.closed:
         raise Unacceptable("not_allowed", [_problem("status", f"a leg that is {opened.status} is not open")])
-    after = replace(opened, due_at=answer_by, commands=leg.commands + 1)
+    after = opened._replace(due_at=answer_by, commands=leg.commands + 1)
     case.legs[leg.id] = after
     return [
         LegMoved(leg, after, decision.reason, Effect.REOPENED, word_of(decision)),
@@ -93,7 +92,7 @@ def close_leg(case: Case, decision: HumanDecision, acting: Acting) -> list[Step]
     if not pathway.statuses[to].closed:
         raise Unacceptable("not_allowed", [_problem("status", f"a leg that is {to} is not closed")])
     moved = _move(leg, to, decision, acting)
-    after = replace(moved, commands=leg.commands + 1)
+    after = moved._replace(commands=leg.commands + 1)
     case.legs[leg.id] = after
     return [
         LegMoved(leg, after, decision.reason, Effect.MOVED, word_of(decision)),

@@ -21,7 +21,7 @@ from services.router.casework.steps import (
     Step,
     TimerCancelled,
 )
-from services.router.rules.events import CaseEvent, CaseView, Kept
+from services.router.rules.events import CaseEvent, Kept
 from services.router.rules.facts import remember, remember_answer
 from services.router.rules.mistakes import ImpossibleValue
 from services.router.rules.ruleset import RuleSet
@@ -46,7 +46,7 @@ def join(case: Case, other: Case, history: Sequence[Taken], decision: HumanDecis
     if other is case:  # as after a repeated word: they are one already
         return []
     case.joined += [other.person_id, *other.joined]
-    case.legs |= {leg.id: replace(leg, person_id=leg.person_id or other.person_id) for leg in other.legs.values()}
+    case.legs |= {leg.id: leg._replace(person_id=leg.person_id or other.person_id) for leg in other.legs.values()}
     case.events = sorted([*case.events, *other.events], key=lambda event: event.occurred_at)
     case.offers |= other.offers
     case.pauses |= other.pauses
@@ -80,7 +80,7 @@ def part(
     ]
     steps += [LegParted(leg) for leg in leaving.values() if leg.joined_to and leg.joined_to not in leaving]
     for leg in [leg for leg in case.legs.values() if leg.joined_to in leaving and leg.id not in leaving]:
-        case.legs[leg.id] = replace(leg, joined_to=None)
+        case.legs[leg.id] = leg._replace(joined_to=None)
         steps.append(LegMoved(leg, case.legs[leg.id], APART))
     parted = {step.leg.id for step in steps if isinstance(step, LegParted | LegMoved)}
     for review in case.reviews.values():
@@ -122,7 +122,7 @@ def recall(case: Case, history: Sequence[Taken], rules: RuleSet) -> None:
     remembered: Mapping[str, Kept] = {}
     case.referral_event = None
     for taken in history:
-        remembered = remember(rules, taken.event, CaseView(remembered=remembered))
+        remembered = remember(rules, taken.event, remembered)
         said = taken.event.payload
         if isinstance(said, ReferralSubmitted):
             case.referral_event = taken.event_id
@@ -145,7 +145,7 @@ def _one_leg_each(case: Case, acting: Acting) -> list[Step]:
         older = first.setdefault(leg.destination, leg)
         if older is leg:
             continue
-        case.legs[leg.id] = replace(leg, joined_to=older.id)
+        case.legs[leg.id] = leg._replace(joined_to=older.id)
         steps.append(LegMoved(leg, case.legs[leg.id], "joined to the leg of who is the same person"))
         destination = acting.rules.destinations.get(leg.destination)
         question = TWO_LEGS.format(label=destination.label if destination else leg.destination)

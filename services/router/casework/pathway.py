@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from schemas.receipt import Problem
@@ -90,8 +89,7 @@ def stands(pathway: Pathway, leg: Leg, stand: Stand, account: Account | None, *,
     """The leg standing there. Ended and concluded follow from the status and the reason."""
     closed = pathway.statuses[stand.status].closed
     concluded = closed and pathway.concludes(stand.status, stand.reason)
-    return replace(
-        leg,
+    return leg._replace(
         status=stand.status,
         since=leg.since if stand.status is leg.status else now,
         held_from=stand.held_from,

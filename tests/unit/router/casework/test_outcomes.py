@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from schemas.vocabulary import LegOutcome, LegStatus
@@ -52,7 +50,7 @@ def test_a_pause_and_its_end_are_never_heard_of(status: LegStatus) -> None:
 
 def test_stepping_up_is_no_outcome() -> None:
     leg = leg_at(S.ON_PROGRAMME)
-    assert outcome_of(LegMoved(leg, replace(leg, priority=1), "stepped up"), pathway()) is None
+    assert outcome_of(LegMoved(leg, leg._replace(priority=1), "stepped up"), pathway()) is None
 
 
 @pytest.mark.parametrize("name", [d.id for d in rules().destinations.values() if d.side == "other_party"])

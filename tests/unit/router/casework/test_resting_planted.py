@@ -67,7 +67,7 @@ def _resuming_forgets_where_he_stood(monkeypatch: pytest.MonkeyPatch) -> None:
     real = pauses.resume_leg
 
     def resume(case: Case, leg: Leg, acting: Acting, *, because: str, word: Word) -> list[Step]:
-        return real(case, replace(leg, held_from=LegStatus.ON_PROGRAMME), acting, because=because, word=word)
+        return real(case, leg._replace(held_from=LegStatus.ON_PROGRAMME), acting, because=because, word=word)
 
     monkeypatch.setattr(decided, "resume_leg", resume)
 
