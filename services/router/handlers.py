@@ -19,7 +19,7 @@ from schemas.refusal import Unacceptable
 from schemas.registry import Accepted, read_accepted
 from schemas.risk import RiskReported
 from schemas.timer import TimerFellDue
-from schemas.vocabulary import AuditOperation, LegStatus, ReceiptOutcome
+from schemas.vocabulary import AuditOperation, ReceiptOutcome
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
@@ -27,6 +27,7 @@ from services.ground.microbatch import Delivery
 from services.ground.settings import Settings
 from services.ground.work import Key, Work, acting
 from services.router.casework.case import Case
+from services.router.casework.resting import RESTING
 from services.router.casework.steps import (
     DecidedAgain,
     OwnDecision,
@@ -170,7 +171,7 @@ def _occurred_at(data: RiskReported | ProgressReported | HumanDecision | TimerFe
 def _looked_into(messages: Sequence[Incoming[Taken]], cases: Mapping[str, Case]) -> list[Case]:
     """The cases whose open questions matter to this batch: a human or a timer looks at them, or a leg rests."""
     by = {m.body.event.subject for m in messages if isinstance(m.body.data, HumanDecision | TimerFellDue)}
-    resting = (p for p, case in cases.items() if any(leg.status is LegStatus.ON_HOLD for leg in case.legs.values()))
+    resting = (p for p, case in cases.items() if any(leg.status in RESTING for leg in case.legs.values()))
     return [cases[person] for person in sorted(by.union(resting))]
 
 

@@ -14,6 +14,7 @@ from schemas.vocabulary import DecisionKind, LegStatus, RouteAction, TimerKind
 from services.router.casework.act import Acting, ask
 from services.router.casework.case import Case, Leg
 from services.router.casework.pathway import check_code, move, placed, put
+from services.router.casework.pauses import HOW_IT_GOES_ON
 from services.router.casework.steps import (
     Command,
     Effect,
@@ -52,7 +53,7 @@ def correct_status(case: Case, decision: HumanDecision, acting: Acting) -> list[
     if after.closed and not leg.closed:
         steps += _is_that_right(after, acting)
     elif pathway.statuses[to].hold and to is not LegStatus.ON_HOLD:  # which `pause_ends.follow` asks about
-        steps += _until_when(after, acting)
+        steps += _until_when(case, after, acting)
     return steps
 
 
@@ -164,14 +165,26 @@ def _is_that_right(leg: Leg, acting: Acting) -> list[Step]:
     return _ask(ReviewKind.CLOSED, question, leg, acting)
 
 
-def _until_when(leg: Leg, acting: Acting) -> list[Step]:
+def _until_when(case: Case, leg: Leg, acting: Acting) -> list[Step]:
+    """Ask for the end of a rest that has none. A pause that runs goes on with its checks and its end."""
+    if case.open_pause(leg.id) is not None or case.asks(ReviewKind.UNTIMED_HOLD, leg.id):
+        return []
     question = f"The leg to {_label(leg, acting)} rests, with no end and no welfare checks. Until when, and who checks?"
-    return _ask(ReviewKind.UNTIMED_HOLD, question, leg, acting)
+    return _ask(ReviewKind.UNTIMED_HOLD, question, leg, acting, answers=HOW_IT_GOES_ON)
 
 
-def _ask(kind: ReviewKind, question: str, leg: Leg, acting: Acting) -> list[Step]:
+def _ask(kind: ReviewKind, question: str, leg: Leg, acting: Acting, *, answers: tuple[str, ...] = ()) -> list[Step]:
     review = acting.rules.otherwise.review
-    return ask(acting, kind, question, role=review.role, due=review.due, leg_id=leg.id, destination=leg.destination)
+    return ask(
+        acting,
+        kind,
+        question,
+        role=review.role,
+        due=review.due,
+        leg_id=leg.id,
+        destination=leg.destination,
+        answers=answers,
+    )
 
 
 def _label(leg: Leg, acting: Acting) -> str:
