@@ -13,7 +13,7 @@ from schemas.refusal import Unacceptable
 from schemas.vocabulary import DecisionKind, LegStatus, RouteAction, TimerKind
 from services.router.casework.act import Acting, ask
 from services.router.casework.case import Case, Leg
-from services.router.casework.pathway import check_code, move, placed, put
+from services.router.casework.pathway import TransitionRefused, check_code, move, placed, put
 from services.router.casework.pauses import HOW_IT_GOES_ON
 from services.router.casework.steps import (
     Command,
@@ -26,6 +26,7 @@ from services.router.casework.steps import (
     Word,
 )
 from services.router.rules.decision import Reason, Reasons
+from services.router.rules.pathway import Pathway
 from services.router.rules.ruleset import Destination
 
 Decided: TypeAlias = Callable[[Case, HumanDecision, Acting], list[Step]]
@@ -70,7 +71,7 @@ def reopen_leg(case: Case, decision: HumanDecision, acting: Acting) -> list[Step
     answer_by = acting.due(destination.acknowledge_within)
     opened = _move(leg, decision.status or REOPENED_AS, decision, acting)
     if opened.closed:
-        raise Unacceptable("not_allowed", [_problem("status", f"a leg that is {opened.status} is not open")])
+        raise _other(acting.rules.pathway, leg, f"a leg that is {opened.status} is not open", closed=False)
     after = replace(opened, due_at=answer_by, commands=leg.commands + 1)
     case.legs[leg.id] = after
     return [
@@ -92,7 +93,7 @@ def close_leg(case: Case, decision: HumanDecision, acting: Acting) -> list[Step]
         return _conclude(case, leg, decision, acting)
     to = decision.status or CLOSED_BY
     if not pathway.statuses[to].closed:
-        raise Unacceptable("not_allowed", [_problem("status", f"a leg that is {to} is not closed")])
+        raise _other(pathway, leg, f"a leg that is {to} is not closed", closed=True)
     moved = _move(leg, to, decision, acting)
     after = replace(moved, commands=leg.commands + 1)
     case.legs[leg.id] = after
@@ -110,6 +111,12 @@ DECIDED: Final[Mapping[DecisionKind, Decided]] = MappingProxyType(
         DecisionKind.CLOSE_LEG: close_leg,
     }
 )
+
+
+def _other(pathway: Pathway, leg: Leg, message: str, *, closed: bool) -> TransitionRefused:
+    """That a status is not what the decision is for, with those that are."""
+    allowed = tuple(to for to in pathway.allowed("human", leg.status) if pathway.statuses[to].closed is closed)
+    return TransitionRefused("not_allowed", message, place="/data/status", allowed=allowed)
 
 
 def _conclude(case: Case, leg: Leg, decision: HumanDecision, acting: Acting) -> list[Step]:

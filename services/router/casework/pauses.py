@@ -167,7 +167,10 @@ def resume_leg(
     to = to or leg.held_from or (pause.held_from if pause else LegStatus.ON_PROGRAMME)
     status = acting.rules.pathway.statuses[to]
     if status.closed or status.hold:
-        raise refused("not_allowed", "/status", f"a leg that is {to} does not go on")
+        goes_on = acting.rules.pathway.allowed("human", leg.status)
+        allowed = tuple(s for s in goes_on if not acting.rules.pathway.statuses[s].closed)
+        message = f"a leg that is {to} does not go on"
+        raise pathway.TransitionRefused("not_allowed", message, place="/data/status", allowed=allowed)
     steps = move(case, leg, to, acting, because=because, word=word)
     return steps + end_pause(case, case.legs[leg.id], acting)
 
