@@ -44,8 +44,12 @@ def state_of_the_store(connection: Connection, now: datetime) -> Row:
     outbox, aside, early = tables.outbox.c, tables.quarantine.c, tables.early.c
     review = router.reviews.c
     unsent = connection.execute(select(func.count(), func.min(outbox.created_at)).where(outbox.sent_at.is_(None))).one()
+    waits = aside.resent_at.is_(None)
     waiting = connection.execute(
-        select(func.count(), func.min(aside.quarantined_at)).where(aside.resent_at.is_(None))
+        select(func.count(), func.min(aside.quarantined_at)).where(waits, aside.told_at.is_(None))
+    ).one()
+    told = connection.execute(
+        select(func.count(), func.min(aside.told_at)).where(waits, aside.told_at.is_not(None))
     ).one()
     ahead = connection.execute(select(func.count(), func.min(early.arrived_at))).one()
     overdue = connection.execute(
@@ -57,6 +61,7 @@ def state_of_the_store(connection: Connection, now: datetime) -> Row:
     return {
         "outbox": {"unsent": unsent[0], "oldest": unsent[1]},
         "quarantine": {"waiting": waiting[0], "oldest": waiting[1]},
+        "refused": {"told": told[0], "oldest": told[1]},
         "before_their_predecessor": {"waiting": ahead[0], "oldest": ahead[1]},
         "failing": connection.execute(select(func.count()).select_from(tables.attempts)).scalar_one(),
         "reviews": {"open": reviews, "overdue": overdue},
@@ -198,10 +203,15 @@ def case_of(connection: Connection, person_id: str) -> Row:
     }
 
 
-def quarantined(connection: Connection, *, id_: str | None = None, waiting_only: bool = True) -> list[Row]:
-    """Messages that were set aside, oldest first; one by the start or the end of its id."""
+def quarantined(connection: Connection, *, id_: str | None = None, told: bool = False) -> list[Row]:
+    """Messages that wait here to be mended, oldest first; or one by the start or the end of its id.
+
+    `told`: instead those that were refused, whose senders were told why and mend them themselves.
+    """
     aside = tables.quarantine.c
-    where: ColumnElement[bool] = aside.resent_at.is_(None) if waiting_only and id_ is None else aside.id.is_not(None)
+    where: ColumnElement[bool] = aside.resent_at.is_(None) & (
+        aside.told_at.is_not(None) if told else aside.told_at.is_(None)
+    )
     if id_ is not None:
         where = or_(aside.id.startswith(id_, autoescape=True), aside.id.endswith(id_, autoescape=True))
     return rows(connection, tables.quarantine, where)

@@ -28,9 +28,17 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="A quarantine id, or its s
 
 
 @app.command(name="list", epilog="Example: onward quarantine list")
-def list_waiting(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the command line
-    """List what waits, oldest first."""
-    found = [_plain(row) for row in terminal.run(_look(None))]
+def list_waiting(
+    refused: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--refused", help="What was refused instead, whose senders were told why.")
+    ] = False,
+    as_json: JsonFlag = False,  # noqa: FBT002
+) -> None:
+    """List what waits here to be mended, oldest first.
+
+    What a destination or a human sent and a leg did not allow is not among it: its sender was told why.
+    """
+    found = [_plain(row) for row in terminal.run(_look(None, told=refused))]
     if as_json:
         terminal.print_json(found)
         return
@@ -48,7 +56,7 @@ def list_waiting(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of
         first = row["problems"][0] if row["problems"] else {"place": "", "message": ""}
         told = f"{first['place']} {first['message']}".strip()
         table.add_row(row["id"], for_people(row["quarantined_at"]), row["service"], row["subject"], row["reason"], told)
-    terminal.out.print(table if found else "Nothing is in quarantine.")
+    terminal.out.print(table if found else "Nothing was refused." if refused else "Nothing is in quarantine.")
 
 
 @app.command(epilog="Example: onward quarantine show 01a20955")
@@ -60,7 +68,7 @@ def show(id_: Id, as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag o
         return
     text = row["raw"].decode(errors="backslashreplace")
     row = terminal.literal(_plain(row))
-    for name in ("id", "service", "subject", "source", "reason", "digest", "resent_at", "resent_by"):
+    for name in ("id", "service", "subject", "source", "reason", "digest", "told_at", "resent_at", "resent_by"):
         if row[name] is not None:
             terminal.out.print(f"[bold]{name:>10}[/] {row[name]}", highlight=False)
     for problem in row["problems"]:
@@ -92,11 +100,11 @@ def resend(
     terminal.out.print(f"[green]sent again[/] on {terminal.literal(row['subject'])} as {message}", highlight=False)
 
 
-async def _look(id_: str | None, *, consult: bool = False) -> list[Row]:
+async def _look(id_: str | None, *, consult: bool = False, told: bool = False) -> list[Row]:
     settings = terminal.settings()
     async with open_store(settings) as database:
         await database.read(require_schema)
-        found = await database.read(lambda c: quarantined(c, id_=id_))
+        found = await database.read(lambda c: quarantined(c, id_=id_, told=told))
         if consult and found:
             records = [("quarantine", row["id"]) for row in found]
             now = terminal.CLOCK.now()

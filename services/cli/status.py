@@ -133,6 +133,7 @@ def _show(state: Row) -> None:
     for label, name, what in (
         ("to be sent (outbox)", "outbox", "unsent"),
         ("in quarantine", "quarantine", "waiting"),
+        ("for its sender (refused, and told why)", "refused", "told"),
         ("for a predecessor", "before_their_predecessor", "waiting"),
     ):
         waits.add_row(label, str(state[name][what]), terminal.ago(state[name]["oldest"], state["at"]))

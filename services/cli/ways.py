@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from schemas.vocabulary import DecisionKind, LegStatus, WelfareOutcome
+from schemas.vocabulary import DecisionKind, WelfareOutcome
 from services.cli.looking import Row
 from services.cli.terminal import short
 from services.router.casework.human import LEAST_ROLE
+from services.router.casework.resting import RESTING
 from services.router.casework.steps import ReviewKind
 from services.router.rules.language import Role
 
@@ -43,7 +44,7 @@ def ways_on(leg: Row, review: str | None = None) -> list[Way]:
 
 
 def _on(leg: Row) -> Iterator[tuple[str, DecisionKind, tuple[str, ...]]]:
-    rests, offer = leg["status"] == LegStatus.ON_HOLD, leg["offer"]
+    rests, offer = leg["status"] in RESTING, leg["offer"]
     if offer is not None and not rests:
         yield "the offered pause is taken", DecisionKind.AGREE_OFFER, ()
         yield "the person chooses to go on", DecisionKind.DECLINE_OFFER, ()
@@ -146,6 +147,7 @@ _ANSWERS: Final[Mapping[ReviewKind, Callable[[Row, Row | None], Iterator[Way]]]]
     {
         ReviewKind.OFFER_LAPSED: _offer,
         ReviewKind.PAUSE_END: _pause_end,
+        ReviewKind.UNTIMED_HOLD: _pause_end,
         ReviewKind.WELFARE_CHECK: _check,
         ReviewKind.CONFIRM_ROUTE: _route,
         ReviewKind.FACT: _fact,

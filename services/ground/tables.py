@@ -114,12 +114,13 @@ quarantine = Table(  # what could not be taken: raw bytes, why, where, and what 
     Column("reason", Text, nullable=False),
     Column("problems", JSON, nullable=False),  # [{"place": pointer, "message": ...}]
     Column("quarantined_at", Moment, nullable=False),
+    Column("told_at", Moment),  # when its sender was told, whose it is to mend; None: it waits for people here
     Column("resent_at", Moment),
     Column("resent_by", Text),
     Column("resent_as", Text),  # the outbox row that carries it
 )
-Index("quarantine_waiting", quarantine.c.quarantined_at,
-      sqlite_where=quarantine.c.resent_at.is_(None), postgresql_where=quarantine.c.resent_at.is_(None))  # fmt: skip
+_waits = quarantine.c.resent_at.is_(None) & quarantine.c.told_at.is_(None)
+Index("quarantine_waiting", quarantine.c.quarantined_at, sqlite_where=_waits, postgresql_where=_waits)
 
 leases = Table(  # which process handles a partition; the epoch fences off one that lost it
     "leases",

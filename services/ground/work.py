@@ -154,12 +154,14 @@ class Work:
         subject = f"audit.{operation.value}"
         self.publish(streams.AUDIT, subject, EventType.AUDIT_ENTERED, entry, partition=partition, id_=id_)
 
-    def quarantine(self, delivery: Delivery, why: Unacceptable, *, key: Key | None = None) -> str | None:
+    def quarantine(
+        self, delivery: Delivery, why: Unacceptable, *, key: Key | None = None, told_at: datetime | None = None
+    ) -> str | None:
         """Set a message aside with its raw bytes and what was wrong. Returns the quarantine id.
 
         None for a delivery that was set aside before (then came a crash, before its acknowledgement): it is one row and
         one notice, and whoever is told of it was told. Its key is not kept in the inbox: once mended it is sent again,
-        and must not pass for a repeat.
+        and must not pass for a repeat. `told_at`: its sender is told, and it is theirs to mend; it waits for nobody.
         """
         if key is not None:
             self._forget(key)
@@ -183,6 +185,7 @@ class Work:
             "reason": why.reason,
             "problems": [problem.model_dump(mode="json") for problem in problems],
             "quarantined_at": self.now,
+            "told_at": told_at,
         }
         insert_all(self.connection, tables.quarantine, [row])
         notice = QuarantinedMessage(

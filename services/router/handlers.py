@@ -19,7 +19,7 @@ from schemas.refusal import Unacceptable
 from schemas.registry import Accepted, read_accepted
 from schemas.risk import RiskReported
 from schemas.timer import TimerFellDue
-from schemas.vocabulary import AuditOperation, LegStatus, ReceiptOutcome
+from schemas.vocabulary import AuditOperation, ReceiptOutcome
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
@@ -27,6 +27,8 @@ from services.ground.microbatch import Delivery
 from services.ground.settings import Settings
 from services.ground.work import Key, Work, acting
 from services.router.casework.case import Case
+from services.router.casework.pathway import TransitionRefused
+from services.router.casework.resting import RESTING
 from services.router.casework.steps import (
     DecidedAgain,
     OwnDecision,
@@ -101,7 +103,7 @@ class RouterHandler:
                 message = replace(received, body=as_decided(received.body, case))
                 decision_id, decision, steps = decide_event(message.body, case, cases[comes] if comes else None, batch)
             except Unacceptable as why:  # said before anything of the case was changed
-                self.refuse(message.delivery, why, work, key=message.key)
+                self._turn_down(message, why, work)
                 continue
             _note(message.body, case, decision, decision_id, steps, keeping, work)
             orders += orders_of(message, case, decision_id, steps)
@@ -122,15 +124,32 @@ class RouterHandler:
             event = _accepted(delivery)
         except Unacceptable:
             return  # no source can be told: it is a fault between our own services
+        self._tell_why(event, delivery, why, work)
+
+    def _turn_down(self, message: Incoming[Taken], why: Unacceptable, work: Work) -> None:
+        """Refuse what somebody decided or told of a leg: they are told why, and can mend it; nobody else has to look.
+
+        It is kept beside what waits in quarantine. What was referred, or happened to somebody, waits there: whoever
+        told of it cannot be expected to tell it again.
+        """
+        event = message.body.event
+        theirs = _hears(event) and isinstance(event.data, ProgressReported | HumanDecision)
+        told_at = work.now if theirs else None
+        if work.quarantine(message.delivery, why, key=message.key, told_at=told_at) is not None:
+            self._tell_why(event, message.delivery, why, work)
+
+    def _tell_why(self, event: Accepted, delivery: Delivery, why: Unacceptable, work: Work) -> None:
         hand_over(event, delivery, self._settings, work)  # or the other person's events would wait for ever
-        if event.originsource == TIMERS_SOURCE or not is_told(event):
-            return  # that is ourselves, or it is told of the other person's
+        if not _hears(event):
+            return
         receipt = Receipt(
             outcome=ReceiptOutcome.REFUSED,
             origin=event.originid,
             subject=delivery.subject,
             event_id=event.id,
+            reason=why.reason,
             problems=why.problems,
+            allowed=why.allowed if isinstance(why, TransitionRefused) else None,
             received_at=event.receivedat,
             digest=hashlib.sha256(delivery.raw).hexdigest(),
         )
@@ -152,6 +171,11 @@ class RouterHandler:
         return acting(event.originsource, organisation=event.originsource, role="source")
 
 
+def _hears(event: Accepted) -> bool:
+    """Whether a source hears of this event: not of our own timers, and of a pair of messages only of the other."""
+    return event.originsource != TIMERS_SOURCE and is_told(event)
+
+
 def _accepted(delivery: Delivery) -> Accepted:
     try:
         return read_accepted(delivery.raw, Channel(delivery.subject.rpartition(".")[2]))
@@ -170,7 +194,7 @@ def _occurred_at(data: RiskReported | ProgressReported | HumanDecision | TimerFe
 def _looked_into(messages: Sequence[Incoming[Taken]], cases: Mapping[str, Case]) -> list[Case]:
     """The cases whose open questions matter to this batch: a human or a timer looks at them, or a leg rests."""
     by = {m.body.event.subject for m in messages if isinstance(m.body.data, HumanDecision | TimerFellDue)}
-    resting = (p for p, case in cases.items() if any(leg.status is LegStatus.ON_HOLD for leg in case.legs.values()))
+    resting = (p for p, case in cases.items() if any(leg.status in RESTING for leg in case.legs.values()))
     return [cases[person] for person in sorted(by.union(resting))]
 
 

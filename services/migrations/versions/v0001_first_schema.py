@@ -290,6 +290,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("problems", sa.JSON(), nullable=False),
         sa.Column("quarantined_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resent_by", sa.Text(), nullable=True),
         sa.Column("resent_as", sa.Text(), nullable=True),
@@ -301,8 +302,8 @@ def upgrade() -> None:
             "quarantine_waiting",
             ["quarantined_at"],
             unique=False,
-            sqlite_where=sa.text("resent_at IS NULL"),
-            postgresql_where=sa.text("resent_at IS NULL"),
+            sqlite_where=sa.text("resent_at IS NULL AND told_at IS NULL"),
+            postgresql_where=sa.text("resent_at IS NULL AND told_at IS NULL"),
         )
     op.create_table(
         "raw_messages",

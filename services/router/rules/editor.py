@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from schemas.vocabulary import LegStatus
 from services.router.rules.calendar import Nation
-from services.router.rules.declarations import Choice, Fact, SetOf, WholeNumber, YesNo
+from services.router.rules.declarations import Choice, Fact, LegOfEvent, SetOf, WholeNumber, YesNo
 from services.router.rules.directory import Intake, ServiceStatus
 from services.router.rules.events import EventKind
 from services.router.rules.explain import condition_in_words
@@ -70,11 +70,25 @@ def _condition(rules: RuleSet) -> Schema:
             {"const": name, "description": condition_in_words(said)} for name, said in sorted(rules.terms.items())
         ]
         words["term"] = {"description": "A condition with a name.", "oneOf": means}
-    tests: Schema = {name: _test(fact) for name, fact in rules.facts.items()}
+    legs = _object({**_selection(rules), "stands": _words(LegStatus)}, needs=("stands",))
+    words["leg"] = {**legs, "description": "A leg to any destination of this kind, or that serves this, stands so."}
+    tests: Schema = {name: _test(fact, rules) for name, fact in rules.facts.items()}
     return {**_object({**words, **tests}), "minProperties": 1}
 
 
-def _test(fact: Fact) -> Schema:
+def _selection(rules: RuleSet) -> Schema:
+    """Destinations by what they are."""
+    known = rules.destinations.values()
+    return {"kind": _words(sorted({e.kind for e in known})), "serves": _words(sorted({e.serves for e in known}))}
+
+
+def _words(words: Iterable[str]) -> Schema:
+    """One of them, or a list."""
+    known = [str(word) for word in words]
+    return {"anyOf": [_one_of(known), _some_of(known)]}
+
+
+def _test(fact: Fact, rules: RuleSet) -> Schema:
     """A value, a list of values, or operators."""
     kind = fact.type
     value: Schema
@@ -89,6 +103,8 @@ def _test(fact: Fact) -> Schema:
             plain = [value, _some_of(values)]
     operators: Schema = {name: _operand(name, value) for name in operators_of(kind)}
     by_operator: Schema = {**_object(operators), "minProperties": 1}
+    if isinstance(fact.source, LegOfEvent):
+        plain.append({**_object(_selection(rules)), "minProperties": 1})
     return {"description": f"{fact.says} ({kind})", "anyOf": [*plain, by_operator]}
 
 
@@ -112,7 +128,7 @@ def _rule(rules: RuleSet) -> Schema:
                 "description": "For the service that gets the referral, and whoever asks why.",
             },
             "when": {"$ref": "#/$defs/condition"},
-            "then": {"type": "array", "minItems": 1, "items": {"oneOf": [_action(verb, names) for verb in ACTIONS]}},
+            "then": {"type": "array", "minItems": 1, "items": {"oneOf": [_action(verb, rules) for verb in ACTIONS]}},
             "withhold": {"anyOf": [_one_of(names), _some_of(names)]},
             "if_unknown": _one_of(("ask", "act", "note")),
             "from": DAY,
@@ -122,7 +138,8 @@ def _rule(rules: RuleSet) -> Schema:
     )
 
 
-def _action(verb: str, names: list[str]) -> Schema:
+def _action(verb: str, rules: RuleSet) -> Schema:
+    names = sorted(rules.destinations)
     to_a_destination = ("route", "offer_pause", "propose_resume", "notify")
     parts: dict[str, Schema] = {
         "priority": {"enum": [1, 2, 3, 4]},
@@ -135,6 +152,8 @@ def _action(verb: str, names: list[str]) -> Schema:
         "of": TEXT,
     }
     what = _one_of(names) if verb in to_a_destination else _one_of(Role) if verb == "escalate" else TEXT
+    if verb in ("offer_pause", "propose_resume"):
+        what = {"anyOf": [what, {**_object(_selection(rules)), "minProperties": 1}]}
     known: Schema = {verb: what, **{part: parts[part] for part in ACTIONS[verb]}}
     return _object(known, needs=(verb, *ACTIONS_NEED.get(verb, ())))
 

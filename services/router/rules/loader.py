@@ -39,7 +39,7 @@ def read_rule_set(files: Files) -> RuleSet:
     pathway = read_pathway(desk, trees.get("pathway.yaml"))
     calendar, dues = read_calendar(desk, trees.get("calendar.yaml"))
     facts = Declarations(desk, destinations).facts(trees.get("facts.yaml"))
-    conditions = Conditions(desk, facts, _terms(desk, trees.get("terms.yaml"), set(facts)))
+    conditions = Conditions(desk, facts, destinations, _terms(desk, trees.get("terms.yaml"), set(facts)))
     terms = conditions.read_all_terms()
     reading = Rules(desk, conditions, destinations, dues)
     floors = trees.get(FLOORS_FILE)
