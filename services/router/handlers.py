@@ -42,6 +42,7 @@ from services.router.joined import hand_over, is_told, joins
 from services.router.keep import Cause, Keeping
 from services.router.load import Referrer, load_cases, load_open, load_places
 from services.router.questions import load_questions
+from services.router.rule_sets import keep_rule_set
 from services.router.rules.decision import Decision
 from services.router.rules.events import PastEvent
 from services.router.rules.ruleset import RuleSet
@@ -59,6 +60,7 @@ class RouterHandler:
         """`rules` gives the rule set in force, asked once a batch so that a batch is decided by one version."""
         self._rules = rules
         self._settings = settings
+        self._kept: set[str] = set()  # digests of rule sets that were seen in the store
 
     def read(self, delivery: Delivery) -> Incoming[Taken]:
         """Read an event of intake's. Raises Unacceptable for what no intake of ours can have made."""
@@ -73,6 +75,8 @@ class RouterHandler:
     def take(self, messages: Sequence[Incoming[Taken]], work: Work) -> None:
         """Decide each event in order and do what was decided."""
         rules = self._rules()
+        if rules.digest not in self._kept and keep_rule_set(rules, work):
+            self._kept.add(rules.digest)
         start = 0
         for place, message in enumerate(messages):
             if joins(message.body.event):  # alone, since it reads what was written before it

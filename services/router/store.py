@@ -249,9 +249,10 @@ capacity = Table(  # what destinations said of their places; the latest word of 
     Column("event_id", Text, nullable=False),
 )
 
-rule_sets = Table(  # every version that ever decided
+rule_sets = Table(  # every version that ever decided, or was to
     "rule_sets",
     metadata,
     Column("digest", Text, primary_key=True),
-    Column("first_used_at", Moment, nullable=False),
+    Column("files", LargeBinary, nullable=False),  # by `rules.files.packed`
+    Column("taken_at", Moment, nullable=False),  # by the first router, before its first decision
 )

@@ -359,7 +359,8 @@ def upgrade() -> None:
     op.create_table(
         "rule_sets",
         sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("first_used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("files", sa.LargeBinary(), nullable=False),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("digest"),
     )
     op.create_table(

@@ -1,0 +1,48 @@
+"""The rule sets that ever decided, kept whole, so that any decision can be explained and replayed by its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, select
+
+from services.ground.sql import insert_missing
+from services.ground.work import Work
+from services.router import store
+from services.router.rules.files import packed, unpacked
+from services.router.rules.loader import read_rule_set
+from services.router.rules.mistakes import RuleSetRefused
+from services.router.rules.ruleset import RuleSet
+
+_kept = store.rule_sets.c
+
+
+def keep_rule_set(rules: RuleSet, work: Work) -> bool:
+    """Keep a rule set beside what it decides. Returns whether it was there already, so that nobody need ask again."""
+    if work.connection.execute(select(_kept.digest).where(_kept.digest == rules.digest)).first() is not None:
+        return True
+    row = {"digest": rules.digest, "files": packed(rules.files), "taken_at": work.now}
+    insert_missing(work.connection, store.rule_sets, [row])
+    return False  # this transaction may yet be undone
+
+
+def digests_like(connection: Connection, start: str) -> list[str]:
+    """The digests of kept rule sets that begin so, with or without `sha256:`."""
+    whole = start if start.startswith("sha256:") else f"sha256:{start}"
+    query = select(_kept.digest).where(_kept.digest.startswith(whole, autoescape=True)).order_by(_kept.digest)
+    return [str(digest) for digest in connection.execute(query).scalars()]
+
+
+def rule_sets_kept(connection: Connection, digests: Iterable[str]) -> dict[str, RuleSet]:
+    """These rule sets, as far as they were kept and this code can read them, by digest."""
+    found = {}
+    query = select(_kept.digest, _kept.files).where(_kept.digest.in_(sorted(set(digests))))
+    for digest, content in connection.execute(query):
+        files = unpacked(content)
+        try:
+            rules = read_rule_set(files) if files else None
+        except RuleSetRefused:  # written for an older language than ours
+            continue
+        if rules is not None:
+            found[str(digest)] = rules
+    return found
