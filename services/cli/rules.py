@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from services.cli import rules_examples, rules_explain, rules_facts, rules_history, rules_versions, terminal
+from services.cli import (
+    rules_examples,
+    rules_explain,
+    rules_facts,
+    rules_history,
+    rules_replay,
+    rules_versions,
+    terminal,
+)
 from services.cli.config import JsonFlag
 from services.cli.looking import Row
 from services.router.rules.examples import run_examples
@@ -17,6 +25,9 @@ app = typer.Typer(no_args_is_help=True)
 app.command(epilog="Example: onward rules facts --json")(rules_facts.facts)
 app.command(epilog="Example: onward rules schema .schemas rulesets/candidate")(rules_facts.schema)
 app.command(epilog="Example: onward rules explain NS-2025-0031877 --why-not residential_rehab")(rules_explain.explain)
+app.command(epilog="Example: onward rules replay rulesets/candidate --since 2026-01-01 --html change.html")(
+    rules_replay.replay
+)
 app.command(name="test", epilog="Example: onward rules test rulesets/candidate --at-least 0.95")(rules_examples.run_all)
 
 _WHO = '--by a.khan --because "Two relapses in a month, not three"'

@@ -11,7 +11,7 @@ def create_rules_tables() -> None:
     op.create_table(
         "rule_sets",
         sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("files", sa.JSON(), nullable=False),
+        sa.Column("files", sa.LargeBinary(), nullable=False),
         sa.Column("kept_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("digest"),
     )

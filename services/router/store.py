@@ -253,7 +253,7 @@ rule_sets = Table(  # every version that was ever put forward, as its files were
     "rule_sets",
     metadata,
     Column("digest", Text, primary_key=True),
-    Column("files", JSON, nullable=False),  # {path inside the folder: text}
+    Column("files", LargeBinary, nullable=False),  # by `rules.files.packed`
     Column("kept_at", Moment, nullable=False),
 )
 

@@ -15,8 +15,9 @@ from services.ground.errors import OnwardError
 from services.ground.sql import insert_missing, insert_new
 from services.ground.work import Work, acting
 from services.router import store
+from services.router.rule_sets import digests_like
 from services.router.rules.approval import Approval, Proposal
-from services.router.rules.files import Files
+from services.router.rules.files import Files, packed, unpacked
 
 PARTITION: Final = 0  # of the router's outbox: its audit entries go with that partition's
 
@@ -66,17 +67,15 @@ def files_of(connection: Connection, digest: str) -> Files:
     files = connection.execute(select(kept.files).where(kept.digest == digest)).scalar_one_or_none()
     if files is None:
         raise OnwardError(f"no rule set {digest} is kept here: see `onward rules list`")
-    return {name: text.encode() for name, text in files.items()}
+    return unpacked(files)
 
 
 def digest_named(connection: Connection, text: str) -> str:
     """The one version whose digest begins so, with or without `sha256:`. Raises OnwardError for none or several."""
-    start = text if text.startswith("sha256:") else f"sha256:{text}"
-    kept = store.rule_sets.c.digest
-    found = connection.execute(select(kept).where(kept.startswith(start, autoescape=True))).scalars().all()
+    found = digests_like(connection, text)
     if len(found) != 1:
         raise OnwardError(f"{len(found) or 'no'} rule sets begin with {text!r}: see `onward rules list`")
-    return str(found[0])
+    return found[0]
 
 
 def steps(connection: Connection, digest: str | None = None) -> list[Mapping[str, Any]]:
@@ -179,5 +178,5 @@ def note(
 
 
 def _keep(work: Work, digest: str, files: Files) -> None:
-    texts = {name: content.decode("utf-8-sig") for name, content in files.items()}
-    insert_missing(work.connection, store.rule_sets, [{"digest": digest, "files": texts, "kept_at": work.now}])
+    row = {"digest": digest, "files": packed(files), "kept_at": work.now}
+    insert_missing(work.connection, store.rule_sets, [row])

@@ -59,7 +59,8 @@ def read_rule_set(files: Files) -> RuleSet:
         "pathway": pathway,
     }
     proxies = MappingProxyType(facts), MappingProxyType(destinations)
-    return RuleSet(digest_of(meaning), *proxies, calendar, rules, otherwise, pathway, MappingProxyType(terms))
+    whole = MappingProxyType(terms), MappingProxyType(dict(files))
+    return RuleSet(digest_of(meaning), *proxies, calendar, rules, otherwise, pathway, *whole)
 
 
 def _terms(desk: Desk, node: Node | None, taken: set[str]) -> dict[str, Node]:

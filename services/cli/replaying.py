@@ -1,0 +1,61 @@
+"""The past read from the store, and rule sets by folder or digest: what `onward rules replay` stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from services.ground.errors import OnwardError
+from services.router.history import decisions, happened, how_many_decisions
+from services.router.rule_sets import digests_like, rule_sets_kept
+from services.router.rules.loader import load_rule_set
+from services.router.rules.replay.columns import Columns
+from services.router.rules.replay.past import Past, Recorder
+from services.router.rules.replay.standing import History
+from services.router.rules.ruleset import RuleSet
+
+Tick = Callable[[int, int], None]  # how much is done, of how much
+
+
+class Read(NamedTuple):
+    """The past, and the rule sets that decided it as far as they were kept."""
+
+    past: Past
+    kept: dict[str, RuleSet]
+
+
+def read_past(connection: Connection, since: datetime | None, tick: Tick) -> Read:
+    """Everything that was decided since a moment, with all that happened before. Some 10 seconds a million."""
+    recorder, total, done = Recorder(), how_many_decisions(connection, since), 0
+    for part in decisions(connection, since):
+        recorder.add(part)
+        done += len(part)
+        tick(done, total)
+    past = recorder.past(event for part in happened(connection) for event in part)
+    return Read(past, rule_sets_kept(connection, past.digests()))
+
+
+def history_of(read: Read, base: RuleSet) -> History:
+    """The past as it can be replayed. Of rule sets that were not kept, the base tells what their facts meant."""
+    return History(read.past, Columns(read.past, read.kept, base))
+
+
+def rule_set_at(connection: Connection, place: str) -> RuleSet:
+    """The rule set in a folder, or the one that was kept under a digest or its beginning.
+
+    Raises RuleSetRefused for one with mistakes and OnwardError where there is none.
+    """
+    if Path(place).is_dir():
+        return load_rule_set(Path(place))
+    found = digests_like(connection, place)
+    if len(found) > 1:
+        raise OnwardError(f"{len(found)} rule sets begin with {place!r}: say more of the digest")
+    rules = rule_sets_kept(connection, found)
+    if not found or found[0] not in rules:
+        why = "was kept, but this version cannot read it" if found else "is neither a folder nor a digest that was kept"
+        raise OnwardError(f"{place!r} {why}")
+    return rules[found[0]]
