@@ -23,8 +23,8 @@ from services.ground.world import connect, open_world
 from services.router import versions
 from services.router.rules.approval import Approval, who_is_missing, why_it_cannot_approve
 from services.router.rules.examples import run_examples
-from services.router.rules.files import Files, files_in
-from services.router.rules.loader import read_rule_set
+from services.router.rules.files import Files
+from services.router.rules.loader import files_in, read_rule_set
 from services.router.rules.plan import plan_of
 from services.router.rules.ruleset import RuleSet
 from services.router.versions import By, StepKind

@@ -24,8 +24,7 @@ from services.ground.work import Work
 from services.ground.world import World, connect, open_world
 from services.intake.app import intake
 from services.router.app import router
-from services.router.rules.files import files_in
-from services.router.rules.loader import read_rule_set
+from services.router.rules.loader import files_in, read_rule_set
 from services.router.versions import in_force, keep_first
 
 SERVICES: Final[Mapping[str, Callable[[World], Awaitable[Service]]]] = MappingProxyType(

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from services.router.rules.digest import digest_of
-from services.router.rules.files import Files, files_in
+from services.router.rules.files import Files
 from services.router.rules.language import Position
 from services.router.rules.loading.calendars import read_calendar
 from services.router.rules.loading.conditions import WORDS, Conditions
@@ -17,13 +17,22 @@ from services.router.rules.loading.facts import Declarations
 from services.router.rules.loading.pathway import read_pathway
 from services.router.rules.loading.rules import FLOORS_FILE, Rules
 from services.router.rules.loading.tree import Mapping, Node, read_tree
-from services.router.rules.mistakes import RuleSetRefused, did_you_mean
+from services.router.rules.mistakes import Mistake, RuleSetRefused, did_you_mean
 from services.router.rules.ruleset import RuleSet
 
 LARGEST_FILE: Final = 1_000_000  # bytes; a rule set of 2,000 rules is far below
 _OWN_FILES = ("calendar.yaml", "destinations.yaml", "facts.yaml", FLOORS_FILE, "pathway.yaml", "terms.yaml")
 _NEEDED = tuple(name for name in _OWN_FILES if name != "terms.yaml")
+_PATTERNS = ("*.y*ml", "rules/*", "examples/*.yaml")  # what a folder holds of a rule set
 _OTHERS_FILES = ("invariants.yaml", "axioms.yaml")  # read by the proofs
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """All files of the rule set in a folder, with its examples. Raises `RuleSetRefused` where there is no folder."""
+    if not folder.is_dir():
+        raise RuleSetRefused([Mistake(Position(folder.name, 1, 1), "there is no such folder")])
+    found = (path for pattern in _PATTERNS for path in folder.glob(pattern) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(found)}
 
 
 def load_rule_set(folder: Path) -> RuleSet:

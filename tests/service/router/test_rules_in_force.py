@@ -17,8 +17,8 @@ from services.ground.work import Work
 from services.ground.world import World, open_world
 from services.router import versions
 from services.router.in_force import load_in_force
-from services.router.rules.files import Files, files_in
-from services.router.rules.loader import read_rule_set
+from services.router.rules.files import Files
+from services.router.rules.loader import files_in, read_rule_set
 from services.router.rules.mistakes import RuleSetRefused
 from services.router.versions import By, StepKind
 from tests.support.checks import problems_of
