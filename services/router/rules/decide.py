@@ -105,7 +105,7 @@ def _questions(rules: RuleSet, matter: Iterable[Rule], facts: Facts) -> tuple[Qu
     """One question a fact, with the most urgent due of the rules that hang on it."""
     asked: dict[str, Question] = {}
     for rule in matter:
-        due = _most_urgent(rule, rules.otherwise.review.due)
+        due = most_urgent(rule, rules.otherwise.review.due)
         for name in hanging_on(rule.when, rules.facts, facts.values):
             before = asked.get(name)
             if before is None:
@@ -115,7 +115,8 @@ def _questions(rules: RuleSet, matter: Iterable[Rule], facts: Facts) -> tuple[Qu
     return _in_order(asked)
 
 
-def _most_urgent(rule: Rule, otherwise: Due) -> Due:
+def most_urgent(rule: Rule, otherwise: Due) -> Due:
+    """By when what is not known of a rule is asked for."""
     dues = [action.due for action in rule.then if isinstance(action, Route | Hold | Review | Escalate)]
     return reduce(sooner, dues) if dues else otherwise
 

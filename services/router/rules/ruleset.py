@@ -18,6 +18,7 @@ from services.router.rules.events import EventKind
 from services.router.rules.extract import Plan, plan_for
 from services.router.rules.language import Condition, Otherwise, Rule
 from services.router.rules.pathway import Pathway
+from services.router.rules.promises import Invariant
 
 # By their places among the rules: those that certainly hold, and those that are acted on all the same.
 Places: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
@@ -65,6 +66,7 @@ class RuleSet:
     otherwise: Otherwise
     pathway: Pathway  # where legs stand, and how they may move
     terms: Mapping[str, Condition] = field(default_factory=dict, repr=False, compare=False)  # written out in the rules
+    invariants: tuple[Invariant, ...] = ()  # what is promised of every decision, by id; proved, never run
     matchers: Mapping[str, Matcher] = field(init=False, repr=False, compare=False)
     why_they_hold: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)
     why_they_act: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)  # floors, on the unknown
