@@ -112,7 +112,7 @@ def _questions(
     asked: dict[str, Question] = {}
     for place in matter:
         rule = rules.wishes[place].rule
-        due = _most_urgent(rule, rules.otherwise.review.due)
+        due = most_urgent(rule, rules.otherwise.review.due)
         for name in hanging(place):
             before = asked.get(name)
             if before is None:
@@ -122,7 +122,8 @@ def _questions(
     return in_order(asked)
 
 
-def _most_urgent(rule: Rule, otherwise: Due) -> Due:
+def most_urgent(rule: Rule, otherwise: Due) -> Due:
+    """By when what is not known of a rule is asked for."""
     dues = [action.due for action in rule.then if isinstance(action, Route | Hold | Review | Escalate)]
     return reduce(sooner, dues) if dues else otherwise
 

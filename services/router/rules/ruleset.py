@@ -20,6 +20,7 @@ from services.router.rules.extract import Plan, plan_for
 from services.router.rules.files import Files
 from services.router.rules.language import Condition, Otherwise, Rule
 from services.router.rules.pathway import Pathway
+from services.router.rules.promises import Invariant
 
 # By their places among the rules: those that certainly hold, and those that are acted on all the same.
 Places: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
@@ -68,6 +69,7 @@ class RuleSet:
     pathway: Pathway  # where legs stand, and how they may move
     terms: Mapping[str, Condition] = field(default_factory=dict, repr=False, compare=False)  # written out in the rules
     files: Files = field(default_factory=dict, repr=False, compare=False)  # that say so; none: it was made otherwise
+    invariants: tuple[Invariant, ...] = ()  # what is promised of every decision, by id; proved, never run
     settled: dict[Places, Combined] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )  # outcomes worked out before
