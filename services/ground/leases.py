@@ -30,6 +30,7 @@ _OURS = (
     .where(_lease.service == bindparam("service"), _lease.owner == bindparam("owner"))
     .with_for_update(read=True)
 )
+_ALL_OURS = select(_lease.service, _lease.partition, _lease.epoch).where(_lease.owner == bindparam("owner"))
 _OF_SERVICE = (
     select(tables.leases).where(_lease.service == bindparam("service")).order_by(_lease.partition).with_for_update()
 )
@@ -101,6 +102,15 @@ def fence(connection: Connection, holder: Holder, epochs: Mapping[int, int]) -> 
     ours = {row["partition"]: row["epoch"] for row in rows}
     if any(ours.get(partition) != epoch for partition, epoch in epochs.items()):
         raise LeaseLost(holder.service)
+
+
+def fence_all(connection: Connection, holder: Holder, epochs: Mapping[int, int]) -> dict[tuple[str, int], int]:
+    """The same on a store with one writer, where nothing needs to be held. Returns what all services of ours hold."""
+    rows = rows_of(connection, _ALL_OURS, {"owner": holder.owner})
+    ours = {(row["service"], row["partition"]): row["epoch"] for row in rows}
+    if any(ours.get((holder.service, partition)) != epoch for partition, epoch in epochs.items()):
+        raise LeaseLost(holder.service)
+    return ours
 
 
 def _say_alive(connection: Connection, holder: Holder, now: datetime, *, started_at: datetime, taken: int) -> None:

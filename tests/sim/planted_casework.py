@@ -119,7 +119,7 @@ def every_router_fires(patch: Patch) -> None:
             return work
 
         work = await self._database.write(body)
-        await self._publish(work.outgoing, {0})
+        await self._sender.publish(work.outgoing, work.owners)
 
     patch.setattr(Consumer, "do", do)
 

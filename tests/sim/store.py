@@ -151,6 +151,7 @@ class SimDatabase:
         self._store, self._process, self._loop, self._chaos = store, process, loop, chaos
         self.away = False
         self.sick = False  # every transaction has a statement that fails, or nearly every one
+        self._back = asyncio.Lock()  # who commits first hears of it first: one thread writes, and tells them in turn
 
     async def write(self, body: Callable[[Connection], T]) -> T:
         """As the real one, or an error, or never: before, during or after it."""
@@ -177,7 +178,8 @@ class SimDatabase:
         self._chaos.trace.note(who, f"committed {name}")
         if strikes(Fault.CRASH_AFTER_COMMIT, who):
             await self._die()
-        await self._way_back(who)
+        async with self._back:
+            await self._way_back(who)
         if strikes(Fault.COMMIT_UNSEEN, who):
             raise failed()
         return result

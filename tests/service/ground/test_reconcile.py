@@ -176,7 +176,7 @@ async def _forget_to_send(onward: System) -> None:
     """Let the running intake believe that its CASE messages were stored."""
     consumer = onward.services["intake"].consumer
     assert consumer is not None
-    publisher = consumer._publisher
+    publisher = consumer._sender.publisher
     attempt = publisher._attempt
 
     async def lossy(messages):  # type: ignore[no-untyped-def]

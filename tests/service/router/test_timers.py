@@ -146,14 +146,14 @@ async def test_a_router_that_dies_between_commit_and_publish_fires_exactly_once(
     async with system(settings.model_copy(update={"drain_seconds": 0.2}), clock=clock) as onward:
         leg, _ = await _referred(onward)
         consumer: Any = onward.services["router"].consumer
-        publish = consumer._publisher.publish
+        publish = consumer._sender.publisher.publish
 
         async def die(messages: Sequence[Outgoing]) -> Any:
             if any(message.subject == SUBJECT for message in messages):
                 await asyncio.Event().wait()  # until the process is gone
             return await publish(messages)
 
-        consumer._publisher.publish = die
+        consumer._sender.publisher.publish = die
         clock.move(LATE)
         await _wait_for(onward, "SELECT count(*) AS n FROM timers WHERE fired_at IS NOT NULL")
         assert await onward.messages("INTAKE", SUBJECT) == []
