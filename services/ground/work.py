@@ -106,7 +106,8 @@ class Work:
         }
         if about:
             envelope["subject"] = about
-        envelope |= {name: value for name, value in extensions.items() if value is not None}
+        if extensions:
+            envelope |= {name: value for name, value in extensions.items() if value is not None}
         self.send_as_it_is(Outgoing(id_, stream, subject, orjson.dumps(envelope)), partition=partition)
         return id_
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -70,17 +70,21 @@ class Batch:
 
 def as_decided(taken: Taken, case: Case) -> Taken:
     """An answer in full, and the risk that an event tells of, instead of how they were said."""
+    if type(taken.data) is ReferralSubmitted:
+        return taken
     data = in_full(case, taken.data) if isinstance(taken.data, HumanDecision) else taken.data
     decided_on = as_risk(case, data) or data
     if decided_on is taken.data:
         return taken
     content = decided_on.model_dump_json(exclude_none=True).encode()
-    return replace(taken, data=data, decided_on=decided_on, content=content)
+    return taken._replace(data=data, decided_on=decided_on, content=content, kind=kind_of(decided_on))
 
 
 def _leg_of(taken: Taken, case: Case, rules: RuleSet) -> Leg | None:
     """The leg that an event is about, if it names one. Raises Unacceptable where that is none of theirs."""
     data = taken.data
+    if type(data) is ReferralSubmitted:
+        return None
     if isinstance(data, ProgressReported):
         may_report = {name: destination.source for name, destination in rules.destinations.items()}
         return leg_of(case, data.leg_id, reported_by=taken.event.originsource, may_report=may_report)
@@ -100,7 +104,7 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
     event, data = taken.event, taken.data
     about = _leg_of(taken, case, rules)
     case_event = CaseEvent(
-        kind_of(taken.decided_on),
+        taken.kind,
         taken.decided_on,
         taken.occurred_at,
         event.receivedat,
@@ -118,19 +122,19 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
         moments=batch.moments,
         referral=referral,
         event_id=event.id,
-        kind=taken.kind,
+        kind=taken.kind.value,
         by=by,
         facts=facts.values,
         places=batch.places,
     )
     steps = take_joined(event, case, other, acting, work) if joins(event) else _taken(data, case, about, acting, batch)
-    if any(isinstance(step, DecidedAgain) for step in steps):
+    if DecidedAgain in map(type, steps):
         steps.append(OwnDecision())
     decision = decide(rules, facts)
     case.remembered = remember(rules, case_event, case.remembered)
     if referral is not None:
         case.referral_event = referral
-    moved = any(isinstance(step, LegMoved) for step in steps)
+    moved = LegMoved in map(type, steps)
     steps += act(decision, acting)
     if isinstance(data, ProgressReported) and about is not None and moved:
         steps += after_progress(case, about, data, acting)
@@ -176,6 +180,8 @@ def _owned(case: Case, steps: list[Step], person: str | None) -> list[Step]:
 
 def _taken(data: Reported, case: Case, about: Leg | None, acting: Acting, batch: Batch) -> list[Step]:
     """What the event itself does, whatever rules say of it."""
+    if type(data) is ReferralSubmitted:
+        return []
     if isinstance(data, ProgressReported) and about is not None:
         return take_progress(case, about, data, acting)
     if isinstance(data, RiskReported) and data.kind is RiskKind.MISSED_WELFARE_CHECK:

@@ -45,7 +45,7 @@ from services.router.keep import Cause, Keeping
 from services.router.load import Referrer, load_cases, load_open, load_places
 from services.router.questions import load_questions
 from services.router.rules.decision import Decision
-from services.router.rules.events import PastEvent
+from services.router.rules.events import PastEvent, kind_of
 from services.router.rules.ruleset import RuleSet
 from services.router.tell import Telling, tell, tellings
 
@@ -68,7 +68,7 @@ class RouterHandler:
         data = event.data
         occurred = event.time if isinstance(data, ReferralSubmitted) else _occurred_at(data)
         content = orjson.dumps(orjson.loads(delivery.raw)["data"])  # quicker than writing the model again
-        taken = Taken(event, data, data, occurred, content)
+        taken = Taken(event, data, data, occurred, content, kind_of(data))
         place = Place(event.subject, event.order)
         return Incoming(delivery, taken, Key(event.source, event.id), place)
 
@@ -100,16 +100,17 @@ class RouterHandler:
         for received in messages:
             message, case = received, cases[received.body.event.subject]
             try:
-                message = replace(received, body=as_decided(received.body, case))
+                body = as_decided(received.body, case)
+                message = received if body is received.body else replace(received, body=body)
                 decision_id, decision, steps = decide_event(message.body, case, cases[comes] if comes else None, batch)
             except Unacceptable as why:  # said before anything of the case was changed
                 self._turn_down(message, why, work)
                 continue
-            _note(message.body, case, decision, decision_id, steps, keeping, work)
+            _note(body, case, decision, decision_id, steps, keeping, work)
             orders += orders_of(message, case, decision_id, steps)
             told += _tellings(message, steps, rules)
-            _audit(message, self._actor(message.body.event), decision, decision_id, steps, work)
-            hand_over(message.body.event, message.delivery, self._settings, work)
+            _audit(message, self._actor(body.event), decision, decision_id, steps, work)
+            hand_over(body.event, message.delivery, self._settings, work)
             fallen.follow(steps)
         keeping.write()
         fallen.taken(work)
@@ -208,7 +209,7 @@ def _note(
     work: Work,
 ) -> None:
     event = taken.event
-    case.events.append(PastEvent(taken.kind, taken.occurred_at))
+    case.events.append(PastEvent(taken.kind.value, taken.occurred_at))
     keeping.event(_event_row(taken, work), case)
     person = event.namedperson or event.subject
     keeping.decision(decision_id, event.id, person, decision)
@@ -217,7 +218,7 @@ def _note(
     cause = own = Cause(event.id, event.originsource, decision_id, person_id=event.namedperson)
     for step in steps:
         if isinstance(step, DecidedAgain):
-            cause = replace(own, decision_id=step.id, about=step.event_id)
+            cause = own._replace(decision_id=step.id, about=step.event_id)
             first = step.first_decision
             keeping.decision(step.id, step.event_id, person, step.decision, first=first, because=event.id)
         elif isinstance(step, OwnDecision):
@@ -234,7 +235,7 @@ def _event_row(taken: Taken, work: Work) -> dict[str, object]:
         "event_id": event.id,
         "person_id": event.namedperson or event.subject,
         "sequence": event.order,
-        "kind": taken.kind,
+        "kind": taken.kind.value,
         "occurred_at": taken.occurred_at,
         "taken_at": work.now,
         "source": event.originsource,
@@ -264,14 +265,13 @@ def _audit(
 ) -> None:
     """One entry for what this event changed, and why."""
     event = message.body.event
-    touched = records_of(steps)
-    records = [("event", event.id), ("decision", decision_id), *touched]
+    records = [("event", event.id), ("decision", decision_id), *records_of(steps)]
     work.audit(
         AuditOperation.ALTER,
         actor=actor,
         person_id=event.subject,
         records=records[:RECORDS_MOST],
-        fields=("status",) if any(kind == "leg" for kind, _ in touched) else (),
+        fields=("status",) if any(kind == "leg" for kind, _ in records) else (),
         purpose="routing",
         **({"justification": event.data.reason} if isinstance(event.data, HumanDecision) else {}),
         correlation_id=event.id,

@@ -38,7 +38,7 @@ from services.router.casework.steps import ReviewKind, Step
 from services.router.commands import Taken
 from services.router.deciding import Batch, as_decided, decide_event
 from services.router.fallen import Fallen
-from services.router.rules.events import PastEvent, Reported
+from services.router.rules.events import PastEvent, Reported, kind_of
 from services.router.rules.loader import load_rule_set
 from services.router.rules.ruleset import RuleSet
 
@@ -153,10 +153,10 @@ class World:
             receivedat=self.now,
             data=data,
         )
-        taken = as_decided(Taken(event, data, data, self.now, b"{}"), self.case)
+        taken = as_decided(Taken(event, data, data, self.now, b"{}", kind_of(data)), self.case)
         work = cast(Work, _Work(self.now, self.id))
         _, _, steps = decide_event(taken, self.case, None, Batch(rules(), {}, Fallen([], work), Places(), work))
-        self.case.events.append(PastEvent(taken.kind, taken.occurred_at))
+        self.case.events.append(PastEvent(taken.kind.value, taken.occurred_at))
         return self._done(steps)
 
     def go(self, by: timedelta) -> None:
