@@ -10,7 +10,7 @@ import orjson
 from schemas.envelope import EventType
 from schemas.vocabulary import DecisionKind, LegStatus, WelfareOutcome
 from services.cli import send, terminal, worklist
-from services.cli.looking import Row, find_persons
+from services.cli.looking import Row, consulted, find_persons
 from services.ground.clock import LONDON
 from services.ground.ids import new_id
 from services.ground.migration import require_schema
@@ -19,7 +19,6 @@ from services.router.casework.pauses import CLOSE, EXTEND
 from services.router.rules.loader import load_rule_set
 from services.router.rules.mistakes import did_you_mean
 
-MOST_SHOWN: Final = 100
 NEEDS: Final = {EXTEND: ("on", "--on DAY"), CLOSE: ("reason_code", "--reason-code CODE")}  # what an answer cannot lack
 
 
@@ -104,11 +103,14 @@ def day(text: str | None, option: str) -> str | None:
     return moment(text, option, time(0)).date().isoformat()
 
 
-def shown(review: Row | None, leg: Row | None) -> list[str]:
-    """The records that the human is told of beside their decision."""
-    of_review = [review[name] for name in ("id", "event_id", "decision_id")] if review else []
-    of_leg = [leg["id"], *(row["id"] for row in (leg["offer"], leg["pause"], *leg["checks"]) if row)] if leg else []
-    return [id_ for id_ in [*of_review, *of_leg] if id_ is not None][:MOST_SHOWN]
+async def looked_at(review: Row | None, leg: Row | None) -> None:
+    """Keep that somebody looks at what is printed before their decision is sent."""
+    settings, now = terminal.settings(), terminal.CLOCK.now()
+    records = [(kind, str(row["id"])) for kind, row in (("review", review), ("leg", leg)) if row is not None]
+    whose = next((str(row["person_id"]) for row in (review, leg) if row is not None), None)
+    if records:
+        async with open_store(settings) as database:
+            await database.write(lambda c: consulted(c, settings, now, person_id=whose, records=records))
 
 
 async def decide(kind: DecisionKind, said: Row, seen: list[str], source: str, wait: float) -> Row:
