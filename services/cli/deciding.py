@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, time
 from typing import Final
 
 import orjson
+from sqlalchemy import Connection
 
 from schemas.envelope import EventType
 from schemas.vocabulary import DecisionKind, LegStatus, WelfareOutcome
@@ -48,11 +50,11 @@ async def find_leg(text: str, person: str | None) -> Row:
     return leg
 
 
-async def find_person(text: str) -> str:
-    """The one person who is meant."""
+async def find_person(text: str, *, find: Callable[[Connection, str], list[str]] = find_persons) -> str:
+    """The one person who is meant: whom they are merged into, unless they are found as they were named."""
     async with open_store(terminal.settings()) as database:
         await database.read(require_schema)
-        found = await database.read(lambda c: find_persons(c, text))
+        found = await database.read(lambda c: find(c, text))
     if len(found) != 1:
         terminal.fail(f"{len(found) or 'no'} persons match that", code=terminal.NEEDS_ATTENTION)
     return found[0]

@@ -12,7 +12,7 @@ from schemas.roles import role_name
 from schemas.vocabulary import DecisionKind
 from services.cli import deciding, telling, terminal, ways, worklist
 from services.cli.config import JsonFlag
-from services.cli.looking import Row, consulted, find_persons
+from services.cli.looking import Row, consulted, find_persons, named_persons
 from services.cli.seen import on_screen
 from services.ground.clock import for_people
 from services.ground.migration import require_schema
@@ -218,7 +218,8 @@ def decide(
     if other is not None:
         if person is None:
             terminal.fail("--with needs --person: who it is about")
-        said |= {name: terminal.run(deciding.find_person(each)) for name, each in _two(person, other)}
+        find = named_persons if meant == DecisionKind.UNMERGE_PERSONS else find_persons
+        said |= {name: terminal.run(deciding.find_person(each, find=find)) for name, each in _two(person, other)}
     sending = Sending(source, wait, tuple(shown or ()), as_json)
     _decide(DecisionKind(meant), said, (by, role, organisation, because), (about, found), sending)
 
@@ -320,7 +321,7 @@ async def _show(id_: str) -> Row:
                 leg = await database.read(lambda c: worklist.leg_as_it_is(c, row["id"]))
                 shown, can = leg or row, ways.ways_on(leg) if leg else []
             case _:
-                shown, can = row, []
+                shown, can = row, ways.ways_to_part(row)
     who = telling.who(shown.get("role"))
     return {
         "is": what,
