@@ -140,6 +140,11 @@ def audit_of(connection: Connection, where: ColumnElement[bool]) -> list[Row]:
 
 def find_persons(connection: Connection, text: str) -> list[str]:
     """The persons whom a person, leg or event id, a referral reference or an identifier in any usual writing names."""
+    return sorted({who_is(connection, one) for one in named_persons(connection, text)})
+
+
+def named_persons(connection: Connection, text: str) -> list[str]:
+    """The same as they were named: one who is merged into another is still told apart from that one."""
     person, identifier, leg, event = intake.persons.c, intake.identifiers.c, router.legs.c, intake.accepted_events.c
     found: list[str] = list(connection.execute(select(person.id).where(person.id == text)).scalars())
     found += connection.execute(select(leg.person_id).where(leg.id == text)).scalars()
@@ -154,7 +159,7 @@ def find_persons(connection: Connection, text: str) -> list[str]:
             continue
         where = (identifier.kind == kind) & (identifier.value == value)
         found += connection.execute(select(identifier.person_id).where(where)).scalars()
-    return sorted({who_is(connection, one) for one in found})
+    return sorted(set(found))
 
 
 def who_is(connection: Connection, person_id: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from schemas.roles import MAY_JOIN_PERSONS
 from schemas.vocabulary import DecisionKind, WelfareOutcome
 from services.cli.looking import Row
 from services.cli.terminal import short
@@ -41,6 +42,12 @@ def ways_on(leg: Row, review: str | None = None) -> list[Way]:
     """What can be decided on a leg as it stands, whether somebody was asked or not."""
     named = ("--leg", short(leg["id"]), *(("--review", short(review)) if review else ()))
     return [_decided(says, kind, named, *more) for says, kind, more in _on(leg)]
+
+
+def ways_to_part(person: Row) -> list[Way]:
+    """How those who were taken for one with somebody become two again."""
+    named = ("decide", DecisionKind.UNMERGE_PERSONS.value, "--person", person["person_id"], "--with")
+    return [Way(f"{other} is somebody else after all", (*named, other), MAY_JOIN_PERSONS) for other in person["joined"]]
 
 
 def _on(leg: Row) -> Iterator[tuple[str, DecisionKind, tuple[str, ...]]]:

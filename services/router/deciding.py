@@ -27,7 +27,7 @@ from services.router.casework.human import ANOTHER_PERSON, SAME_PERSON, Original
 from services.router.casework.pause_ends import follow
 from services.router.casework.places import Places
 from services.router.casework.progress import leg_of, take_progress
-from services.router.casework.reroute import after_progress
+from services.router.casework.reroute import after_progress, has_come
 from services.router.casework.reviews import refused
 from services.router.casework.steps import (
     Command,
@@ -136,8 +136,9 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
         case.referral_event = referral
     moved = LegMoved in map(type, steps)
     steps += act(decision, acting)
-    if isinstance(data, ProgressReported) and about is not None and moved:
-        steps += after_progress(case, about, data, acting)
+    if isinstance(data, ProgressReported) and about is not None:
+        steps += has_come(case, about, data, acting)
+        steps += after_progress(case, about, data, acting) if moved else []
     steps += follow(case, steps, acting)
     steps += _who_is_it(event, acting)
     steps = with_deadlines(data, _owned(case, steps, event.namedperson), acting)

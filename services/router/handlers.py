@@ -28,6 +28,7 @@ from services.ground.settings import Settings
 from services.ground.work import Key, Work, acting
 from services.router.casework.case import Case
 from services.router.casework.pathway import TransitionRefused
+from services.router.casework.reroute import has_been_asked_about
 from services.router.casework.resting import RESTING
 from services.router.casework.steps import (
     DecidedAgain,
@@ -45,7 +46,7 @@ from services.router.keep import Cause, Keeping
 from services.router.load import Referrer, load_cases, load_open, load_places
 from services.router.questions import load_questions
 from services.router.rules.decision import Decision
-from services.router.rules.events import PastEvent, kind_of
+from services.router.rules.events import PastEvent, Reported, kind_of
 from services.router.rules.ruleset import RuleSet
 from services.router.tell import Telling, tell, tellings
 
@@ -193,10 +194,21 @@ def _occurred_at(data: RiskReported | ProgressReported | HumanDecision | TimerFe
 
 
 def _looked_into(messages: Sequence[Incoming[Taken]], cases: Mapping[str, Case]) -> list[Case]:
-    """The cases whose open questions matter to this batch: a human or a timer looks at them, or a leg rests."""
+    """The cases whose open questions matter to this batch.
+
+    A human or a timer looks at them, a leg rests, or what somebody was asked about has come.
+    """
     by = {m.body.event.subject for m in messages if isinstance(m.body.data, HumanDecision | TimerFellDue)}
+    comes = (message.body.event.handoverfrom for message in messages)
+    by |= {person for person in comes if person is not None and person in cases}
+    by |= {m.body.event.subject for m in messages if _may_answer(m.body.data, cases[m.body.event.subject])}
     resting = (p for p, case in cases.items() if any(leg.status in RESTING for leg in case.legs.values()))
     return [cases[person] for person in sorted(by.union(resting))]
+
+
+def _may_answer(data: Reported, case: Case) -> bool:
+    leg = case.legs.get(data.leg_id) if isinstance(data, ProgressReported) else None
+    return isinstance(data, ProgressReported) and leg is not None and has_been_asked_about(case, leg, data)
 
 
 def _note(

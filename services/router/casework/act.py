@@ -239,10 +239,18 @@ def _offers(offers: Iterable[OfferDecided], acting: Acting) -> list[Step]:
 def _offer(leg: Leg, offer: OfferDecided, acting: Acting) -> list[Step]:
     if rests(leg, acting.rules):
         question = "A pause would be offered now, but the leg rests already. Should it rest longer?"
+        if _is_asked(ReviewKind.RULE, question, leg.id, acting):
+            return []
         due = acting.rules.otherwise.review.due
         return ask(acting, ReviewKind.RULE, question, role=Role.FACILITATOR, due=due, leg_id=leg.id)
     made = make_offer(leg, offer, acting)
     return made + tell(leg, offer.reasons, acting) if made else []
+
+
+def _is_asked(kind: ReviewKind, question: str, leg_id: str, acting: Acting) -> bool:
+    """Whether just this is being asked of a leg that rests, whose questions are always at hand: it has its timer."""
+    asked = (kind, question, leg_id)
+    return any((r.kind, r.question, r.leg_id) == asked for r in acting.case.reviews.values() if not r.answered)
 
 
 def rests(leg: Leg, rules: RuleSet) -> bool:
@@ -287,6 +295,8 @@ def _resumes(resumes: Iterable[ResumeDecided], acting: Acting) -> list[Step]:
     for name, leg_id in asked:
         standard = acting.rules.otherwise.review
         question = f"Should {acting.rules.destinations[name].label} go on?"
+        if leg_id is not None and _is_asked(ReviewKind.RESUME, question, leg_id, acting):
+            continue
         steps += ask(acting, ReviewKind.RESUME, question, role=standard.role, due=standard.due, leg_id=leg_id)
     return steps
 

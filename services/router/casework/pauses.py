@@ -214,7 +214,8 @@ def end_pause(case: Case, leg: Leg, acting: Acting) -> list[Step]:
 def _answer_reviews(case: Case, leg: Leg, answer: str, acting: Acting) -> list[Step]:
     """The open questions how a leg's rest goes on are answered by what was decided."""
     asked = {p.review_id for p in case.pauses.values() if p.leg_id == leg.id and p.is_open and p.review_id}
-    asking = (r for r in case.reviews.values() if r.kind in ASK_HOW and r.leg_id == leg.id)
+    kinds = {*ASK_HOW, ReviewKind.RESUME}
+    asking = (r for r in case.reviews.values() if r.kind in kinds and r.leg_id == leg.id)
     asked |= {review.id for review in asking if not review.answered}
     steps: list[Step] = [ReviewAnswered(review_id, acting.by, answer) for review_id in sorted(asked)]
     enter(case, steps)
