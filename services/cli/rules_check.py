@@ -57,16 +57,17 @@ def check(
     Exits 0 when it is fit for use (warnings may remain), 2 with every mistake and its place when it cannot be read, and
     1 when an example fails, no example hits a rule, something is wrong, or was not proved in time.
     """
-    found = terminal.run(_check(folder or terminal.settings().rules_dir, within, save=save))
+    found = terminal.run(fitness_of(folder or terminal.settings().rules_dir, within, save=save))
     if as_json:
         terminal.print_json(found)
     else:
-        _show(terminal.literal(found))
+        show_fitness(terminal.literal(found))
     if not found["fit"]:
         raise SystemExit(terminal.NEEDS_ATTENTION)
 
 
-async def _check(folder: Path, within: float, *, save: bool) -> Row:
+async def fitness_of(folder: Path, within: float = WITHIN, *, save: bool = False) -> Row:
+    """What `onward rules check` says of a rule set: `fit` tells whether it may be used. Raises RuleSetRefused."""
     started = time.perf_counter()
     rules = load_rule_set(folder)
     examples = read_examples(rules, folder)
@@ -170,7 +171,8 @@ def _save(folder: Path, files: Iterable[tuple[str, str]]) -> list[Row]:
     return saved
 
 
-def _show(found: Row) -> None:
+def show_fitness(found: Row) -> None:
+    """Tell people what was proved, and what must be mended where."""
     counted = f"{found['rules']} rules, {found['promises']} promises, {found['examples']} examples"
     _say(f"{counted}, {found['rule_set']}")
     for failed in found["failed"]:
@@ -195,7 +197,7 @@ def _show(found: Row) -> None:
     _say("")
     wrong = sum(one["weight"] == "error" for one in found["findings"]) + len(found["failed"]) + len(found["never_hit"])
     if found["fit"]:
-        _say(f"[green]Fit for use:[/] ONWARD_RULES_DIR={found['folder']}")
+        _say(f"[green]Fit for use:[/] onward rules activate {found['folder']} --by NAME --because TEXT")
     else:
         _say(f"[red]Not fit for use:[/] {wrong} to mend.")
 

@@ -54,7 +54,7 @@ def show(
 def show_plan(plan: Row) -> None:
     """What changes from one version to the next, by name."""
     table = Table("", "Added", "Removed", "Changed", box=None, header_style="bold")
-    for part in ("rules", "facts", "destinations"):
+    for part in ("rules", "facts", "destinations", "promises"):
         names = plan[part]
         if any(names.values()):
             table.add_row(part, *("\n".join(names[kind]) or "-" for kind in ("added", "removed", "changed")))
@@ -63,7 +63,7 @@ def show_plan(plan: Row) -> None:
     for part in plan["other"]:
         terminal.out.print(f"{part} is changed", highlight=False)
     if plan["floors"]:
-        terminal.out.print("[yellow]Floors, or what they are made of, change.[/]", highlight=False)
+        terminal.out.print("[yellow]Floors, or what they are made of or promise, change.[/]", highlight=False)
 
 
 async def _looked(text: str | None) -> Row:

@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row
+from services.cli.rules_check import fitness_of, show_fitness
+from services.cli.rules_examples import AT_LEAST, worth_of
 from services.cli.rules_history import show_plan
 from services.cli.sending import send_now
 from services.ground.clock import WallClock
@@ -22,7 +24,6 @@ from services.ground.work import Work
 from services.ground.world import connect, open_world
 from services.router import versions
 from services.router.rules.approval import Approval, who_is_missing, why_it_cannot_approve
-from services.router.rules.examples import run_examples
 from services.router.rules.files import Files
 from services.router.rules.loader import files_in, read_rule_set
 from services.router.rules.plan import plan_of
@@ -46,15 +47,15 @@ def activate(
 ) -> None:
     """Put a rule set forward: it is checked, its plan is shown, and a second person approves it.
 
-    Nothing decides by it before that. Exits 2 where it cannot be used, 1 where an example fails or
-    none hits a rule.
+    Nothing decides by it before that. Exits 2 where it cannot be read, 1 where `onward rules check`
+    or `onward rules test` finds it wanting.
     """
     found = terminal.run(_put_forward(folder, _said(by, role, because)))
     if as_json:
         terminal.print_json(found)
     else:
         _show(terminal.literal(found))
-    if found["failed"] or found["never_hit"]:
+    if found["proposal"] is None:
         raise SystemExit(terminal.NEEDS_ATTENTION)
 
 
@@ -103,19 +104,11 @@ def _said(by: str, role: str, because: str) -> Callable[[Settings], By]:
 async def _put_forward(folder: Path, said: Callable[[Settings], By]) -> Row:
     files = files_in(folder)
     candidate = read_rule_set(files)
-    results = run_examples(candidate, folder)
-    failed = [result for result in results if not result.passed]
-    hit = {matched.rule for result in results for matched in result.decision.matched}
-    found: Row = {
-        "rule_set": candidate.digest,
-        "folder": str(folder),
-        "failed": [
-            {"at": str(result.example.at), "name": result.example.name, "differences": list(result.differences)}
-            for result in failed
-        ],
-        "never_hit": sorted({rule.id for rule in candidate.rules} - hit),
-    }
-    if found["failed"] or found["never_hit"]:
+    fitness, worth = await fitness_of(folder), await worth_of(folder)
+    if files_in(folder) != files:
+        raise OnwardError(f"{folder} was changed while it was checked; nothing was put forward")
+    found: Row = {"rule_set": candidate.digest, "fitness": fitness, "score": worth["score"], "proposal": None}
+    if not fitness["fit"] or worth["score"] < AT_LEAST:
         return found
     return found | await _stepped(lambda work, _, by: _proposed(work, candidate, files, by), None, said)
 
@@ -207,21 +200,16 @@ async def _stepped(
 
 
 def _show(found: Row) -> None:
-    for failed in found["failed"]:
-        terminal.out.print(f"[red]{failed['at']}[/]: {failed['name']}", highlight=False, soft_wrap=True)
-        for difference in failed["differences"]:
-            terminal.out.print(f"    {difference}", highlight=False, soft_wrap=True)
-    for rule in found["never_hit"]:
-        terminal.out.print(f"[red]{rule}[/]: no example hits it", highlight=False, soft_wrap=True)
-    if found["failed"] or found["never_hit"]:
-        terminal.out.print("[red]Nothing was put forward.[/]", highlight=False)
+    if found["proposal"] is None:
+        show_fitness(found["fitness"])
+        if found["score"] < AT_LEAST:
+            _say(f"[red]Its examples notice {found['score']:.1%} of small mistakes, of {AT_LEAST:.0%} wanted[/]")
+        _say("[red]Nothing was put forward.[/]")
         return
     show_plan(found["plan"])
-    terminal.out.print(
+    _say(
         f"[green]Put forward[/] as {found['rule_set']}. It decides nothing yet: it waits for {found['waits_for']}.\n"
-        f"    onward rules approve {found['rule_set'][7:19]} --by NAME --role ROLE",
-        highlight=False,
-        soft_wrap=True,
+        f"    onward rules approve {found['rule_set'][7:19]} --by NAME --role ROLE"
     )
 
 
@@ -232,4 +220,8 @@ def _tell(found: Row, *, as_json: bool) -> None:
     what = "It is in force from the routers' next batches on." if found["in_force"] else ""
     if found["waits_for"]:
         what = f"It waits for {found['waits_for']}."
-    terminal.out.print(f"[green]{found['done']}[/] {found['rule_set']}. {what}", highlight=False, soft_wrap=True)
+    _say(f"[green]{found['done']}[/] {found['rule_set']}. {what}")
+
+
+def _say(line: str) -> None:
+    terminal.out.print(line, highlight=False, soft_wrap=True)

@@ -125,7 +125,7 @@ def test_a_change_of_floors_needs_a_safeguarding_lead(terminal: Terminal, candid
     assert (one["in_force"], one["waits_for"]) == (False, "a safeguarding_lead, since floors change")
     assert _json(terminal, "list")["in_force"] != put["rule_set"]
     shown = terminal.onward("rules", "show", put["rule_set"][7:15]).stdout.decode()
-    assert "Floors, or what they are made of, change." in shown
+    assert "Floors, or what they are made of or promise, change." in shown
     taken = terminal.onward("rules", "withdraw", put["rule_set"], *BY_KHAN)
     assert taken.returncode == 0
     late = terminal.onward("rules", "approve", put["rule_set"], "--by", "s.lead", "--role", "safeguarding_lead")
@@ -141,7 +141,7 @@ def test_a_rule_set_that_fails_its_examples_is_not_put_forward(terminal: Termina
     assert "Nothing was put forward." in put.stdout.decode()
     shutil.rmtree(candidate / "examples")
     unshown = json.loads(terminal.onward("rules", "activate", str(candidate), *BY_KHAN, "--json").stdout)
-    assert "referral-dapp" in unshown["never_hit"], "what no example shows is not put forward either"
+    assert "referral-dapp" in unshown["fitness"]["never_hit"], "what no example shows is not put forward either"
     (candidate / "terms.yaml").write_text("terms:\n  x: {agee: {at_least: 18}}\n")
     broken = terminal.onward("rules", "activate", str(candidate), *BY_KHAN)
     assert broken.returncode == 2

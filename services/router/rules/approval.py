@@ -35,7 +35,7 @@ class Approval:
 def floors_differ(before: RuleSet, after: RuleSet) -> bool:
     """Whether floors, or what happens where no rule speaks, are another than before.
 
-    Facts and the calendar count too: a floor means what its facts mean.
+    Facts and the calendar count too, for a floor means what its facts mean; and the promises, which keep floors whole.
     """
     return _what_floors_mean(before) != _what_floors_mean(after)
 
@@ -61,7 +61,7 @@ def who_is_missing(proposal: Proposal, approvals: Sequence[Approval]) -> str | N
 
 def _what_floors_mean(rules: RuleSet) -> Canonical:
     floors = {rule.id: rule for rule in rules.rules if rule.tier == "floor"}
-    return canonical([floors, rules.otherwise, rules.facts, rules.calendar])
+    return canonical([floors, rules.otherwise, rules.facts, rules.calendar, rules.invariants])
 
 
 def _same(one: str, other: str) -> bool:

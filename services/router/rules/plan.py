@@ -21,10 +21,11 @@ class Names(TypedDict):
 class Plan(TypedDict):
     """What changes from one version to the next."""
 
-    floors: bool  # also where what they are made of changes: facts, the calendar
+    floors: bool  # also where their facts, the calendar or the promises change
     rules: Names
     facts: Names
     destinations: Names
+    promises: Names
     other: list[str]  # further parts that are other than before
 
 
@@ -40,6 +41,7 @@ def plan_of(before: RuleSet, after: RuleSet) -> Plan:
         "rules": _names({rule.id: rule for rule in before.rules}, {rule.id: rule for rule in after.rules}),
         "facts": _names(before.facts, after.facts),
         "destinations": _names(before.destinations, after.destinations),
+        "promises": _names({one.id: one for one in before.invariants}, {one.id: one for one in after.invariants}),
         "other": other,
     }
 
