@@ -32,11 +32,14 @@ async def test_a_source_hears_what_became_of_its_referral_and_nothing_of_health_
         )
         await _tell(onward, "dapp", legs, "resumed", hours=3)
         await _tell(onward, "dapp", legs, "closed", hours=4, reason="A relapse.", reason_code="health")
+        for hours, kind in enumerate(("accepted", "started", "completed"), start=5):
+            await _tell(onward, "mental_health_team", legs, kind, hours=hours)
         heard = await _outcomes(onward, sent["source"])
         assert [(o["destination"], o["outcome"]) for o in heard] == [
             ("dapp", "accepted"),
             ("dapp", "started"),
             ("dapp", "closed"),
+            ("mental_health_team", "accepted"),  # whether he came and stayed is between him and them
         ]
         for outcome in heard:
             assert (outcome["origin"], outcome["reference"]) == (sent["id"], sent["data"]["reference"])

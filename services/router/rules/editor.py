@@ -195,6 +195,7 @@ def _destination(rules: RuleSet) -> Schema:
         "capacity": {"anyOf": [_one_of(Intake), capacity]},
         **dict.fromkeys(("acknowledge_within", "first_contact_within"), DUE),
         "channel": {"const": "queue"},
+        "source_hears": _one_of(destinations.SOURCE_HEARS),
     }
     return _object(known, needs=destinations.NEEDED)
 
