@@ -27,6 +27,7 @@ from services.ground.microbatch import Delivery
 from services.ground.settings import Settings
 from services.ground.work import Key, Work, acting
 from services.router.casework.case import Case
+from services.router.casework.late import decided_without_it
 from services.router.casework.pathway import TransitionRefused
 from services.router.casework.reroute import has_been_asked_about
 from services.router.casework.resting import RESTING
@@ -44,7 +45,7 @@ from services.router.fallen import Fallen
 from services.router.joined import hand_over, is_told, joins
 from services.router.keep import Cause, Keeping
 from services.router.load import Referrer, load_cases, load_open, load_places
-from services.router.questions import load_questions
+from services.router.questions import load_decided, load_questions
 from services.router.rules.decision import Decision
 from services.router.rules.events import PastEvent, Reported, kind_of
 from services.router.rules.ruleset import RuleSet
@@ -94,7 +95,9 @@ class RouterHandler:
         human = [(cases[event.subject], event.data) for event in events]
         originals = load_questions([(case, data) for case, data in human if isinstance(data, HumanDecision)], work)
         fallen = Fallen([event.data for event in events if isinstance(event.data, TimerFellDue)], work)
-        batch = Batch(rules, originals, fallen, load_places(work), work)
+        decided = load_decided(_told_late(messages, cases), work)
+        telling = {cases[event.subject].person_id for event in events if isinstance(event.data, ProgressReported)}
+        batch = Batch(rules, originals, fallen, load_places(work), work, decided, telling)
         keeping = Keeping(work)
         orders: list[Order] = []
         told: list[Telling] = []
@@ -204,6 +207,18 @@ def _looked_into(messages: Sequence[Incoming[Taken]], cases: Mapping[str, Case])
     by |= {m.body.event.subject for m in messages if _may_answer(m.body.data, cases[m.body.event.subject])}
     resting = (p for p, case in cases.items() if any(leg.status in RESTING for leg in case.legs.values()))
     return [cases[person] for person in sorted(by.union(resting))]
+
+
+def _told_late(messages: Sequence[Incoming[Taken]], cases: Mapping[str, Case]) -> dict[str, tuple[Case, datetime]]:
+    """Of whom something is told that happened before what was decided already: their case, and since when."""
+    late: dict[str, tuple[Case, datetime]] = {}
+    for message in messages:
+        person, data = message.body.event.subject, message.body.data
+        case = cases[person]
+        if isinstance(data, ProgressReported) and decided_without_it(case, data):
+            before = late.get(case.person_id)
+            late[case.person_id] = (case, min(data.occurred_at, before[1]) if before else data.occurred_at)
+    return late
 
 
 def _may_answer(data: Reported, case: Case) -> bool:

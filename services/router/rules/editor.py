@@ -198,6 +198,7 @@ def _destination(rules: RuleSet) -> Schema:
         "capacity": {"anyOf": [one_of(Intake), capacity]},
         **dict.fromkeys(("acknowledge_within", "first_contact_within"), DUE),
         "channel": {"const": "queue"},
+        "source_hears": one_of(destinations.SOURCE_HEARS),
     }
     return an_object(known, needs=destinations.NEEDED)
 

@@ -26,6 +26,7 @@ from services.router.rules.promises import Invariant
 Places: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
 
 
+SourceHears: TypeAlias = Literal["outcome", "answer", "nothing"]  # answer: whether it took him on, and no more
 FIRST_CONTACT_WITHIN: Final = Due(working_days=5)  # where a destination names no other time
 
 
@@ -48,6 +49,7 @@ class Destination:
     channel: Literal["queue"]
     serves: str  # the kind of need; destinations with the same one can do each other's job
     first_contact_within: Due = FIRST_CONTACT_WITHIN  # of its acceptance
+    source_hears: SourceHears = "outcome"  # of a referral, as far as its side lets them
     instead: tuple[str, ...] = ()  # of those, which to try first where this one cannot take somebody
     status: ServiceStatus = ServiceStatus.ACTIVE
     capacity: Capacity | None = None  # None: the directory does not say; the service itself will
