@@ -6,6 +6,7 @@ import typer
 
 from services.cli import (
     rules_check,
+    rules_diff,
     rules_examples,
     rules_explain,
     rules_facts,
@@ -23,6 +24,7 @@ app.command(epilog="Example: onward rules replay rulesets/candidate --since 2026
 )
 app.command(name="test", epilog="Example: onward rules test rulesets/candidate --at-least 0.95")(rules_examples.run_all)
 app.command(epilog="Example: onward rules check rulesets/candidate --save")(rules_check.check)
+app.command(epilog="Example: onward rules diff rulesets/default rulesets/candidate")(rules_diff.diff)
 
 _WHO = '--by a.khan --because "Two relapses in a month, not three"'
 app.command(epilog=f"Example: onward rules activate rulesets/candidate {_WHO}")(rules_versions.activate)

@@ -5,24 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row
+from services.cli.rules_proofs import (
+    WITHIN,
+    clock,
+    decided_in_words,
+    decided_json,
+    event_in_words,
+    event_json,
+    progress,
+    say,
+)
 from services.ground.errors import OnwardError
-from services.router.rules.decision import Decision
 from services.router.rules.examples import read_examples
 from services.router.rules.loader import load_rule_set
 from services.router.rules.loading.examples import Example
-from services.router.rules.outcomes import ExampleResult, outcome_of, run_example
-from services.router.rules.prove.witness import Witness, in_short
+from services.router.rules.outcomes import ExampleResult, run_example
 from services.router.rules.ruleset import RuleSet
 
-WITHIN: float = 60  # seconds for all proofs of a rule set; the shipped one takes less than one
 GROUPS = {
     "dead": "rules that hold for no event",
     "vacuous": "promises about no event",
@@ -73,7 +79,7 @@ async def fitness_of(folder: Path, within: float = WITHIN, *, save: bool = False
     examples = read_examples(rules, folder)
     results = [run_example(rules, example) for example in examples]
     hit = {matched.rule for result in results for matched in result.decision.matched}
-    proved = _proved(rules, examples, _clock(within))
+    proved = _proved(rules, examples, clock(within))
     if save:
         proved["saved"] = _save(folder, proved.pop("to_save"))
     proved.pop("to_save", None)
@@ -93,11 +99,6 @@ async def fitness_of(folder: Path, within: float = WITHIN, *, save: bool = False
     }
 
 
-def _clock(within: float) -> Callable[[], float]:
-    until = time.monotonic() + within
-    return lambda: until - time.monotonic()
-
-
 def _proved(rules: RuleSet, examples: tuple[Example, ...], left: Callable[[], float]) -> Row:
     from services.router.rules.prove.checks import all_checks, questions_in  # the solver loads for who proves
     from services.router.rules.prove.proofs import Proofs
@@ -105,9 +106,8 @@ def _proved(rules: RuleSet, examples: tuple[Example, ...], left: Callable[[], fl
     from services.router.rules.prove.twins import missing_twins
 
     proofs = Proofs(rules, left)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=terminal.err, transient=True) as progress:
-        every = list(progress.track(all_checks(proofs), questions_in(proofs), description="proofs"))
+    with progress() as bar:
+        every = list(bar.track(all_checks(proofs), questions_in(proofs), description="proofs"))
     counted: dict[str, int] = {}
     for one in every:
         counted[one.check] = counted.get(one.check, 0) + (one.verdict == "fine")
@@ -121,33 +121,19 @@ def _proved(rules: RuleSet, examples: tuple[Example, ...], left: Callable[[], fl
                 "subject": one.subject,
                 "at": str(one.at) if one.at else None,
                 "says": one.says,
-                "event": _event(one.witness),
-                "decided": _decided(rules, one.decision),
+                "event": event_json(one.witness),
+                "decided": decided_json(rules, one.decision),
                 "others": list(one.others),
             }
             for one in every
             if one.verdict != "fine"
         ],
         "no_example": [
-            {"rule": m.rule, "test": m.test, "at": str(m.at), "side": m.side, "event": _event(m.witness)}
+            {"rule": m.rule, "test": m.test, "at": str(m.at), "side": m.side, "event": event_json(m.witness)}
             for m in missing_twins(proofs, [example.facts for example in examples])
         ],
         "to_save": [(file_for(promise), example_of(rules, promise, f)) for promise, f in broken_promises(rules, every)],
     }
-
-
-def _event(witness: Witness | None) -> Row | None:
-    if witness is None:
-        return None
-    stated = {name: in_short(value) for name, value in witness.stated.items()}
-    return {"day": witness.facts.day.isoformat(), "stated": stated, "facts": witness.facts.to_json()}
-
-
-def _decided(rules: RuleSet, decision: Decision | None) -> Row | None:
-    if decision is None:
-        return None
-    said = {name: outcome for name, outcome in outcome_of(rules, decision).items() if outcome}
-    return {**said, "rules": [matched.rule for matched in decision.matched]}
 
 
 def _failed(result: ExampleResult) -> Row:
@@ -174,32 +160,30 @@ def _save(folder: Path, files: Iterable[tuple[str, str]]) -> list[Row]:
 def show_fitness(found: Row) -> None:
     """Tell people what was proved, and what must be mended where."""
     counted = f"{found['rules']} rules, {found['promises']} promises, {found['examples']} examples"
-    _say(f"{counted}, {found['rule_set']}")
+    say(f"{counted}, {found['rule_set']}")
     for failed in found["failed"]:
-        _say(f"[red]{failed['at']}[/]: the example fails: {failed['name']}")
+        say(f"[red]{failed['at']}[/]: the example fails: {failed['name']}")
         for difference in failed["differences"]:
-            _say(f"    {difference}")
+            say(f"    {difference}")
     for rule in found["never_hit"]:
-        _say(f"[red]no example hits {rule}[/]")
+        say(f"[red]no example hits {rule}[/]")
     for check_, title in GROUPS.items():
         those = [one for one in found["findings"] if one["check"] == check_]
         if those:
-            _say(f"\n[bold]{title[0].upper()}{title[1:]}[/]")
+            say(f"\n[bold]{title[0].upper()}{title[1:]}[/]")
         elif check_ in ALL_FINE and found["proved"].get(check_):
-            _say(f"[green]proved[/] {ALL_FINE[check_]} [dim]({found['proved'][check_]})[/]")
+            say(f"[green]proved[/] {ALL_FINE[check_]} [dim]({found['proved'][check_]})[/]")
         for one in those:
             _show_finding(one)
     _show_twins(found["no_example"])
     for saved in found.get("saved", ()):
-        _say(
-            f"saved {saved['file']}" if saved["written"] else f"{saved['file']} is there already and was left as it is"
-        )
-    _say("")
+        say(f"saved {saved['file']}" if saved["written"] else f"{saved['file']} is there already and was left as it is")
+    say("")
     wrong = sum(one["weight"] == "error" for one in found["findings"]) + len(found["failed"]) + len(found["never_hit"])
     if found["fit"]:
-        _say(f"[green]Fit for use:[/] onward rules activate {found['folder']} --by NAME --because TEXT")
+        say(f"[green]Fit for use:[/] onward rules activate {found['folder']} --by NAME --because TEXT")
     else:
-        _say(f"[red]Not fit for use:[/] {wrong} to mend.")
+        say(f"[red]Not fit for use:[/] {wrong} to mend.")
 
 
 def _show_finding(one: Row) -> None:
@@ -207,45 +191,16 @@ def _show_finding(one: Row) -> None:
     word = "not proved" if one["verdict"] == "not proved" else one["subject"]
     at = f"{one['at']}: " if one["at"] else ""
     who = f"{one['subject']}: " if word == "not proved" else ""
-    _say(f"[{colour}]{at}{word}[/]: {who}{one['says']}")
+    say(f"[{colour}]{at}{word}[/]: {who}{one['says']}")
     if one["event"] is not None:
-        day = f", on {one['event']['day']}" if one["event"]["day"] != _usual_day() else ""
-        _say(f"    [bold]event[/]    {_stated(one['event'])}{day}")
-        _say(f"    [bold]decided[/]  {_outcome(one['decided'])}")
-
-
-def _usual_day() -> str:
-    from services.router.rules.prove.witness import USUAL_DAY
-
-    return USUAL_DAY.isoformat()
-
-
-def _stated(event: Row) -> str:
-    said = [event["stated"]["event"]]
-    return ", ".join([*said, *(f"{name} {value}" for name, value in event["stated"].items() if name != "event")])
-
-
-def _outcome(decided: Row) -> str:
-    parts = [f"{name} {_plainly(said)}" for name, said in decided.items() if name not in ("rules", "otherwise")]
-    if "otherwise" in decided:
-        parts.append("nothing but the review under `otherwise`")
-    return "; ".join(parts) or "nothing"
-
-
-def _plainly(said: Any) -> str:
-    if isinstance(said, dict):
-        return ", ".join(f"{name} ({value})" for name, value in said.items())
-    return ", ".join(map(str, said)) if isinstance(said, list) else str(said)
+        say(f"    [bold]event[/]    {event_in_words(one['event'])}")
+        say(f"    [bold]decided[/]  {decided_in_words(one['decided'])}")
 
 
 def _show_twins(missing: list[Row]) -> None:
     if missing:
-        _say("\n[bold]Tests that no example shows both to hold and to fail[/]")
+        say("\n[bold]Tests that no example shows both to hold and to fail[/]")
     for one in missing:
-        _say(f"[yellow]{one['at']}[/]: {one['rule']}: no example shows this to {one['side']}: {one['test']}")
+        say(f"[yellow]{one['at']}[/]: {one['rule']}: no example shows this to {one['side']}: {one['test']}")
         if one["event"] is not None:
-            _say(f"    [bold]such as[/]  {_stated(one['event'])}")
-
-
-def _say(line: str) -> None:
-    terminal.out.print(line, highlight=False, soft_wrap=True)
+            say(f"    [bold]such as[/]  {event_in_words(one['event'])}")

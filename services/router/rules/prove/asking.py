@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from services.router.rules.decide import most_urgent
 from services.router.rules.due import Due
@@ -51,19 +51,22 @@ class Asking:
             found = self._hanging[place] = hanging(self.outcomes.space, when)
         return found
 
-    def asked(self, fact: str, which: Callable[[Due], bool] = lambda _: True) -> Formula:
-        """The fact is asked for, by a rule whose most urgent due is such."""
+    def asked(
+        self, fact: str, which: Callable[[Due], bool] = lambda _: True, among: Iterable[int] | None = None
+    ) -> Formula:
+        """The fact is asked for, by a rule (of those at some places) whose most urgent due is such."""
         rules, circuit = self.outcomes.rules, self.outcomes.circuit
         found = []
-        for place, rule in enumerate(rules.rules):
+        for place in range(len(rules.rules)) if among is None else sorted(among):
             hangs = self.hanging(place).get(fact, FALSE)
-            if hangs != FALSE and which(most_urgent(rule, rules.otherwise.review.due)):
+            if hangs != FALSE and which(most_urgent(rules.rules[place], rules.otherwise.review.due)):
                 found.append(circuit.every((hangs, self.matters(place))))
         return circuit.some(found)
 
-    def anything(self) -> Formula:
-        """Something is asked."""
-        return self.outcomes.circuit.some(self.matters(place) for place in range(len(self.outcomes.rules.rules)))
+    def anything(self, among: Iterable[int] | None = None) -> Formula:
+        """Something is asked (by a rule at one of these places)."""
+        places = range(len(self.outcomes.rules.rules)) if among is None else sorted(among)
+        return self.outcomes.circuit.some(self.matters(place) for place in places)
 
     def facts(self) -> list[str]:
         """The facts that can be asked for, sorted."""

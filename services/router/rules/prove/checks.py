@@ -10,11 +10,11 @@ from services.router.rules.events import EventKind
 from services.router.rules.explain import in_words
 from services.router.rules.language import All, Position, Rule, Test, tests_of
 from services.router.rules.promises import Invariant, Silent, is_so
-from services.router.rules.prove.circuit import Formula
+from services.router.rules.prove.circuit import FALSE, TRUE, Formula
 from services.router.rules.prove.proofs import Check, Finding, Proofs
 from services.router.rules.prove.redundant import Redundancy
-from services.router.rules.prove.space import Rails
-from services.router.rules.prove.world import turned
+from services.router.rules.prove.solver import Found
+from services.router.rules.prove.world import settled
 
 
 def questions_in(proofs: Proofs) -> int:
@@ -127,23 +127,33 @@ def redundant_rules(proofs: Proofs, dead: set[str]) -> Iterator[Finding]:
 
 
 def idle_tests(proofs: Proofs, dead: set[str]) -> Iterator[Finding]:
-    """Tests that never decide: however they come out, their rule comes out the same."""
+    """Tests that never decide: their rule would say the same of every event if they were left out.
+
+    Tests of the kind of event are no part of it: that only referrals tell of a pregnancy is for the reader to see.
+    """
     for rule in proofs.rules.rules:
-        if rule.id in dead:
-            continue
-        rails = proofs.space.rails(rule.when)
-        now = proofs.periods.in_force(rule)
-        for test in _tests(rule):
-            decides = _differs(proofs, rails, turned(proofs.space, rule.when, test))
-            answer = proofs.solver.can(now, decides)
-            at = test.at or rule.at
+        for test in _tests(rule) if rule.id not in dead else ():
+            if test.fact == EVENT:
+                continue
+            at, words = test.at or rule.at, in_words(test)
+            answer = _decides(proofs, rule, test)
             if answer == "yes":
-                yield Finding("never decides", "fine", rule.id, at, in_words(test))
+                yield Finding("never decides", "fine", rule.id, at, words)
             elif answer == "not decided":
-                yield _not_proved("never decides", rule, f"whether {in_words(test)} ever decides", at)
+                yield _not_proved("never decides", rule, f"whether {words} ever decides", at)
             else:
-                says = f"however this comes out, the rule comes out the same: {in_words(test)}"
-                yield Finding("never decides", "found", rule.id, at, says)
+                yield Finding("never decides", "found", rule.id, at, f"the rule says the same without this: {words}")
+
+
+def _decides(proofs: Proofs, rule: Rule, test: Test) -> Found:
+    """Some event needs the test to be so, and some other needs it not to be."""
+    rails, now = proofs.space.rails(rule.when), proofs.periods.in_force(rule)
+    for truth in (TRUE, FALSE):
+        other = settled(proofs.space, rule.when, test, truth)
+        answer = proofs.solver.can(now, proofs.space.differ(rails, other))
+        if answer != "yes":
+            return answer
+    return "yes"
 
 
 def gaps(proofs: Proofs) -> Iterator[Finding]:
@@ -175,11 +185,6 @@ def gaps(proofs: Proofs) -> Iterator[Finding]:
 def _tests(rule: Rule) -> list[Test]:
     """The tests of a rule; one that stands in a term which is used twice is one."""
     return list({id(test): test for test in tests_of(rule.when)}.values())
-
-
-def _differs(proofs: Proofs, one: Rails, other: Rails) -> Formula:
-    circuit = proofs.space.circuit
-    return circuit.some((circuit.differ(one.certain, other.certain), circuit.differ(one.possible, other.possible)))
 
 
 def _not_proved(check: Check, rule: Rule, what: str, at: Position | None = None) -> Finding:

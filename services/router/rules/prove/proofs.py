@@ -72,7 +72,7 @@ class Proofs:
         self.asking = Asking(self.outcomes)
         self.promised = Promised(self.asking)
         self.solver = Solver(circuit, left)
-        self.witnesses = Witnesses(self.space, self.periods, rules, self.solver)
+        self.witnesses = Witnesses(self.space, self.periods, (rules,), self.solver)
 
     def shown(self, what: str, confirms: Callable[[Decision], bool], *formulas: Formula) -> tuple[Witness, Decision]:
         """The smallest event for which these hold, and what the engine makes of it.

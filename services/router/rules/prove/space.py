@@ -125,6 +125,11 @@ class Space:
                 inside = (var if member in there else -var for member, var in kept.members.items())
                 return every((kept.known, *inside))
 
+    def differ(self, one: Rails, other: Rails) -> Formula:
+        """One of the two holds where the other does not, or hangs on an unknown where the other does not."""
+        differ = self.circuit.differ
+        return self.circuit.some((differ(one.certain, other.certain), differ(one.possible, other.possible)))
+
     def _made_rails(self, condition: Condition) -> Rails:
         circuit = self.circuit
         match condition:

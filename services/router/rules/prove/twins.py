@@ -9,10 +9,10 @@ from services.router.rules.coverage import coverage_of
 from services.router.rules.explain import in_words
 from services.router.rules.facts import Facts
 from services.router.rules.language import Position, tests_of
-from services.router.rules.prove.circuit import Formula
+from services.router.rules.prove.circuit import FALSE, TRUE, Formula
 from services.router.rules.prove.proofs import Proofs
 from services.router.rules.prove.witness import Witness
-from services.router.rules.prove.world import turned
+from services.router.rules.prove.world import settled
 
 
 class Missing(NamedTuple):
@@ -33,19 +33,15 @@ def missing_twins(proofs: Proofs, examples: Sequence[Facts]) -> Iterator[Missing
             one = next(shown)
             if one.both_ways:
                 continue
-            rails, here = proofs.space.rails(rule.when), proofs.space.rails(test)
-            other = turned(proofs.space, rule.when, test)
-            circuit = proofs.space.circuit
-            decides = circuit.some(
-                (circuit.differ(rails.certain, other.certain), circuit.differ(rails.possible, other.possible))
-            )
-            sides: list[tuple[Literal["hold", "fail"], Formula, bool]] = [
-                ("hold", here.certain, not one.holds_in),
-                ("fail", -here.possible, not one.fails_in),
+            here, now = proofs.space.rails(test), proofs.periods.in_force(rule)
+            sides: list[tuple[Literal["hold", "fail"], Formula, Formula, bool]] = [
+                ("hold", here.certain, FALSE, not one.holds_in),
+                ("fail", -here.possible, TRUE, not one.fails_in),
             ]
-            for side, so, is_missing in sides:
+            for side, so, contrary, is_missing in sides:
                 if is_missing:
-                    can = proofs.solver.can(so, decides, proofs.periods.in_force(rule)) == "yes"
-                    wanted = (so, decides, proofs.periods.in_force(rule))
+                    rails, other = proofs.space.rails(rule.when), settled(proofs.space, rule.when, test, contrary)
+                    wanted = (so, proofs.space.differ(rails, other), now)
+                    can = proofs.solver.can(*wanted) == "yes"
                     witness = proofs.witnesses.smallest(*wanted) if can else None
                     yield Missing(rule.id, in_words(test), one.at, side, witness)

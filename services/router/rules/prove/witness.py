@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final
@@ -50,10 +50,10 @@ def in_short(value: FactValue) -> str:
 class Witnesses:
     """Shows events for which formulas hold."""
 
-    def __init__(self, space: Space, periods: Periods, rules: RuleSet, solver: Solver) -> None:
+    def __init__(self, space: Space, periods: Periods, sets: Sequence[RuleSet], solver: Solver) -> None:
         self.space = space
         self.periods = periods
-        self.rules = rules
+        self.sets = sets
         self.solver = solver
         self._unusual: list[Formula] | None = None
 
@@ -68,11 +68,11 @@ class Witnesses:
         while fewest and self.solver.can(*formulas, most=(unusual, fewest - 1)) == "yes":
             best = self._shown()
             fewest = self._counted(best, unusual)
-        return witness_of(self.space, self.periods, self.rules, best)
+        return witness_of(self.space, self.periods, self.sets, best)
 
     def last(self) -> Witness:
         """The event that the solver's last `yes` was about, as it came."""
-        return witness_of(self.space, self.periods, self.rules, self._shown())
+        return witness_of(self.space, self.periods, self.sets, self._shown())
 
     def _shown(self) -> dict[Formula, bool]:
         return self.solver.shown([*variables_in(self.space), *self.periods.from_start])
@@ -82,7 +82,7 @@ class Witnesses:
 
     def _unusual_facts(self) -> list[Formula]:
         if self._unusual is None:
-            each = (_unusual(self.space, self.rules, name) for name in self.space.named if name != EVENT)
+            each = (_unusual(self.space, self.sets, name) for name in self.space.named if name != EVENT)
             self._unusual = [formula for formulas in each for formula in formulas]
         return self._unusual
 
@@ -120,24 +120,28 @@ def variables_for(space: Space, values: Values) -> dict[Formula, bool]:
     return found
 
 
-def witness_of(space: Space, periods: Periods, rules: RuleSet, shown: Mapping[Formula, bool]) -> Witness:
+def witness_of(space: Space, periods: Periods, sets: Sequence[RuleSet], shown: Mapping[Formula, bool]) -> Witness:
     """The event that these variables are about."""
     shown = {1: True, **shown}
     event = space.of(EVENT)
     assert isinstance(event, Ladder)
     kind = EventKind(str(event.rungs[_rung_shown(event, shown)][0]))
-    usual = usual_values(rules, kind)
+    usual = usual_values(sets, kind)
     values = {name: _value(space, name, usual[name], shown) for name in space.named if name in usual}
     values = {name: values.get(name, value) for name, value in usual.items()}
     stated = {EVENT: kind.value} | {name: value for name, value in values.items() if not _same(value, usual[name])}
-    origins = {**rules.plans[kind].origins, **dict.fromkeys(stated, EXAMPLE)}
+    known = {name: origin for rules in sets for name, origin in rules.plans[kind].origins.items()}
+    origins = {**known, **dict.fromkeys(stated, EXAMPLE)}
     return Witness(Facts(values, origins, periods.day(shown, USUAL_DAY)), stated)
 
 
-def usual_values(rules: RuleSet, kind: EventKind) -> dict[str, FactValue]:
-    """The facts of a person who is new to us where the event states nothing; no holiday is near."""
-    values = dict(rules.plans[kind].values)
-    for name, fact in rules.facts.items():
+def usual_values(sets: Iterable[RuleSet], kind: EventKind) -> dict[str, FactValue]:
+    """The facts of a person who is new to us where the event states nothing; no holiday is near.
+
+    Of several rule sets the facts of all; where they disagree, the last one's.
+    """
+    values = {name: value for rules in sets for name, value in rules.plans[kind].values.items()}
+    for name, fact in ((name, fact) for rules in sets for name, fact in rules.facts.items()):
         if isinstance(fact.source, DaysToHoliday) and isinstance(fact.type, WholeNumber):
             values[name] = fact.type.high
     return values
@@ -170,10 +174,10 @@ def _same(one: FactValue, other: FactValue) -> bool:
     return type(one) is type(other) and one == other
 
 
-def _unusual(space: Space, rules: RuleSet, name: str) -> list[Formula]:
+def _unusual(space: Space, sets: Sequence[RuleSet], name: str) -> list[Formula]:
     """Where the fact is not as usual; of a set one for each member, so that few members are fewer."""
     kept, fact = space.of(name), space.facts[name]
-    usual = usual_values(rules, EventKind.REFERRAL)[name]
+    usual = usual_values(sets, EventKind.REFERRAL)[name]
     if isinstance(fact.source, CountWithin):
         of_kind = {kind: space.is_value(EVENT, kind.value) for kind in EventKind if least_for(fact, kind)}
         counted = space.circuit.some(of_kind.values())

@@ -125,19 +125,18 @@ def _paths(condition: Condition, above: tuple[Condition, ...]) -> Iterable[tuple
             yield condition, path
 
 
-def turned(space: Space, condition: Condition, test: Test) -> Rails:
-    """The rails of a condition in which one test (this very one, not its equals) came out the other way."""
+def settled(space: Space, condition: Condition, test: Test, truth: Formula) -> Rails:
+    """The rails of a condition in which one test (this very one, not its equals) is taken to be so, or not so."""
     circuit = space.circuit
     match condition:
         case All(parts):
-            rails = [turned(space, part, test) for part in parts]
+            rails = [settled(space, part, test, truth) for part in parts]
             return Rails(circuit.every(r.certain for r in rails), circuit.every(r.possible for r in rails))
         case Any(parts):
-            rails = [turned(space, part, test) for part in parts]
+            rails = [settled(space, part, test, truth) for part in parts]
             return Rails(circuit.some(r.certain for r in rails), circuit.some(r.possible for r in rails))
         case Not(part):
-            inner = turned(space, part, test)
+            inner = settled(space, part, test, truth)
             return Rails(-inner.possible, -inner.certain)
         case _:
-            found = space.rails(condition)
-            return Rails(-found.possible, -found.certain) if condition is test else found
+            return Rails(truth, truth) if condition is test else space.rails(condition)
