@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
+import numpy as np
+
 from services.router.rules.decide import decide
 from services.router.rules.facts import Facts
 from services.router.rules.language import FactValue
@@ -43,7 +45,7 @@ def replayed(history: History, rules: RuleSet) -> list[Outcome]:
     """What replay says of every decision."""
     standing = Standing(rules, history.rows_of(rules))
     marks = standing.marks(len(history.past))
-    return [standing.outcome(int(mark), place) for place, mark in enumerate(marks)]
+    return standing.outcomes(marks, np.arange(len(marks)))
 
 
 def decided(rules: RuleSet, values: Mapping[str, FactValue], day: date) -> Outcome:
