@@ -11,7 +11,17 @@ import numpy as np
 
 from services.ground.settings import REPOSITORY
 from services.router.rules.calendar import local_day
-from services.router.rules.declarations import Choice, Fact, FromEvent, KindOfEvent, SetOf, WholeNumber, YesNo
+from services.router.rules.declarations import (
+    Choice,
+    CountWithin,
+    DaysSince,
+    Fact,
+    FromEvent,
+    KindOfEvent,
+    SetOf,
+    WholeNumber,
+    YesNo,
+)
 from services.router.rules.events import EventKind
 from services.router.rules.facts import Facts
 from services.router.rules.language import (
@@ -29,7 +39,9 @@ from services.router.rules.language import (
     Rule,
 )
 from services.router.rules.loader import load_rule_set
+from services.router.rules.replay.columns import REACH_DAYS
 from services.router.rules.replay.past import Events, Past, Recorded, Stated, local_days, small
+from services.router.rules.replay.windows import NEVER, counts_within, days_since
 from services.router.rules.ruleset import RuleSet
 
 BEGINNING: Final = datetime(2024, 1, 1, tzinfo=UTC)
@@ -114,12 +126,12 @@ def past_made(rules: RuleSet, size: int, *, unknown: float = UNKNOWN_SHARE, seed
     person = rng.integers(0, max(1, size // EVENTS_A_PERSON), size)
     order = np.argsort(person, kind="stable")
     own = np.empty(size, np.int64)
-    own[order] = np.arange(size)
+    own[order] = np.arange(size)  # each decision's event, where events stand by person
     late = np.where(rng.random(size) < LATE_SHARE, rng.integers(0, 10 * _DAY, size), 60_000_000)
     at = (decided_at - late)[order]
     kinds = tuple(str(kind) for kind in event.values[2:])
     events = Events(person[order], event.codes[order].astype(np.int64) - 2, kinds, at, local_days(at))
-    return Past(
+    past = Past(
         decisions=[f"d{number}" for number in range(size)],
         event_ids=[f"e{number}" for number in range(size)],
         persons=[f"p{number}" for number in person.tolist()],
@@ -132,6 +144,26 @@ def past_made(rules: RuleSet, size: int, *, unknown: float = UNKNOWN_SHARE, seed
         own=own,
         before=own,
     )
+    return replace(
+        past, facts=facts | {name: _counted(past, fact) for name, fact in rules.facts.items() if _is_counted(fact)}
+    )
+
+
+def _is_counted(fact: Fact) -> bool:
+    return isinstance(fact.source, (CountWithin, DaysSince))
+
+
+def _counted(past: Past, fact: Fact) -> Recorded:
+    """A window as it would have been counted."""
+    if isinstance(fact.source, CountWithin):
+        numbers = counts_within(past, fact.source, reach_days=REACH_DAYS)
+    else:
+        assert isinstance(fact.source, DaysSince)
+        numbers = days_since(past, fact.source, reach_days=REACH_DAYS)
+    assert isinstance(fact.type, WholeNumber)
+    held = np.where(numbers == NEVER, fact.type.high, np.clip(numbers, fact.type.low, fact.type.high))
+    values, codes = np.unique(held, return_inverse=True)
+    return Recorded(small(codes + 2), (None, None, *values.tolist()))
 
 
 def _recorded(fact: Fact, size: int, unknown: float, random: Random, rng: np.random.Generator) -> Recorded:
