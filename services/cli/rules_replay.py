@@ -51,6 +51,8 @@ def replay(
         terminal.print_json(found)
     else:
         _show(terminal.literal(found))
+        if html is not None:
+            terminal.out.print(f"\nOpen {html} to move thresholds.", highlight=False, soft_wrap=True, markup=False)
 
 
 def _since(said: str | None) -> datetime | None:
@@ -65,7 +67,8 @@ def _since(said: str | None) -> datetime | None:
 
 async def _replay(candidate: str, since: datetime | None, against: str | None, html: Path | None, most: int) -> Row:
     # Not before they are needed: no other command should wait for numpy.
-    from services.cli.replaying import history_of, read_past, rule_set_at
+    from services.cli.replay_page.page import page
+    from services.cli.replaying import history_of, moved_thresholds, read_past, rule_set_at
     from services.router.rules.replay.compare import Replay
     from services.router.rules.replay.report import report_of
     from services.router.rules.replay.workload import Workload
@@ -81,13 +84,27 @@ async def _replay(candidate: str, since: datetime | None, against: str | None, h
             read = await database.read(
                 lambda c: read_past(c, since, lambda done, total: progress.update(task, completed=done, total=total))
             )
-        if not len(read.past):
-            raise OnwardError("nothing was decided in that time: there is nothing to replay")
-        replayed = Replay(history_of(read, base), base)
-        difference, workload = replayed.against(rules), Workload(replayed)
-        found: Row = dict(report_of(difference, workload, kept=read.kept, most=most))
+            if not len(read.past):
+                raise OnwardError("nothing was decided in that time: there is nothing to replay")
+            progress.update(task, description="replaying", completed=0, total=None)
+            replayed = Replay(history_of(read, base), base)
+            difference, workload = replayed.against(rules), Workload(replayed)
+            found: Row = dict(report_of(difference, workload, kept=read.kept, most=most))
+            if html is not None:
+                progress.update(task, description="moving thresholds")
+                thresholds = moved_thresholds(
+                    replayed, workload, rules, lambda done, total: progress.update(task, completed=done, total=total)
+                )
+                _write(html, page(found, thresholds, terminal.CLOCK.now()))
         await _looked(database, settings, found["cases"])
     return found
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OnwardError(f"{file} cannot be written: {error.strerror}") from None
 
 
 async def _looked(database: Any, settings: Settings, cases: list[Row]) -> None:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from services.router.rules.replay.bitmaps import Bits, at
 from services.router.rules.replay.outcome import Outcome
-from services.router.rules.replay.standing import HOLDS, History, Key, Marks, Standing, number_of
+from services.router.rules.replay.standing import HOLDS, History, Key, Marks, Standing, Stood, number_of
 from services.router.rules.ruleset import RuleSet
 
-Stood: TypeAlias = Literal["held", "unknown", "did not hold", "not there"]
+How: TypeAlias = Literal["held", "unknown", "did not hold", "not there"]
 Places: TypeAlias = NDArray[np.intp]
 
 _PAIR = np.uint64(0x9E3779B97F4A7C15)  # odd: one of two marks times this and the other make one number
@@ -25,8 +25,8 @@ class Responsible(NamedTuple):
     """A rule that stands otherwise than before, or holds and asks for something else."""
 
     rule: str
-    before: Stood
-    after: Stood
+    before: How
+    after: How
     asks_otherwise: bool
 
 
@@ -74,10 +74,10 @@ class Difference:
     def hits(self) -> list[Hits]:
         """Of every rule of either set, by id."""
         here, there = ({rule.id for rule in each.rules.rules} for each in (self.before, self.after))
-        found = []
+        nowhere, found = self.history.space.nowhere, []
         for rule in sorted(here | there):
-            held_before, unknown_before = self.before.hits(rule) if rule in here else (None, None)
-            held_after, unknown_after = self.after.hits(rule) if rule in there else (None, None)
+            held_before, unknown_before = self.before.hits(rule, nowhere) if rule in here else (None, None)
+            held_after, unknown_after = self.after.hits(rule, nowhere) if rule in there else (None, None)
             found.append(Hits(rule, held_before, held_after, unknown_before, unknown_after))
         return found
 
@@ -139,34 +139,34 @@ class Replay:
         self, after: Standing, places: Places, marks_before: Marks, marks_after: Marks, reworded: Set[str] | None
     ) -> Difference:
         _, first, which = np.unique(marks_before * _PAIR + marks_after, return_index=True, return_inverse=True)
-        turns: list[Turn] = []
+        before = self.standing.outcomes(marks_before[first], places[first])
+        after_it = after.outcomes(marks_after[first], places[first])
+        differ = [pair for pair, (old, new) in enumerate(zip(before, after_it, strict=True)) if old.done != new.done]
+        examples = places[first[differ]]
+        stood = zip(self.standing.stood(examples), after.stood(examples), strict=True)
+        turns = [
+            Turn(before[pair], after_it[pair], self._responsible(after, *stands, reworded or set()))
+            for pair, stands in zip(differ, stood, strict=True)
+        ]
         number = np.full(len(first), -1, np.intp)
-        for pair, example in enumerate(first.tolist()):
-            place = int(places[example])
-            old = self.standing.outcome(int(marks_before[example]), place)
-            new = after.outcome(int(marks_after[example]), place)
-            if old.done != new.done:
-                number[pair] = len(turns)
-                turns.append(Turn(old, new, self._responsible(after, place, reworded or set())))
+        number[differ] = np.arange(len(differ))
         turn_of = number[which]
         changes = turn_of >= 0
         return Difference(self.history, self.standing, after, places[changes], tuple(turns), turn_of[changes])
 
-    def _responsible(self, after: Standing, place: int, reworded: Set[str]) -> tuple[Responsible, ...]:
-        stood, stands = self.standing.stood(place), after.stood(place)
+    def _responsible(self, after: Standing, stood: Stood, stands: Stood, reworded: Set[str]) -> tuple[Responsible, ...]:
         found = []
         for rule in sorted(stood.keys() | stands.keys()):
-            was, now = self._word(self.standing, stood, rule), self._word(after, stands, rule)
-            differs = rule in reworded
-            if stood.get(rule) != stands.get(rule) or differs:
-                found.append(Responsible(rule, was, now, differs))
+            if stood.get(rule) != stands.get(rule) or rule in reworded:
+                was, now = _word(self.standing, stood, rule), _word(after, stands, rule)
+                found.append(Responsible(rule, was, now, rule in reworded))
         return tuple(found)
 
-    @staticmethod
-    def _word(standing: Standing, stood: dict[str, frozenset[str]], rule: str) -> Stood:
-        if rule not in stood:
-            return "did not hold" if standing.has(rule) else "not there"
-        return "held" if HOLDS in stood[rule] else "unknown"
+
+def _word(standing: Standing, stood: Stood, rule: str) -> How:
+    if rule not in stood:
+        return "did not hold" if standing.has(rule) else "not there"
+    return "held" if stood[rule] == (HOLDS,) else "unknown"
 
 
 def _reworded(before: RuleSet, after: RuleSet) -> Set[str] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache, reduce
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from services.router.rules.decide import settle
 from services.router.rules.declarations import Fact
 from services.router.rules.language import Rule, facts_in
-from services.router.rules.replay.bitmaps import Bitmaps, Bits, Space, count
+from services.router.rules.replay.bitmaps import Bitmaps, Bits, Space, at, count
 from services.router.rules.replay.columns import Column, Columns
 from services.router.rules.replay.outcome import Outcome
 from services.router.rules.replay.past import Past
@@ -27,6 +27,7 @@ HOLDS: Final = ""  # in place of the fact that a rule hangs on
 
 Key: TypeAlias = tuple[str, str]  # a rule's id, and a fact that it hangs on, or HOLDS
 Rows: TypeAlias = Mapping[Key, Bits]  # where some bit is set
+Stood: TypeAlias = dict[str, tuple[str, ...]]  # by rule that does not fail: HOLDS alone, or the facts that it hangs on
 Marks: TypeAlias = NDArray[np.uint64]  # one number for all that stands so with a decision
 
 
@@ -38,6 +39,7 @@ class History:
     columns: Columns
     space: Space = field(init=False)
     bitmaps: Bitmaps = field(init=False)
+    _seen: dict[int, tuple[Rule, object, list[tuple[Key, Bits]]]] = field(default_factory=dict)
     _days: dict[tuple[int, int], Bits] = field(default_factory=dict)
     _of_rules: dict[tuple[object, ...], tuple[tuple[tuple[str, Column], ...], dict[str, Bits]]] = field(
         default_factory=dict
@@ -52,8 +54,12 @@ class History:
         columns = self.columns.of(rules)
         rows: dict[Key, Bits] = {}
         for rule in rules.rules:
-            for fact, bits in self._rule(rule, columns, rules.facts).items():
-                rows[rule.id, fact] = bits
+            seen = self._seen.get(id(rule))
+            if seen is None or seen[0] is not rule or seen[1] is not columns:
+                of_rule = self._rule(rule, columns, rules.facts)
+                seen = (rule, columns, [((rule.id, fact), bits) for fact, bits in of_rule.items()])
+                self._seen[id(rule)] = seen
+            rows.update(seen[2])
         return rows
 
     def _rule(self, rule: Rule, columns: Mapping[str, Column], facts: Mapping[str, Fact]) -> dict[str, Bits]:
@@ -96,11 +102,21 @@ class Standing:
         """Is there such a rule?"""
         return rule in self._place
 
-    def hits(self, rule: str) -> tuple[int, int]:
+    def hits(self, rule: str, nowhere: Bits) -> tuple[int, int]:
         """How often a rule held, and how often it hung on something unknown."""
-        unsure = [bits for (id_, fact), bits in self.rows.items() if id_ == rule and fact != HOLDS]
-        held = self.rows.get((rule, HOLDS))
-        return 0 if held is None else count(held), count(np.bitwise_or.reduce(unsure)) if unsure else 0
+        return count(self.rows.get((rule, HOLDS), nowhere)), count(self.hangs(rule, nowhere))
+
+    def hangs(self, rule: str, nowhere: Bits) -> Bits:
+        """Where a rule hangs on something unknown."""
+        return reduce(np.bitwise_or, self._hanging.get(rule, ()), nowhere)
+
+    @cached_property
+    def _hanging(self) -> dict[str, list[Bits]]:
+        found: dict[str, list[Bits]] = {}
+        for (rule, fact), bits in self.rows.items():
+            if fact != HOLDS:
+                found.setdefault(rule, []).append(bits)
+        return found
 
     def marks(self, size: int) -> Marks:
         """Of every decision the sum of the numbers of the rows that it is in."""
@@ -110,25 +126,27 @@ class Standing:
             marks[space.places(bits)] += number_of(key)
         return marks
 
-    def stood(self, place: int) -> dict[str, frozenset[str]]:
-        """The rules that hold for one decision, and those that hang, with the facts that they hang on."""
-        byte, shift = place >> 3, 7 - (place & 7)
-        found: dict[str, frozenset[str]] = {}
+    def stood(self, places: NDArray[np.intp]) -> list[Stood]:
+        """For each of these decisions the rules that hold, and those that hang, with the facts that they hang on."""
+        found: list[Stood] = [{} for _ in range(len(places))]
         for (rule, fact), bits in self.rows.items():
-            if bits.view(np.uint8)[byte] >> shift & 1:
-                found[rule] = found.get(rule, frozenset()) | {fact}
+            for number in np.flatnonzero(at(bits, places)).tolist():
+                found[number][rule] = (*found[number].get(rule, ()), fact)
         return found
 
-    def outcome(self, mark: int, place: int) -> Outcome:
-        """What is done where the rules stand so, as they do with the decision at a place."""
-        found = self.settled.get(mark)
-        if found is None:
-            stood = sorted((self._place[rule], facts) for rule, facts in self.stood(place).items())
-            certain = [rule for rule, facts in stood if HOLDS in facts]
-            hanging = {rule: tuple(sorted(facts)) for rule, facts in stood if HOLDS not in facts}
-            settled = settle(self.rules, certain, list(hanging), hanging.__getitem__)
-            found = self.settled[mark] = Outcome.of(settled)
-        return found
+    def outcomes(self, marks: Marks, places: NDArray[np.intp]) -> list[Outcome]:
+        """What is done where the rules stand as these marks say, which each is so for the decision at its place."""
+        listed = marks.tolist()
+        new = [number for number, mark in enumerate(listed) if mark not in self.settled]
+        for number, stood in zip(new, self.stood(places[new]), strict=True):
+            self.settled[listed[number]] = self._outcome(stood)
+        return [self.settled[mark] for mark in listed]
+
+    def _outcome(self, stood: Stood) -> Outcome:
+        in_order = sorted((self._place[rule], facts) for rule, facts in stood.items())
+        certain = [place for place, facts in in_order if facts == (HOLDS,)]
+        hanging = {place: tuple(sorted(facts)) for place, facts in in_order if facts != (HOLDS,)}
+        return Outcome.of(settle(self.rules, certain, list(hanging), hanging.__getitem__))
 
 
 @lru_cache(maxsize=65_536)
