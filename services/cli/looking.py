@@ -119,7 +119,8 @@ def trace_of(connection: Connection, event_id: str) -> Row:
             {"received_at": r["received_at"], "subject": r["subject"], "bytes": len(r["body"]), "outcome": r["outcome"]}
             for r in rows(connection, intake.raw_messages, intake.raw_messages.c.event_id == event_id)
         ],
-        "sent_to_router_at": sent[0]["sent_at"] if sent else None,
+        # Where nothing was sent it was handed on as it was accepted.
+        "sent_to_router_at": sent[0]["sent_at"] if sent else accepted.get("accepted_at"),
         "decisions": decisions,
         "history": rows(connection, router.leg_history, router.leg_history.c.event_id == event_id),
         "reviews": rows(connection, router.reviews, router.reviews.c.event_id == event_id),

@@ -71,12 +71,7 @@ _NOT_TAKEN = (
 _RECONCILED = select(_reconciled.up_to).where(
     _reconciled.service == bindparam("service"), _reconciled.stream == bindparam("stream")
 )
-_LAST_BEFORE = (
-    select(_row.id)
-    .where(_row.stream == bindparam("stream"), _row.id < bindparam("before"))
-    .order_by(_row.id.desc())
-    .limit(1)
-)
+_LAST_BEFORE = select(_row.id).where(_row.id < bindparam("before")).order_by(_row.id.desc()).limit(1)  # of any stream
 _NEWEST_PLACE = select(func.max(_row.stream_sequence).label("newest")).where(
     _row.stream == bindparam("stream"), _row.stream_sequence.is_not(None)
 )
@@ -125,7 +120,7 @@ def not_taken(connection: Connection, service: str, stream: str, *, before_id: s
     untaken = rows_of(connection, _NOT_TAKEN, wanted)
     # A row not sent yet holds the mark back as well: once sent it must still be looked at.
     up_to = untaken[0]["id"] if untaken else before_id
-    last_well = _only(connection, _LAST_BEFORE, {"stream": stream, "before": up_to})
+    last_well = _only(connection, _LAST_BEFORE, {"before": up_to})
     if last_well is not None and last_well != mark:
         upsert(
             connection,

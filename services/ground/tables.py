@@ -54,7 +54,6 @@ outbox = Table(  # what is to be published, kept after it was: the broker can be
 )
 Index("outbox_unsent", outbox.c.service, outbox.c.partition, outbox.c.id,
       sqlite_where=outbox.c.sent_at.is_(None), postgresql_where=outbox.c.sent_at.is_(None))  # fmt: skip
-Index("outbox_by_stream", outbox.c.stream, outbox.c.id)
 Index("outbox_by_place", outbox.c.stream, outbox.c.stream_sequence,
       sqlite_where=outbox.c.stream_sequence.is_not(None),
       postgresql_where=outbox.c.stream_sequence.is_not(None))  # fmt: skip

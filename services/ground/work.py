@@ -122,20 +122,16 @@ class Work:
                 "stream": message.stream,
                 "subject": message.subject,
                 "created_at": self.now,
-                "sent_at": None,
             }
         )
         self._payloads.append({"id": message.id, "payload": message.payload})
 
     def hand_on(self, messages: Sequence[Outgoing], follower: Work) -> None:
-        """`follower` took these in this transaction, so nobody sends them; what it leaves is sent with what is ours."""
+        """`follower` took these in this transaction: they need no outbox, and what it leaves is sent with our own."""
         taken = {message.id for message in messages}
         self.outgoing = [message for message in self.outgoing if message.id not in taken] + follower.outgoing
-        for row in self._outbox:
-            if row["id"] in taken:
-                row["sent_at"] = self.now
-        self._outbox += follower._outbox
-        self._payloads += follower._payloads
+        self._outbox = [row for row in self._outbox if row["id"] not in taken] + follower._outbox
+        self._payloads = [row for row in self._payloads if row["id"] not in taken] + follower._payloads
         self.owners |= follower.owners
 
     def audit(

@@ -265,17 +265,6 @@ def _outbox_and_broker(ended: Ended) -> list[str]:
         if appended.stream != INTAKE or appended.message.subject.startswith(timers)
     ]
     known = {id_ for appended in left for id_ in _ids(appended)}
-    # Taken in the transaction that made it, by a reader in the same process; set aside later, where it came too early.
-    handed_on = {
-        id_
-        for (id_,) in rows(
-            "SELECT o.id FROM outbox o JOIN inbox i ON i.id = o.id AND i.taken_at = o.created_at"
-            " AND i.source = 'onward-' || o.service"
-            " AND i.consumer = CASE o.stream WHEN 'CASE' THEN 'router' WHEN 'DISPATCH' THEN 'dispatch' END"
-            " WHERE o.stream_sequence IS NULL AND o.sent_at = o.created_at UNION"
-            " SELECT message_id FROM quarantine WHERE delivery LIKE service || ':' || stream || ':0:%'"
-        )
-    }
     times = Counter((appended.stream, hashlib.sha256(appended.message.payload).hexdigest()) for appended in left)
     again = {row for (row,) in rows("SELECT resent_as FROM quarantine WHERE resent_as IS NOT NULL")}
     resent = {hashlib.sha256(outbox[id_][1]).hexdigest() for id_ in again if id_ in outbox}
@@ -283,7 +272,7 @@ def _outbox_and_broker(ended: Ended) -> list[str]:
         *(f"published and not in the outbox: {appended.stream} {appended.message.id}" for appended in left
           if not any(id_ in outbox for id_ in _ids(appended))),
         *(f"in the outbox and never published: {stream} {id_}" for id_, (stream, _) in outbox.items()
-          if id_ not in known and id_ not in handed_on),
+          if id_ not in known),
         *lost_for_good(ended.store, ended.broker),
         *(f"stored {n} times: {stream}" for (stream, digest), n in times.items()  # a late timer is fired again
           if n > 1 and stream != INTAKE and not ended.may_repeat and digest not in resent),

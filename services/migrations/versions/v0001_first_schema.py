@@ -248,7 +248,6 @@ def upgrade() -> None:
         batch_op.create_index(
             "outbox_by_place", ["stream", "stream_sequence"], sqlite_where=kept, postgresql_where=kept
         )
-        batch_op.create_index("outbox_by_stream", ["stream", "id"], unique=False)
         owed = sa.text("sent_at IS NULL")
         batch_op.create_index("outbox_unsent", ["service", "partition", "id"], sqlite_where=owed, postgresql_where=owed)
     op.create_table(

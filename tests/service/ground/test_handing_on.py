@@ -30,8 +30,7 @@ async def test_what_is_handed_on_is_taken_and_never_sent(settings: Settings) -> 
         assert await onward.messages("CASE") == []
         assert await onward.messages("DISPATCH") == []
         await _is_routed_once(onward)
-        kept = await onward.rows("SELECT DISTINCT sent_at = created_at AS at_once FROM outbox WHERE stream = 'CASE'")
-        assert kept == [{"at_once": 1}]
+        assert await onward.rows("SELECT id FROM outbox WHERE stream IN ('CASE', 'DISPATCH')") == []
         taken = {name: service.consumer.tally.taken for name, service in onward.services.items() if service.consumer}
         assert taken["router"] == 1
         assert taken["dispatch"] == await onward.count("deliveries")

@@ -66,9 +66,9 @@ async def test_a_message_that_the_broker_confirmed_and_lost_is_sent_again(settin
 
 
 async def test_what_was_quarantined_is_not_sent_again_for_ever(settings: Settings) -> None:
-    async with system(settings) as onward:
+    async with system(settings, names=BEFORE_THE_ROUTER) as onward:
         await onward.publish(referral_of(1))
-        await onward.settle()
+        await _until(onward, "SELECT count(*) FROM outbox WHERE stream = 'CASE' AND sent_at IS NOT NULL", 1)
         [row] = await onward.rows("SELECT id FROM outbox WHERE stream = 'CASE'")
         aside = (
             "INSERT INTO quarantine (id, service, delivery, stream, subject, source, message_id, raw, digest, reason,"
