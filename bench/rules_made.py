@@ -191,7 +191,7 @@ def _values(fact: Fact, random: Random) -> tuple[list[Stated], list[float]]:
                 tuple(sorted(random.sample(values, min(len(values), random.choice((0, 0, 1, 1, 2))))))
                 for _ in range(_SETS)
             }
-            return sorted(some), [1.0] * len(some)
+            return [*sorted(some)], [1.0] * len(some)
 
 
 def facts_at(past: Past, place: int) -> Facts:
