@@ -9,8 +9,8 @@ import pytest
 from services.ground.settings import Settings
 from services.router.rules.decide import decide
 from services.router.rules.decision import Decision
-from services.router.rules.files import Files, files_in
-from services.router.rules.loader import read_rule_set
+from services.router.rules.files import Files
+from services.router.rules.loader import files_in, read_rule_set
 from services.router.rules.promises import is_so
 from services.router.rules.prove.checks import all_checks
 from services.router.rules.prove.proofs import Check, Finding, NotConfirmed, Proofs
