@@ -23,6 +23,7 @@ TABLES: Final = {
     "inbox": ("id",),
     "positions": ("key",),
     "outbox": ("id",),
+    "payloads": ("id",),
 }
 
 

@@ -1,14 +1,15 @@
-"""Many rows by one statement, without SQLAlchemy's work on each: compiled once, values go to the driver flat.
+"""Many rows by few statements, without SQLAlchemy's work on each: compiled once, values go to the driver flat.
 
-On SQLite all rows stand in one VALUES list, because the driver lets go of Python's lock at each step of a statement:
-row by row, a busy event loop beside it takes the lock for milliseconds each time (docs/performance.md). The statements
-are SQLAlchemy's own, and values pass through the same column types.
+On SQLite many rows stand in one VALUES list, because the driver lets go of Python's lock at each step of a statement:
+row by row, a busy event loop beside it takes the lock for milliseconds each time (docs/performance.md). The lists are
+of a few lengths only, so that the driver knows each statement already: to read a new one takes as long as to run it.
+The statements are SQLAlchemy's own, and values pass through the same column types.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from operator import itemgetter
@@ -19,7 +20,8 @@ from sqlalchemy.sql.dml import UpdateBase
 
 from services.ground import driver
 
-SQLITE_MOST_VALUES = 30_000  # bound in one statement; SQLite's own limit is 32,766
+SQLITE_MOST_ROWS = 256  # in one statement: SQLite takes 32,766 values
+POSTGRES_MOST_ROWS = 2_000
 
 Row = Mapping[str, object]
 Processor = Callable[[object], object]
@@ -34,8 +36,13 @@ class _Ready:
     values: Callable[[Row], tuple[object, ...]]  # in the order of the placeholders
     processors: tuple[tuple[int, Processor], ...]  # by place in the row
 
+    statements: dict[int, str] = field(default_factory=dict)  # by their number of rows
+
     def statement(self, rows: int) -> str:
-        return f"{self.before}{', '.join([self.row] * rows)}{self.after}"
+        sql = self.statements.get(rows)
+        if sql is None:
+            sql = self.statements[rows] = f"{self.before}{', '.join([self.row] * rows)}{self.after}"
+        return sql
 
 
 _ready: dict[tuple[Hashable, ...], _Ready] = {}
@@ -43,19 +50,27 @@ _ready: dict[tuple[Hashable, ...], _Ready] = {}
 
 def insert_many(connection: Connection, key: Hashable, build: Callable[[], UpdateBase], rows: Sequence[Row]) -> None:
     """Run an INSERT for all rows, which have the same names. `key` tells this statement from all others."""
-    for part in parts_of(rows):
-        ready, flat = _prepared(connection, key, build, part)
+    if not rows:
+        return
+    ready, flat = _prepared(connection, key, build, rows)
+    start = 0
+    for length in lengths_of(connection, len(rows)):
+        part, start = flat[start : start + length * ready.width], start + length * ready.width
         if connection.dialect.name == "sqlite":
-            driver.run(connection, ready.statement(len(part)), flat)
+            driver.run(connection, ready.statement(length), part)
         else:
-            connection.exec_driver_sql(ready.statement(1), list(zip(*[iter(flat)] * ready.width, strict=True)))
+            connection.exec_driver_sql(ready.statement(1), list(zip(*[iter(part)] * ready.width, strict=True)))
 
 
-def parts_of(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """The rows in as few parts as one statement each can take."""
-    most = SQLITE_MOST_VALUES // len(rows[0]) if rows else 1
-    for start in range(0, len(rows), most):
-        yield rows[start : start + most]
+def lengths_of(connection: Connection, rows: int) -> Iterator[int]:
+    """Into which parts so many rows are cut, a statement each: on SQLite of 256, 128, 64 and so on."""
+    length = SQLITE_MOST_ROWS if connection.dialect.name == "sqlite" else POSTGRES_MOST_ROWS
+    while rows:
+        if length > rows:
+            length = length // 2 if connection.dialect.name == "sqlite" else rows
+            continue
+        yield length
+        rows -= length
 
 
 def _prepared(

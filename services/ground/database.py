@@ -30,6 +30,7 @@ T = TypeVar("T")
 _JSON = {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads}
 SQLITE_CACHE_KIB = 64_000
 SQLITE_WAL_PAGES = 8_000  # 32 MB between checkpoints; at SQLite's own 4 MB nearly every batch pays for one
+SQLITE_STATEMENTS = 1_000  # that the driver knows already: those of `bulk` in each of their lengths, and the rest
 BUSY_MILLISECONDS = 5_000
 
 
@@ -188,7 +189,13 @@ def _open_sqlite(settings: Settings) -> Database:
 
 
 def _sqlite_engine(settings: Settings, *, begin: str, connections: int) -> Engine:
-    engine = create_engine(f"sqlite:///{settings.sqlite_file}", pool_size=connections, max_overflow=0, **_JSON)
+    engine = create_engine(
+        f"sqlite:///{settings.sqlite_file}",
+        pool_size=connections,
+        max_overflow=0,
+        connect_args={"cached_statements": SQLITE_STATEMENTS},
+        **_JSON,
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
@@ -203,6 +210,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
     cursor.execute(f"PRAGMA wal_autocheckpoint={SQLITE_WAL_PAGES}")
     cursor.execute(f"PRAGMA cache_size=-{SQLITE_CACHE_KIB}")
+    cursor.execute("PRAGMA temp_store=MEMORY")  # what a savepoint would undo is not written to a file of its own
     cursor.close()
 
 

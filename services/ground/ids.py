@@ -6,7 +6,8 @@ import os
 import threading
 from datetime import datetime
 
-_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_COUNTS = [f"-7{count:03x}-" for count in range(1 << 12)]  # the version, and the count within the millisecond
+_VARIANTS = ["89ab"[byte & 3] for byte in range(256)]
 
 
 class _Ticks:
@@ -45,9 +46,17 @@ def milliseconds_of(moment: datetime) -> int:
 def ids_at(milliseconds: int, count: int) -> list[str]:
     """The same as `new_id`, for a moment that many ids share: in rising order."""
     ticks = _ticks.next(milliseconds, count)
-    digits = os.urandom(8 * count).hex()
-    return [
-        f"{tick >> 28:08x}-{tick >> 12 & 0xFFFF:04x}-7{tick & 0xFFF:03x}"
-        f"-{_VARIANT[digits[at]]}{digits[at + 1 : at + 4]}-{digits[at + 4 : at + 16]}"
-        for tick, at in zip(ticks, range(0, 16 * count, 16), strict=True)
-    ]
+    random = os.urandom(8 * count)
+    digits = random.hex()
+    ids: list[str] = []
+    while len(ids) < count:  # those of one millisecond at a time: they begin with the same digits
+        tick, start = ticks[len(ids)], len(ids)
+        head = f"{tick >> 28:08x}-{tick >> 12 & 0xFFFF:04x}"
+        first = tick & 0xFFF
+        here = range(start, min(count, start + (1 << 12) - first))
+        ids += [
+            f"{head}{_COUNTS[first + at - start]}{_VARIANTS[random[8 * at]]}"
+            f"{digits[16 * at + 1 : 16 * at + 4]}-{digits[16 * at + 4 : 16 * at + 16]}"
+            for at in here
+        ]
+    return ids

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningInsert, UpdateBase
 from sqlalchemy.sql.selectable import Select
 
-from services.ground.bulk import Row, insert_many, parts_of
+from services.ground.bulk import Row, insert_many, lengths_of
 from services.ground.driver import rows_of
 
 
@@ -43,8 +43,10 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) ->
 def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> set[tuple[object, ...]]:
     """Insert the rows whose primary key is not there yet. Returns the keys that were inserted."""
     new: set[tuple[object, ...]] = set()
-    for part in parts_of(rows):
-        new |= _insert_part(connection, table, part)
+    start = 0
+    for length in lengths_of(connection, len(rows)):  # one statement each, so that an error undoes all of a part
+        new |= _insert_part(connection, table, rows[start : start + length])
+        start += length
     return new
 
 

@@ -47,17 +47,23 @@ outbox = Table(  # what is to be published, kept after it was: the broker can be
     Column("partition", Integer, nullable=False),
     Column("stream", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("sent_at", Moment),  # when the broker confirmed it
     Column("stream_sequence", BigInteger),  # where the broker keeps it
+    sqlite_with_rowid=False,
 )
 Index("outbox_unsent", outbox.c.service, outbox.c.partition, outbox.c.id,
       sqlite_where=outbox.c.sent_at.is_(None), postgresql_where=outbox.c.sent_at.is_(None))  # fmt: skip
-Index("outbox_by_stream", outbox.c.stream, outbox.c.id)
 Index("outbox_by_place", outbox.c.stream, outbox.c.stream_sequence,
       sqlite_where=outbox.c.stream_sequence.is_not(None),
       postgresql_where=outbox.c.stream_sequence.is_not(None))  # fmt: skip
+
+payloads = Table(  # what each row of the outbox carries; apart, or it would be written again to note that it was sent
+    "payloads",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("payload", LargeBinary, nullable=False),
+)
 
 positions = Table(  # the last event of each ordered key (a person, a leg) that a consumer has taken
     "positions",
@@ -107,12 +113,13 @@ quarantine = Table(  # what could not be taken: raw bytes, why, where, and what 
     Column("reason", Text, nullable=False),
     Column("problems", JSON, nullable=False),  # [{"place": pointer, "message": ...}]
     Column("quarantined_at", Moment, nullable=False),
+    Column("told_at", Moment),  # when its sender was told, whose it is to mend; None: it waits for people here
     Column("resent_at", Moment),
     Column("resent_by", Text),
     Column("resent_as", Text),  # the outbox row that carries it
 )
-Index("quarantine_waiting", quarantine.c.quarantined_at,
-      sqlite_where=quarantine.c.resent_at.is_(None), postgresql_where=quarantine.c.resent_at.is_(None))  # fmt: skip
+_waits = quarantine.c.resent_at.is_(None) & quarantine.c.told_at.is_(None)
+Index("quarantine_waiting", quarantine.c.quarantined_at, sqlite_where=_waits, postgresql_where=_waits)
 
 leases = Table(  # which process handles a partition; the epoch fences off one that lost it
     "leases",

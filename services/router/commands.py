@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -21,12 +21,11 @@ from services.router.casework.case import Case
 from services.router.casework.steps import Command, DecidedAgain, OwnDecision, Step
 from services.router.load import contents_of
 from services.router.rules.decision import Matched, Reason
-from services.router.rules.events import Reported, kind_of
+from services.router.rules.events import EventKind, Reported
 from services.router.rules.ruleset import RuleSet
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """An accepted event, its data once as a model and once as the JSON that is kept and sent on."""
 
     event: Accepted
@@ -34,20 +33,18 @@ class Taken:
     decided_on: Reported  # what rules read: the same, or the risk that it tells of
     occurred_at: datetime
     content: bytes  # of what rules read
-
-    @property
-    def kind(self) -> str:
-        """An EventKind's value."""
-        return kind_of(self.decided_on).value
+    kind: EventKind  # by what rules read
 
     @property
     def tells(self) -> bool:
         """Whether a destination may read its content. What a human wrote goes to nobody, and a timer tells nothing."""
-        return not isinstance(self.decided_on, HumanDecision | TimerFellDue)
+        return type(self.decided_on) not in _TELL_NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+_TELL_NOTHING: Final = frozenset({HumanDecision, TimerFellDue})
+
+
+class Order(NamedTuple):
     """A command to be sent, and what it goes back to."""
 
     message: Incoming[Taken]
@@ -67,26 +64,29 @@ def orders_of(message: Incoming[Taken], case: Case, decision_id: str, steps: Seq
     own_decision, about = decision_id, own
     orders = []
     for step in steps:
-        if isinstance(step, DecidedAgain):
+        if isinstance(step, Command):
+            whose = step.leg.person_id or case.person_id
+            orders.append(Order(message, step, whose, _says(step, case, about), decision_id))
+        elif isinstance(step, DecidedAgain):
             decision_id, about = step.id, step.event_id
         elif isinstance(step, OwnDecision):
             decision_id, about = own_decision, own
-        if isinstance(step, Command):
-            content_of = dict.fromkeys(id_ for id_ in _says(step, case, about) if id_ is not None)
-            whose = step.leg.person_id or case.person_id
-            orders.append(Order(message, step, whose, tuple(content_of), decision_id))
     return orders
 
 
-def _says(command: Command, case: Case, about: str | None) -> tuple[str | None, str | None]:
-    """The referral and the event whose contents a command carries.
+def _says(command: Command, case: Case, about: str | None) -> tuple[str, ...]:
+    """The referral and the event whose contents a command carries, each once.
 
     A leg in another one's stead is sent what that one was sent, and nothing of how that one ended.
     """
     leg = command.leg
     if leg.reroute_of is not None and command.action is RouteAction.REFER:
-        return leg.occasion, leg.opened_by
-    return case.referral_event, about
+        referral, about = leg.occasion, leg.opened_by
+    else:
+        referral = case.referral_event
+    if referral is None or referral == about:
+        return (about,) if about is not None else ()
+    return (referral, about) if about is not None else (referral,)
 
 
 def send_orders(orders: Sequence[Order], rules: RuleSet, settings: Settings, work: Work) -> None:
@@ -95,9 +95,10 @@ def send_orders(orders: Sequence[Order], rules: RuleSet, settings: Settings, wor
     All of one leg go by the partition of whose it is, also while that one is merged into another: so they meet at one
     reader, whoever sent them.
     """
-    contents = {order.message.body.event.id: order.message.body.content for order in orders if order.message.body.tells}
+    contents = {body.event.id: body.content for body in (order.message.body for order in orders) if body.tells}
     older = [id_ for order in orders for id_ in order.content_of if id_ not in contents]
-    contents |= contents_of(older, work)
+    if older:
+        contents |= contents_of(older, work)
     for order in orders:
         id_ = work.id()
         work.publish(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from schemas.timer import TimerFellDue
 from schemas.vocabulary import RiskKind
 from services.ground.work import Work
 from services.router.casework.act import Acting, act, ask
+from services.router.casework.again import Original
 from services.router.casework.as_risk import as_risk
 from services.router.casework.case import Case, Leg
 from services.router.casework.checks import reported_missed
@@ -24,10 +25,11 @@ from services.router.casework.decided import in_full
 from services.router.casework.enter import enter
 from services.router.casework.fell_due import fell_due
 from services.router.casework.human import ANOTHER_PERSON, SAME_PERSON, Originals, take_human
+from services.router.casework.late import look_again
 from services.router.casework.pause_ends import follow
 from services.router.casework.places import Places
 from services.router.casework.progress import leg_of, take_progress
-from services.router.casework.reroute import after_progress
+from services.router.casework.reroute import after_progress, has_come
 from services.router.casework.reviews import refused
 from services.router.casework.steps import (
     Command,
@@ -65,22 +67,28 @@ class Batch:
     fallen: Fallen
     places: Places
     work: Work
+    decided: dict[str, dict[str, Original]] = field(default_factory=dict)  # by person: since what is told late
+    telling: Collection[str] = ()  # the persons of whose legs something is told in this batch
     moments: dict[Due, datetime] = field(default_factory=dict)
 
 
 def as_decided(taken: Taken, case: Case) -> Taken:
     """An answer in full, and the risk that an event tells of, instead of how they were said."""
+    if type(taken.data) is ReferralSubmitted:
+        return taken
     data = in_full(case, taken.data) if isinstance(taken.data, HumanDecision) else taken.data
     decided_on = as_risk(case, data) or data
     if decided_on is taken.data:
         return taken
     content = decided_on.model_dump_json(exclude_none=True).encode()
-    return replace(taken, data=data, decided_on=decided_on, content=content)
+    return taken._replace(data=data, decided_on=decided_on, content=content, kind=kind_of(decided_on))
 
 
 def _leg_of(taken: Taken, case: Case, rules: RuleSet) -> Leg | None:
     """The leg that an event is about, if it names one. Raises Unacceptable where that is none of theirs."""
     data = taken.data
+    if type(data) is ReferralSubmitted:
+        return None
     if isinstance(data, ProgressReported):
         may_report = {name: destination.source for name, destination in rules.destinations.items()}
         return leg_of(case, data.leg_id, reported_by=taken.event.originsource, may_report=may_report)
@@ -100,14 +108,13 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
     event, data = taken.event, taken.data
     about = _leg_of(taken, case, rules)
     case_event = CaseEvent(
-        kind_of(taken.decided_on),
+        taken.kind,
         taken.decided_on,
         taken.occurred_at,
         event.receivedat,
         about.destination if about else None,
     )
-    view = case.view()
-    facts = facts_of(rules, case_event, view, work.now)
+    facts = facts_of(rules, case_event, case.view(), work.now)
     referral = event.id if isinstance(data, ReferralSubmitted) else None
     by = data.decided_by.user if isinstance(data, HumanDecision) else event.originsource
     acting = Acting(
@@ -119,27 +126,35 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
         moments=batch.moments,
         referral=referral,
         event_id=event.id,
-        kind=taken.kind,
+        kind=taken.kind.value,
         by=by,
         facts=facts.values,
         places=batch.places,
     )
     steps = take_joined(event, case, other, acting, work) if joins(event) else _taken(data, case, about, acting, batch)
-    if any(isinstance(step, DecidedAgain) for step in steps):
+    if DecidedAgain in map(type, steps):
         steps.append(OwnDecision())
     decision = decide(rules, facts)
-    case.remembered = remember(rules, case_event, case.view())
+    case.remembered = remember(rules, case_event, case.remembered)
     if referral is not None:
         case.referral_event = referral
-    moved = any(isinstance(step, LegMoved) for step in steps)
+    moved = LegMoved in map(type, steps)
     steps += act(decision, acting)
-    if isinstance(data, ProgressReported) and about is not None and moved:
-        steps += after_progress(case, about, data, acting)
+    if isinstance(data, ProgressReported) and about is not None:
+        steps += has_come(case, about, data, acting)
+        steps += after_progress(case, about, data, acting) if moved else []
+        late = look_again(case, data, batch.decided.get(case.person_id, {}).values(), acting) if moved else []
+        steps += [*late, OwnDecision()] if late else []
     steps += follow(case, steps, acting)
     steps += _who_is_it(event, acting)
     steps = with_deadlines(data, _owned(case, steps, event.namedperson), acting)
     enter(case, steps, event_id=event.id, now=work.now)
-    return work.id(), decision, steps
+    decision_id = work.id()
+    if isinstance(taken.decided_on, RiskReported) and case.person_id in batch.telling:  # who may tell of before it
+        original = Original(event.id, case_event, decision_id)
+        original.done.add(decision.to_json())
+        batch.decided.setdefault(case.person_id, {})[event.id] = original
+    return decision_id, decision, steps
 
 
 def _who_is_it(event: Accepted, acting: Acting) -> list[Step]:
@@ -166,9 +181,9 @@ def _owned(case: Case, steps: list[Step], person: str | None) -> list[Step]:
     if not new:
         return steps
     for id_ in new:
-        case.legs[id_] = replace(case.legs[id_], person_id=person)
+        case.legs[id_] = case.legs[id_]._replace(person_id=person)
     return [
-        step._replace(leg=replace(step.leg, person_id=person))
+        step._replace(leg=step.leg._replace(person_id=person))
         if isinstance(step, LegOpened | LegMoved | LegNoted | Command) and step.leg.id in new
         else step
         for step in steps
@@ -177,6 +192,8 @@ def _owned(case: Case, steps: list[Step], person: str | None) -> list[Step]:
 
 def _taken(data: Reported, case: Case, about: Leg | None, acting: Acting, batch: Batch) -> list[Step]:
     """What the event itself does, whatever rules say of it."""
+    if type(data) is ReferralSubmitted:
+        return []
     if isinstance(data, ProgressReported) and about is not None:
         return take_progress(case, about, data, acting)
     if isinstance(data, RiskReported) and data.kind is RiskKind.MISSED_WELFARE_CHECK:

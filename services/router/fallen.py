@@ -34,6 +34,8 @@ class Fallen:
 
     def follow(self, steps: Sequence[Step]) -> None:
         """An event of the batch led to these steps: what they cancel and is still to be taken asks nothing."""
+        if not self._timers:
+            return
         cancels = [step for step in steps if isinstance(step, TimerCancelled)]
         for timer in self._timers if cancels else ():
             if any(step.means(timer.timer_id, timer.kind, timer.leg_id, timer.review_id) for step in cancels):

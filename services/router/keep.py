@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import attrgetter
+from typing import NamedTuple
 
 import orjson
 from sqlalchemy import ColumnElement, Table, false, or_, update
@@ -67,8 +69,7 @@ _LEG_NEVER_CHANGES = (
 _LEG_CHANGES = [column.name for column in store.legs.columns if column.name not in _LEG_NEVER_CHANGES]
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """The event, its sender and the decision that a step follows from."""
 
     event_id: str
@@ -146,27 +147,28 @@ class Keeping:
 
     def step(self, step: Step, case: Case, cause: Cause) -> None:
         """One step. Commands are published, not kept here; their number is kept with the leg."""
-        match step:
-            case Command() | DecidedAgain() | OwnDecision():  # kept by the outbox, and by `decision`
-                pass
+        match step:  # what most steps are comes first
+            case Command():  # kept by the outbox
+                self._changed[case.person_id].add(step.leg.id)
             case LegOpened() | LegMoved() | LegNoted():
                 self._rows[store.leg_history].append(self._of_leg(step, cause))
+                self._changed[case.person_id].add(step.leg.id)
             case TimerSet() | TimerCancelled():
                 self._timer_step(step, case, cause)
             case ReviewAsked():
                 self._rows[store.reviews].append(self._review(step, case, cause, perhaps=None))
             case LegParted(leg):
-                parted, why = replace(leg, joined_to=None), "the persons are apart again"
+                parted, why = leg._replace(joined_to=None), "the persons are apart again"
                 self._rows[store.leg_history].append(self._history(parted, leg, why, cause, Effect.NOTED, None))
                 self._endings.append(step)
             case CapacityHeard(destination):
                 self._capacity[destination] = {**step._asdict(), "event_id": cause.event_id}
             case ReviewAnswered() | ReviewMoved() | ReviewSnoozed() | PersonsRuledOut() | CasePlaced():
                 self._endings.append(step)
+            case DecidedAgain() | OwnDecision():  # kept by `decision`
+                pass
             case _:
                 self._rest(step)
-        if isinstance(step, LegOpened | LegMoved | LegNoted | Command):
-            self._changed[case.person_id].add(step.leg.id)
 
     def _rest(self, step: Resting) -> None:
         match step:
@@ -337,9 +339,13 @@ def _whose(case: Case, leg_id: str | None, cause: Cause) -> str:
 
 def said(decision: Decision) -> bytes:
     """What `Decision.to_json` says of the parts, written without first building it."""
-    outcome = _outcome(*[getattr(decision, part) for part in OUTCOME])
-    rest = {"questions": decision.questions, "matched": decision.matched, "unknown": decision.unknown}
-    return outcome[:-1] + b"," + orjson.dumps(rest, default=_plain)[1:]
+    outcome = _outcome(*_parts(decision))
+    rest = orjson.dumps({"questions": decision.questions, "unknown": decision.unknown}, default=_plain)
+    matched = b",".join(map(_matched, decision.matched))
+    return b'%b,"matched":[%b],%b' % (outcome[:-1], matched, rest[1:])
+
+
+_parts = attrgetter(*OUTCOME)
 
 
 @lru_cache(maxsize=1024)
@@ -348,10 +354,13 @@ def _outcome(*parts: object) -> bytes:
     return orjson.dumps(dict(zip(OUTCOME, parts, strict=True)), default=_plain)
 
 
+@lru_cache(maxsize=8192)
+def _matched(matched: Matched) -> bytes:
+    """A rule that was acted on, and why, as JSON: mostly it was so before."""
+    return orjson.dumps({**matched._asdict(), "tests": [test._asdict() for test in matched.tests]}, default=plain)
+
+
 def _plain(value: object) -> object:
-    if isinstance(value, Matched):
-        tests = [{"test": t.test, "fact": t.fact, "value": t.value, "origin": t.origin} for t in value.tests]
-        return {**value._asdict(), "tests": tests}
     return value._asdict() if isinstance(value, tuple) and hasattr(value, "_asdict") else plain(value)
 
 

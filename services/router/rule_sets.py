@@ -1,4 +1,4 @@
-"""The rule sets that ever decided, kept whole, so that any decision can be explained and replayed by its own."""
+"""The rule sets that were ever put forward, kept whole, so that any decision can be replayed by its own."""
 
 from __future__ import annotations
 
@@ -6,24 +6,13 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, select
 
-from services.ground.sql import insert_missing
-from services.ground.work import Work
 from services.router import store
-from services.router.rules.files import packed, unpacked
+from services.router.rules.files import unpacked
 from services.router.rules.loader import read_rule_set
 from services.router.rules.mistakes import RuleSetRefused
 from services.router.rules.ruleset import RuleSet
 
 _kept = store.rule_sets.c
-
-
-def keep_rule_set(rules: RuleSet, work: Work) -> bool:
-    """Keep a rule set beside what it decides. Returns whether it was there already, so that nobody need ask again."""
-    if work.connection.execute(select(_kept.digest).where(_kept.digest == rules.digest)).first() is not None:
-        return True
-    row = {"digest": rules.digest, "files": packed(rules.files), "taken_at": work.now}
-    insert_missing(work.connection, store.rule_sets, [row])
-    return False  # this transaction may yet be undone
 
 
 def digests_like(connection: Connection, start: str) -> list[str]:

@@ -25,6 +25,7 @@ from tests.sim.people import NOT_MENDED, Sent
 from tests.sim.store import Store
 from tests.support.checks import problems_in
 
+CARRIED = "FROM payloads NATURAL JOIN outbox"  # the rows of the outbox, each with what it carries
 ALWAYS_A_MISTAKE = ("unreadable", "reader_failed", "unknown_channel")
 # What intake may say to a human's decision on two persons, or to news of what it does not know yet.
 TURNED_AWAY = ("unknown_person", "already_merged", "not_merged", "not_their_role", "names_several", "unknown_review")
@@ -75,7 +76,7 @@ def _of_a_settled_system(ended: Ended) -> list[str]:
             seen.setdefault(message["id"], message)  # a reader knows a repeat by its id
     turned_away = _turned_away(rows)
     good = [message for message in ended.sent if message.good and message.raw not in turned_away]
-    timers = {bytes(payload) for (payload,) in rows(f"SELECT payload FROM outbox WHERE stream = '{INTAKE}'")}  # noqa: S608
+    timers = {bytes(payload) for (payload,) in rows(f"SELECT payload {CARRIED} WHERE stream = '{INTAKE}'")}
     bodies = Counter(message.raw for message in ended.sent if message.good)
     stored = Counter(appended.message.payload for appended in broker.sent_to_intake())
     poison = Counter(
@@ -226,7 +227,7 @@ def _positions(rows: Rows) -> list[str]:
 def _receipts(rows: Rows) -> list[str]:
     """Whoever published is told once of each outcome."""
     told: Counter[tuple[str, str, str]] = Counter()
-    for service, payload in rows(f"SELECT service, payload FROM outbox WHERE stream = '{RECEIPT}'"):  # noqa: S608
+    for service, payload in rows(f"SELECT service, payload {CARRIED} WHERE stream = '{RECEIPT}'"):
         data = orjson.loads(payload)["data"]
         if "digest" not in data:
             continue  # what became of a leg, told to its referrer: no receipt of a message
@@ -256,7 +257,7 @@ def _is_told(event: dict[str, Any]) -> bool:
 def _outbox_and_broker(ended: Ended) -> list[str]:
     """What left is in the outbox, what the outbox says was sent has left, and nothing is stored twice without need."""
     rows = ended.store.rows
-    outbox = {id_: (stream, payload) for id_, stream, payload in rows("SELECT id, stream, payload FROM outbox")}
+    outbox = {id_: (stream, payload) for id_, stream, payload in rows(f"SELECT id, stream, payload {CARRIED}")}
     timers = f"intake.{TIMERS_SOURCE}."
     left = [
         appended
@@ -278,14 +279,21 @@ def _outbox_and_broker(ended: Ended) -> list[str]:
     ]  # fmt: skip
 
 
+_TAKEN = f"""
+    SELECT id FROM inbox UNION SELECT message_id FROM quarantine
+    UNION SELECT origin_id FROM accepted_events WHERE source = '{TIMERS_SOURCE}'
+"""  # noqa: S608
+
+
 def lost_for_good(store: Store, broker: Broker) -> list[str]:
     """What the broker had, lost, and was not given again; what its reader among us took by then does not matter."""
     if not broker.losses:
         return []
     there = {message.id for stream in broker.streams.values() for message in stream.messages}
-    taken = {id_ for (id_,) in store.rows("SELECT id FROM inbox UNION SELECT message_id FROM quarantine")}
+    taken = {id_ for (id_,) in store.rows(_TAKEN)}
     columns = "id, stream, CASE stream WHEN 'INTAKE' THEN payload ->> 'id' ELSE id END"  # intake knows timers by theirs
-    query = f"SELECT {columns} FROM outbox WHERE id NOT IN (SELECT resent_as FROM quarantine WHERE resent_as NOT NULL)"  # noqa: S608
+    others = "id NOT IN (SELECT resent_as FROM quarantine WHERE resent_as NOT NULL)"
+    query = f"SELECT {columns} {CARRIED} WHERE {others}"
     return [
         f"the broker lost it for good: {stream} {id_}"
         for id_, stream, known_as in store.rows(query)

@@ -71,7 +71,7 @@ def problems_in(
             deliveries,
             rows("SELECT position, operation, correlation_id, entry FROM log_entries"),
         ),
-        *_not_to_be_read(rows("SELECT id, stream, payload FROM outbox")),
+        *_not_to_be_read(rows("SELECT id, stream, payload FROM payloads NATURAL JOIN outbox")),
         *_left_over(rows),
     ]
 

@@ -152,7 +152,7 @@ class Campaign:
 
     async def _published(self, database: Database) -> list[tuple[str, datetime]]:
         """What there is to be published and was not seen before: timer and due time."""
-        row = tables.outbox.c
+        row = tables.payloads.c
         query = select(row.id, row.payload).where(row.id > self.seen).order_by(row.id)
         rows = await database.read(lambda c: c.execute(query).all())
         if rows:
@@ -163,7 +163,8 @@ class Campaign:
     async def _end(self, database: Database) -> None:
         if missing := set(self.due) - self.fired - self.cancelled:
             raise Mistaken(f"{len(missing)} never fired")
-        payloads = await database.read(lambda c: c.execute(select(tables.outbox.c.payload).limit(500)).scalars().all())
+        query = select(tables.payloads.c.payload).limit(500)
+        payloads = await database.read(lambda c: c.execute(query).scalars().all())
         for payload in payloads:
             assert isinstance(read_submission(payload, Channel.TIMER).data, TimerFellDue)
 

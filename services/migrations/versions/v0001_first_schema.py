@@ -7,6 +7,7 @@ from alembic import op
 
 from services.migrations.human_tables import create_human_tables
 from services.migrations.resting_tables import create_resting_tables
+from services.migrations.rules_tables import create_rules_tables
 from services.migrations.timer_tables import create_timers
 
 revision = "0001"
@@ -236,20 +237,25 @@ def upgrade() -> None:
         sa.Column("partition", sa.Integer(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("stream_sequence", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         kept = sa.text("stream_sequence IS NOT NULL")
         batch_op.create_index(
             "outbox_by_place", ["stream", "stream_sequence"], sqlite_where=kept, postgresql_where=kept
         )
-        batch_op.create_index("outbox_by_stream", ["stream", "id"], unique=False)
         owed = sa.text("sent_at IS NULL")
         batch_op.create_index("outbox_unsent", ["service", "partition", "id"], sqlite_where=owed, postgresql_where=owed)
+    op.create_table(
+        "payloads",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
 
     op.create_table(
         "persons",
@@ -283,6 +289,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("problems", sa.JSON(), nullable=False),
         sa.Column("quarantined_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resent_by", sa.Text(), nullable=True),
         sa.Column("resent_as", sa.Text(), nullable=True),
@@ -294,8 +301,8 @@ def upgrade() -> None:
             "quarantine_waiting",
             ["quarantined_at"],
             unique=False,
-            sqlite_where=sa.text("resent_at IS NULL"),
-            postgresql_where=sa.text("resent_at IS NULL"),
+            sqlite_where=sa.text("resent_at IS NULL AND told_at IS NULL"),
+            postgresql_where=sa.text("resent_at IS NULL AND told_at IS NULL"),
         )
     op.create_table(
         "raw_messages",
@@ -357,13 +364,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("answered_at IS NULL"),
         )
     op.create_table(
-        "rule_sets",
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("files", sa.LargeBinary(), nullable=False),
-        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("digest"),
-    )
-    op.create_table(
         "streams_seen",
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("created", sa.Text(), nullable=False),
@@ -372,3 +372,4 @@ def upgrade() -> None:
     create_timers()
     create_resting_tables()
     create_human_tables()
+    create_rules_tables()

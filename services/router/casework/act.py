@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from services.router.casework.steps import (
     Step,
     TimerSet,
 )
-from services.router.rules.decision import Decision, OfferDecided, Reasons, RouteDecided
+from services.router.rules.decision import Decision, OfferDecided, Reasons, ResumeDecided, RouteDecided
 from services.router.rules.due import Due, resolve_due
 from services.router.rules.language import FactValue, Role
 from services.router.rules.ruleset import Destination, RuleSet
@@ -32,9 +32,9 @@ NOT_KNOWN = "not_known"  # an answer to a question of fact: it could not be foun
 NEWS_PRIORITY = 3  # of a leg that is opened only because its destination must be told something
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: of so many fields that takes four times as long to make, for every event
 class Acting:
-    """What acting on one decision needs."""
+    """What acting on one decision needs. Whoever needs it otherwise makes another one."""
 
     case: Case
     rules: RuleSet
@@ -60,12 +60,13 @@ class Acting:
 def act(decision: Decision, acting: Acting) -> list[Step]:
     """Do what the decision says. The case is changed; the steps are what to write down and send."""
     steps: list[Step] = []
-    for route in decision.routes:
-        steps += _route(route, decision, acting)
+    if decision.routes:
+        person = whom(decision, acting)
+        for route in decision.routes:
+            steps += _route(route, person, acting)
     for notify in decision.notifies:
         steps += _notify(notify.destination, notify.reasons, acting)
-    for offer in decision.offers:
-        steps += _offer(offer, acting)
+    steps += _offers(decision.offers, acting)
     steps += _questions(decision, acting)
     return steps
 
@@ -90,12 +91,16 @@ def ask(
     return [asked, TimerSet(acting.new_id(), TimerKind.REVIEW, asked.due_at, review_id=asked.id)]
 
 
-def _route(route: RouteDecided, decision: Decision, acting: Acting) -> list[Step]:
+def whom(decision: Decision, acting: Acting) -> Person:
+    """What destinations can ask of the person that a decision is about."""
+    return person_of(acting.rules, acting.case, decision.facts.values, acting.now)
+
+
+def _route(route: RouteDecided, person: Person, acting: Acting) -> list[Step]:
     destination = acting.rules.destinations[route.destination]
-    legs = open_legs(destination, acting)
-    if legs and not _is_refused(route, destination, decision, acting):
+    if open_legs(destination, acting) and not _is_refused(route, destination, person):
         return refer(route, acting)
-    placed = place(route, decision, acting)
+    placed = place(route, person, acting)
     if placed.question is None:
         return refer(route._replace(destination=placed.destination.id), acting, note=placed.note)
     waiting = WaitingRoute(route._replace(destination=placed.destination.id), acting.due(route.due))
@@ -111,9 +116,8 @@ def _route(route: RouteDecided, decision: Decision, acting: Acting) -> list[Step
     )
 
 
-def _is_refused(route: RouteDecided, destination: Destination, decision: Decision, acting: Acting) -> bool:
+def _is_refused(route: RouteDecided, destination: Destination, person: Person) -> bool:
     """Whether the person has said no to what is voluntary: then it does not go on by the way either."""
-    person = person_of(acting.rules, acting.case, decision.facts.values, acting.now)
     return route.tier == "ordinary" and destination.voluntary and person.consent == ConsentToShare.NO
 
 
@@ -125,12 +129,11 @@ class Placed(NamedTuple):
     note: str = ""  # what is to be remembered of it
 
 
-def place(route: RouteDecided, decision: Decision, acting: Acting) -> Placed:
+def place(route: RouteDecided, person: Person, acting: Acting) -> Placed:
     """Who gets this referral: whom the rules name, or one in its stead, perhaps after a human's word."""
     destination = acting.rules.destinations[route.destination]
     placed = Placed(destination)
     if route.tier != "floor":  # floors know no limits
-        person = person_of(acting.rules, acting.case, decision.facts.values, acting.now)
         placed = _limit(destination, person, acting)
     if placed.question is None and route.confirm == "human":
         question = " ".join(filter(None, [placed.note, f"May this be referred to {placed.destination.label}?"]))
@@ -192,8 +195,7 @@ def watch(leg: Leg, destination: Destination, acting: Acting) -> Step:
 def _step_up(leg: Leg, route: RouteDecided, acting: Acting) -> list[Step]:
     """The leg is open already: its destination hears of what happened, at the higher urgency of the two."""
     due = acting.due(route.due)
-    after = replace(
-        leg,
+    after = leg._replace(
         priority=min(leg.priority, route.priority),
         due_at=due if leg.due_at is None or leg.due_at < acting.now else min(leg.due_at, due),
         commands=leg.commands + 1,
@@ -214,22 +216,46 @@ def _notify(destination_id: str, reasons: Reasons, acting: Acting) -> list[Step]
 
 def tell(leg: Leg, reasons: Reasons, acting: Acting) -> list[Step]:
     """Let the destination of a leg know of something; nothing is asked of it."""
-    after = replace(leg, commands=leg.commands + 1)
+    after = leg._replace(commands=leg.commands + 1)
     acting.case.legs[leg.id] = after
     return [Command(after, RouteAction.NOTIFY, after.commands, reasons)]
 
 
-def _offer(offer: OfferDecided, acting: Acting) -> list[Step]:
-    """Offer a pause; the destination hears of it, for it is there that he is asked. Without a leg nothing rests."""
-    steps: list[Step] = []
-    for leg in open_legs(acting.rules.destinations[offer.destination], acting):
-        if leg.status is LegStatus.ON_HOLD:
-            question = "A pause would be offered now, but the leg rests already. Should it rest longer?"
-            standard = acting.rules.otherwise.review
-            steps += ask(acting, ReviewKind.RULE, question, role=Role.FACILITATOR, due=standard.due, leg_id=leg.id)
-        elif made := make_offer(leg, offer, acting):
-            steps += made + tell(leg, offer.reasons, acting)
-    return steps
+def _offers(offers: Iterable[OfferDecided], acting: Acting) -> list[Step]:
+    """Offer pauses; a leg's destination hears of it, for it is there that he is asked. Without a leg nothing rests.
+
+    Of all the legs that are meant, also those in another's stead, the ones that he is on; where he is on none, all.
+    """
+    wanted: dict[str, OfferDecided] = {}
+    for offer in offers:
+        for leg in open_legs(acting.rules.destinations[offer.destination], acting):
+            if leg.id not in wanted or leg.destination == offer.destination:
+                wanted[leg.id] = offer
+    legs = {id_: acting.case.legs[id_] for id_ in wanted}
+    on = [id_ for id_, leg in legs.items() if leg.status is LegStatus.ON_PROGRAMME or rests(leg, acting.rules)]
+    return [step for id_ in on or legs for step in _offer(legs[id_], wanted[id_], acting)]
+
+
+def _offer(leg: Leg, offer: OfferDecided, acting: Acting) -> list[Step]:
+    if rests(leg, acting.rules):
+        question = "A pause would be offered now, but the leg rests already. Should it rest longer?"
+        if _is_asked(ReviewKind.RULE, question, leg.id, acting):
+            return []
+        due = acting.rules.otherwise.review.due
+        return ask(acting, ReviewKind.RULE, question, role=Role.FACILITATOR, due=due, leg_id=leg.id)
+    made = make_offer(leg, offer, acting)
+    return made + tell(leg, offer.reasons, acting) if made else []
+
+
+def _is_asked(kind: ReviewKind, question: str, leg_id: str, acting: Acting) -> bool:
+    """Whether just this is being asked of a leg that rests, whose questions are always at hand: it has its timer."""
+    asked = (kind, question, leg_id)
+    return any((r.kind, r.question, r.leg_id) == asked for r in acting.case.reviews.values() if not r.answered)
+
+
+def rests(leg: Leg, rules: RuleSet) -> bool:
+    """Whether a leg is put aside for a while, in whatever way."""
+    return rules.pathway.statuses[leg.status].hold
 
 
 def _limit(destination: Destination, person: Person, acting: Acting) -> Placed:
@@ -259,6 +285,22 @@ def _limit(destination: Destination, person: Person, acting: Acting) -> Placed:
     return Placed(destination, f"{here}.{beside} Refer there all the same, or elsewhere?")
 
 
+def _resumes(resumes: Iterable[ResumeDecided], acting: Acting) -> list[Step]:
+    """Ask whether the legs that rest should go on, also those in another's stead; each of them once."""
+    meant = {resume.destination: open_legs(acting.rules.destinations[resume.destination], acting) for resume in resumes}
+    resting = {leg.id: leg for legs in meant.values() for leg in legs if rests(leg, acting.rules)}
+    asked: list[tuple[str, str | None]] = [(leg.destination, leg.id) for leg in resting.values()]
+    asked = asked or [(name, None) for name in list(meant)[:1]]
+    steps: list[Step] = []
+    for name, leg_id in asked:
+        standard = acting.rules.otherwise.review
+        question = f"Should {acting.rules.destinations[name].label} go on?"
+        if leg_id is not None and _is_asked(ReviewKind.RESUME, question, leg_id, acting):
+            continue
+        steps += ask(acting, ReviewKind.RESUME, question, role=standard.role, due=standard.due, leg_id=leg_id)
+    return steps
+
+
 def _questions(decision: Decision, acting: Acting) -> list[Step]:
     steps: list[Step] = []
     standard = acting.rules.otherwise.review
@@ -268,17 +310,7 @@ def _questions(decision: Decision, acting: Acting) -> list[Step]:
         )
     for hold in decision.holds:
         steps += ask(acting, ReviewKind.HOLD, hold.text, role=standard.role, due=hold.due, leg_id=acting.about_leg)
-    for resume in decision.resumes:
-        leg = acting.case.open_leg(resume.destination)
-        label = acting.rules.destinations[resume.destination].label
-        steps += ask(
-            acting,
-            ReviewKind.RESUME,
-            f"Should {label} go on?",
-            role=standard.role,
-            due=standard.due,
-            leg_id=leg.id if leg else None,
-        )
+    steps += _resumes(decision.resumes, acting)
     for escalation in decision.escalations:
         text = "; ".join(reason.because for reason in escalation.reasons)
         steps += ask(

@@ -9,7 +9,7 @@ from typing import Final
 
 from schemas.progress import ProgressReported
 from schemas.referral import ReferralSubmitted
-from services.router.casework.act import Acting, act, ask, place, refer
+from services.router.casework.act import Acting, act, ask, place, refer, whom
 from services.router.casework.case import Case
 from services.router.casework.steps import DecidedAgain, ReviewAnswered, ReviewKind, Step
 from services.router.rules.decide import decide
@@ -99,7 +99,7 @@ def decide_again(case: Case, original: Original, acting: Acting) -> list[Step]:
     }
     for route in decision.routes:
         review = waiting.get(route.destination)
-        if review is not None and place(route, decision, about).question is None:
+        if review is not None and place(route, whom(decision, about), about).question is None:
             steps += refer(route, about, due_at=review.waiting.due_at if review.waiting else None)
             steps.append(ReviewAnswered(review.id, "rules", "with what is known now, it needs nobody's word"))
             case.reviews[review.id] = replace(review, answered=True)

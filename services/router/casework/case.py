@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.vocabulary import LegStatus
 from services.router.casework.account import Account, Stand
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from services.router.casework.steps import ReviewKind  # which stands on this
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(NamedTuple):
     """One referral of one person to one destination."""
 
     id: str

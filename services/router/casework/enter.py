@@ -16,6 +16,9 @@ from services.router.casework.reviews import Review
 from services.router.casework.steps import (
     CheckChanged,
     CheckPlanned,
+    Command,
+    LegMoved,
+    LegOpened,
     OfferAnswered,
     PauseAgreed,
     PauseChanged,
@@ -35,14 +38,16 @@ def enter(case: Case, steps: Iterable[Step], *, event_id: str = "", now: datetim
     """Let the case know of these steps. `event_id` is what a question among them was asked about, `now` when."""
     for step in steps:
         match step:
+            case LegOpened() | Command() | LegMoved():  # what most steps are
+                pass
+            case TimerSet(id_, kind, due_at, leg_id, review_id):
+                case.timers[id_] = Timer(id_, kind, due_at, leg_id, review_id)
             case PauseOffered(offer) | OfferAnswered(offer):
                 case.offers[offer.id] = offer
             case PauseAgreed(pause) | PauseChanged(pause) | PauseEnded(pause):
                 case.pauses[pause.id] = pause
             case CheckPlanned(check) | CheckChanged(check):
                 case.checks[check.id] = check
-            case TimerSet(id_, kind, due_at, leg_id, review_id):
-                case.timers[id_] = Timer(id_, kind, due_at, leg_id, review_id)
             case TimerCancelled():
                 _cancel(case, step)
             case ReviewAsked():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -30,6 +30,7 @@ SAID_NO: Final = frozenset(
         LegStatus.WITHDRAWN,
     }
 )
+_CONSENTS: Final = frozenset(each.value for each in ConsentToShare)
 _RANK: Final[Mapping[Intake | None, int]] = {
     Intake.ACCEPTING: 0,
     None: 1,
@@ -95,7 +96,7 @@ def person_of(rules: RuleSet, case: Case, facts: Mapping[str, FactValue], now: d
             age = whole_years(born, local_day(now))
     for name in _facts_on(rules, "consent.to_share", "value"):
         said = (facts.get(name), case.remembered.get(name), consent)
-        consent = next((each for each in said if isinstance(each, str) and each in set(ConsentToShare)), None)
+        consent = next((each for each in said if isinstance(each, str) and each in _CONSENTS), None)
     for name in _facts_on(rules, "area", "served"):
         kept, served = case.remembered.get(name), facts.get(name)
         area = kept if isinstance(kept, str) else area
@@ -104,8 +105,8 @@ def person_of(rules: RuleSet, case: Case, facts: Mapping[str, FactValue], now: d
     return Person(age, area, consent, lives_in)
 
 
-def _facts_on(rules: RuleSet, path: str, measure: Measure) -> Iterator[str]:
-    return iter(rules.remembered_as.get((path, measure), ()))
+def _facts_on(rules: RuleSet, path: str, measure: Measure) -> Iterable[str]:
+    return rules.remembered_as.get((path, measure), ())
 
 
 def _number(value: FactValue, otherwise: int | None) -> int | None:

@@ -19,13 +19,15 @@ from services.router.casework.steps import (
     ReviewAnswered,
     ReviewKind,
     Step,
+    TimerCancelled,
 )
-from services.router.rules.events import CaseEvent, CaseView, Kept
+from services.router.rules.events import CaseEvent, Kept
 from services.router.rules.facts import remember, remember_answer
 from services.router.rules.mistakes import ImpossibleValue
 from services.router.rules.ruleset import RuleSet
 
 PARTED = "This person was taken for one with another for a time. Is what was decided then right for this one?"
+APART = "the persons are apart again"
 TWO_LEGS = (
     "Two referrals to {label} are open for what is one person; news goes to the older one. Which of them goes on?"
 )
@@ -44,7 +46,7 @@ def join(case: Case, other: Case, history: Sequence[Taken], decision: HumanDecis
     if other is case:  # as after a repeated word: they are one already
         return []
     case.joined += [other.person_id, *other.joined]
-    case.legs |= {leg.id: replace(leg, person_id=leg.person_id or other.person_id) for leg in other.legs.values()}
+    case.legs |= {leg.id: leg._replace(person_id=leg.person_id or other.person_id) for leg in other.legs.values()}
     case.events = sorted([*case.events, *other.events], key=lambda event: event.occurred_at)
     case.offers |= other.offers
     case.pauses |= other.pauses
@@ -78,12 +80,15 @@ def part(
     ]
     steps += [LegParted(leg) for leg in leaving.values() if leg.joined_to and leg.joined_to not in leaving]
     for leg in [leg for leg in case.legs.values() if leg.joined_to in leaving and leg.id not in leaving]:
-        case.legs[leg.id] = replace(leg, joined_to=None)
-        steps.append(LegMoved(leg, case.legs[leg.id], "the persons are apart again"))
+        case.legs[leg.id] = leg._replace(joined_to=None)
+        steps.append(LegMoved(leg, case.legs[leg.id], APART))
     parted = {step.leg.id for step in steps if isinstance(step, LegParted | LegMoved)}
     for review in case.reviews.values():
         if review.kind is ReviewKind.TWO_LEGS and not review.answered and review.leg_id in parted:
-            steps.append(ReviewAnswered(review.id, decision.decided_by.user, "the persons are apart again"))
+            steps.append(ReviewAnswered(review.id, decision.decided_by.user, APART))
+            # By their ids: they are theirs who leave, and what a case cancels of a question are its own.
+            asking = (timer for timer in case.timers.values() if timer.review_id == review.id)
+            steps += [TimerCancelled(APART, timer_id=timer.id) for timer in asking]
     case.legs = {id_: leg for id_, leg in case.legs.items() if id_ not in leaving}
     case.joined = [one for one in case.joined if one not in gone]
     recall(case, [taken for taken in history if taken.person_id not in gone], acting.rules)
@@ -117,7 +122,7 @@ def recall(case: Case, history: Sequence[Taken], rules: RuleSet) -> None:
     remembered: Mapping[str, Kept] = {}
     case.referral_event = None
     for taken in history:
-        remembered = remember(rules, taken.event, CaseView(remembered=remembered))
+        remembered = remember(rules, taken.event, remembered)
         said = taken.event.payload
         if isinstance(said, ReferralSubmitted):
             case.referral_event = taken.event_id
@@ -140,7 +145,7 @@ def _one_leg_each(case: Case, acting: Acting) -> list[Step]:
         older = first.setdefault(leg.destination, leg)
         if older is leg:
             continue
-        case.legs[leg.id] = replace(leg, joined_to=older.id)
+        case.legs[leg.id] = leg._replace(joined_to=older.id)
         steps.append(LegMoved(leg, case.legs[leg.id], "joined to the leg of who is the same person"))
         destination = acting.rules.destinations.get(leg.destination)
         question = TWO_LEGS.format(label=destination.label if destination else leg.destination)

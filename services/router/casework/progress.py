@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC
 from typing import Final
 
@@ -26,7 +25,7 @@ from services.router.casework.act import Acting, ask
 from services.router.casework.case import Case, Leg
 from services.router.casework.checks import record_check
 from services.router.casework.offers import offer_to_answer
-from services.router.casework.pathway import check, check_code, stands
+from services.router.casework.pathway import TransitionRefused, check, check_code, stands
 from services.router.casework.pauses import Terms, already_paused, as_offered, decline_offer, rest, restate
 from services.router.casework.resting import today
 from services.router.casework.steps import Effect, LegMoved, LegNoted, ReviewKind, Step, Word
@@ -135,7 +134,8 @@ def _cannot_be(
         pathway = acting.rules.pathway
         check(pathway, leg.status, target, by="destination", reason="-", note="-", place=PLACE)
         message = f"the leg is paused: resumed, or what ends it, comes before {said.kind}"
-        raise Unacceptable("paused", [Problem(place=PLACE, message=message)])
+        allowed = pathway.allowed("destination", leg.status)
+        raise TransitionRefused("paused", message, place=PLACE, allowed=allowed)
     return _conflict(case, leg, said, told, acting)
 
 
@@ -150,14 +150,14 @@ def _before_it_was_placed(case: Case, leg: Leg, said: ProgressReported, told: To
     grave = target is not None and (pathway.statuses[target].closed or pathway.statuses[target].hold)
     if grave and verdict is not Verdict.ALREADY:
         return _conflict(case, leg, said, told, acting)
-    case.legs[leg.id] = after = replace(leg, account=account.set_aside(told))
+    case.legs[leg.id] = after = leg._replace(account=account.set_aside(told))
     return [_noted(after, said, f"{said.kind}: from before it was placed here")]
 
 
 def _conflict(case: Case, leg: Leg, said: ProgressReported, told: Told, acting: Acting) -> list[Step]:
     """Keep that it was said, leave the leg where it stands, and ask."""
     rules = acting.rules
-    case.legs[leg.id] = after = replace(leg, account=leg.told.set_aside(told))
+    case.legs[leg.id] = after = leg._replace(account=leg.told.set_aside(told))
     label = rules.destinations[leg.destination].label if leg.destination in rules.destinations else leg.destination
     stands_at = rules.pathway.statuses[leg.status].label
     tells = said.kind.value.replace("_", " ")

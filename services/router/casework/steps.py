@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from operator import attrgetter
+from typing import Final, NamedTuple, TypeAlias
 
 from schemas.vocabulary import RouteAction, TimerKind
 from services.router.casework.case import Leg
@@ -270,28 +271,30 @@ Step: TypeAlias = (
 )
 
 
+# Which record a step makes or changes. Decisions and legs come first, for lists are cut.
+_KINDS: Final = ("decision", "leg", "review", "offer", "pause", "welfare_check", "capacity")
+_RECORDS: Final[Mapping[type, tuple[int, Callable[[object], str]]]] = {
+    step: (_KINDS.index(kind), attrgetter(id_))
+    for kind, id_, steps in (
+        ("decision", "id", (DecidedAgain,)),
+        ("leg", "leg.id", (LegOpened, LegMoved, LegNoted, LegParted, Command)),
+        ("review", "id", (ReviewAsked,)),
+        ("review", "review_id", (ReviewAnswered, ReviewMoved, ReviewSnoozed)),
+        ("offer", "offer.id", (PauseOffered, OfferAnswered)),
+        ("pause", "pause.id", (PauseAgreed, PauseChanged, PauseEnded)),
+        ("welfare_check", "check.id", (CheckPlanned, CheckChanged)),
+        ("capacity", "destination", (CapacityHeard,)),
+    )
+    for step in steps
+}
+
+
 def records_of(steps: Iterable[Step]) -> list[tuple[str, str]]:
-    """The records that steps make or change, as (kind, id), each once: decisions and legs first, for lists are cut."""
-    kinds = ("decision", "leg", "review", "offer", "pause", "welfare_check", "capacity")
-    found: dict[str, set[str]] = {kind: set() for kind in kinds}
+    """The records that steps make or change, as (kind, id), each once: decisions and legs first."""
+    found: set[tuple[int, str]] = set()
     for step in steps:
-        match step:
-            case DecidedAgain():
-                found["decision"].add(step.id)
-            case LegOpened() | LegMoved() | LegNoted() | LegParted() | Command():
-                found["leg"].add(step.leg.id)
-            case ReviewAsked():
-                found["review"].add(step.id)
-            case ReviewAnswered() | ReviewMoved() | ReviewSnoozed():
-                found["review"].add(step.review_id)
-            case PauseOffered(offer) | OfferAnswered(offer):
-                found["offer"].add(offer.id)
-            case PauseAgreed(pause) | PauseChanged(pause) | PauseEnded(pause):
-                found["pause"].add(pause.id)
-            case CheckPlanned(check) | CheckChanged(check):
-                found["welfare_check"].add(check.id)
-            case CapacityHeard(destination):
-                found["capacity"].add(destination)
-            case _:
-                pass
-    return [(kind, id_) for kind, ids in found.items() for id_ in sorted(ids)]
+        record = _RECORDS.get(type(step))
+        if record is not None:
+            place, id_of = record
+            found.add((place, id_of(step)))
+    return [(_KINDS[place], id_) for place, id_ in sorted(found)]

@@ -6,7 +6,7 @@ floor; a pause and a resume of one leg at once go to a human; a hold stands besi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple, TypeVar, cast
@@ -14,8 +14,10 @@ from typing import NamedTuple, TypeVar, cast
 from services.router.rules.decision import (
     EscalationDecided,
     HoldDecided,
+    Matched,
     NotifyDecided,
     OfferDecided,
+    Outcome,
     Reason,
     Reasons,
     Recorded,
@@ -38,6 +40,7 @@ from services.router.rules.language import (
     Route,
     Rule,
     Withhold,
+    facts_in,
 )
 
 
@@ -57,6 +60,26 @@ class Combined:
     records: dict[str, Recorded] = field(default_factory=dict)
     routes: dict[str, RouteDecided] = field(default_factory=dict)  # once settled
     withheld: list[Withheld] = field(default_factory=list)  # once settled
+    ordered: Outcome | None = None  # once somebody asked
+
+    def outcome(self) -> Outcome:
+        """All of it in order, once settled: put in order once, for the same set of rules holds again and again."""
+        if self.ordered is None:
+            self.ordered = self._in_order()
+        return self.ordered
+
+    def _in_order(self) -> Outcome:
+        return Outcome(
+            routes=in_order(self.routes),
+            offers=in_order(self.offers),
+            resumes=in_order(self.resumes),
+            holds=in_order(self.holds),
+            reviews=in_order(self.reviews),
+            notifies=in_order(self.notifies),
+            escalations=in_order(self.escalations),
+            records=in_order(self.records),
+            withheld=tuple(sorted(self.withheld)),
+        )
 
     def effects(self) -> tuple[object, ...]:
         """What would be done, without the reasons: two outcomes with equal effects do the same."""
@@ -85,6 +108,8 @@ class Wishes(NamedTuple):
     wishes: tuple[Wish, ...]
     withholds: tuple[str, ...]
     reason: Reason
+    reads: tuple[str, ...]  # the facts that its condition tests
+    explained: dict[tuple[object, ...], Matched]  # why it held, by what those were: mostly it was so before
 
 
 def wishes_of(rule: Rule) -> Wishes:
@@ -92,7 +117,8 @@ def wishes_of(rule: Rule) -> Wishes:
     reason = Reason(rule.id, rule.because)
     wishes = tuple(_wish(action, rule, (reason,)) for action in rule.then if not isinstance(action, Withhold))
     withholds = (action.destinations for action in rule.then if isinstance(action, Withhold))
-    return Wishes(rule, wishes, tuple(sorted({name for names in withholds for name in names})), reason)
+    held_back = tuple(sorted({name for names in withholds for name in names}))
+    return Wishes(rule, wishes, held_back, reason, facts_in(rule.when), {})
 
 
 def combine(certain: Iterable[Wishes], acted: Iterable[Wishes], otherwise: Otherwise) -> Combined:
@@ -177,6 +203,17 @@ def _settle_contradictions(combined: Combined, otherwise: Otherwise) -> None:
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+
+def in_order(part: Mapping[K, V]) -> tuple[V, ...]:
+    """The items by key."""
+    return tuple([item for _, item in sorted(part.items(), key=_key)])
+
+
+def _key(entry: tuple[object, object]) -> str:
+    return str(entry[0])
+
+
 WithDue = TypeVar("WithDue", HoldDecided, ReviewDecided, EscalationDecided)
 WithReasons = TypeVar("WithReasons", ResumeDecided, NotifyDecided, Recorded)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from services.router.rules.combine import Combined, combine
+from services.router.rules.combine import Combined, combine, in_order
 from services.router.rules.compile import EVENT, Explainer
 from services.router.rules.decision import (
     Decision,
@@ -23,9 +23,7 @@ from services.router.rules.language import Escalate, Hold, Review, Route, Rule
 from services.router.rules.ruleset import RuleSet
 
 SETTLED_MOST = 10_000  # outcomes that a rule set remembers
-
-K = TypeVar("K")
-V = TypeVar("V")
+EXPLAINED_MOST = 256  # explanations that it remembers of each rule
 
 
 def decide(rules: RuleSet, facts: Facts) -> Decision:
@@ -41,25 +39,14 @@ def decide_on(rules: RuleSet, facts: Facts, hit: list[int], hanging: list[int]) 
     acted, combined, questions, reviews = settle(
         rules, certain, unsure, lambda place: hanging_on(rules.rules[place].when, rules.facts, facts.values)
     )
-    return Decision(
-        digest=rules.digest,
-        facts=facts,
-        routes=_in_order(combined.routes),
-        offers=_in_order(combined.offers),
-        resumes=_in_order(combined.resumes),
-        holds=_in_order(combined.holds),
-        reviews=reviews,
-        notifies=_in_order(combined.notifies),
-        escalations=_in_order(combined.escalations),
-        records=_in_order(combined.records),
-        withheld=tuple(sorted(combined.withheld)) if combined.withheld else (),
-        questions=questions,
-        matched=(
-            *_matched(rules, certain, rules.why_they_hold, facts, certain=True),
-            *_matched(rules, acted, rules.why_they_act, facts, certain=False),
-        ),
-        unknown=tuple([_unknown(rules, rules.wishes[place].rule, facts) for place in unsure]),
-    )
+    outcome = combined.outcome()
+    matched = _matched(rules, certain, rules.why_they_hold, facts, certain=True)
+    if acted:
+        matched += _matched(rules, acted, rules.why_they_act, facts, certain=False)
+    unknown = tuple([_unknown(rules, rules.wishes[place].rule, facts) for place in unsure])
+    if reviews is not outcome.reviews:
+        outcome = outcome._replace(reviews=reviews)
+    return Decision(rules.digest, facts, *outcome, questions, tuple(matched), unknown)
 
 
 class Settled(NamedTuple):
@@ -125,17 +112,18 @@ def _questions(
     asked: dict[str, Question] = {}
     for place in matter:
         rule = rules.wishes[place].rule
-        due = _most_urgent(rule, rules.otherwise.review.due)
+        due = most_urgent(rule, rules.otherwise.review.due)
         for name in hanging(place):
             before = asked.get(name)
             if before is None:
                 asked[name] = Question(name, rules.facts[name].ask, due, (rule.id,))
             else:
                 asked[name] = before._replace(due=sooner(before.due, due), rules=(*before.rules, rule.id))
-    return _in_order(asked)
+    return in_order(asked)
 
 
-def _most_urgent(rule: Rule, otherwise: Due) -> Due:
+def most_urgent(rule: Rule, otherwise: Due) -> Due:
+    """By when what is not known of a rule is asked for."""
     dues = [action.due for action in rule.then if isinstance(action, Route | Hold | Review | Escalate)]
     return reduce(sooner, dues) if dues else otherwise
 
@@ -143,7 +131,7 @@ def _most_urgent(rule: Rule, otherwise: Due) -> Due:
 def _reviews(rules: RuleSet, combined: Combined, questions: tuple[Question, ...]) -> tuple[ReviewDecided, ...]:
     """The reviews that rules ask for; where nothing at all would be done, the one that stands for silence."""
     if combined.does_something() or questions:
-        return _in_order(combined.reviews)
+        return combined.outcome().reviews
     review = rules.otherwise.review
     held_back = {reason for withheld in combined.withheld for reason in withheld.held_back_by}
     return (ReviewDecided(review.question, review.role, review.due, tuple(sorted(held_back))),)
@@ -155,20 +143,18 @@ def _matched(
     values, origins = facts.values, facts.origins
     matched = []
     for place in places:
-        rule = rules.wishes[place].rule
-        tests = tuple([TrueTest(said, fact, values[fact], origins[fact]) for said, fact in why[rule.id](values)])
-        matched.append(Matched(rule.id, rule.because, rule.tier, certain, tests))
+        rule, _, _, _, reads, explained = rules.wishes[place]
+        it_was = (certain, *map(values.__getitem__, reads), *map(origins.__getitem__, reads))
+        known = explained.get(it_was)
+        if known is None:
+            tests = tuple([TrueTest(said, fact, values[fact], origins[fact]) for said, fact in why[rule.id](values)])
+            known = Matched(rule.id, rule.because, rule.tier, certain, tests)
+            if len(explained) >= EXPLAINED_MOST:
+                explained.clear()
+            explained[it_was] = known
+        matched.append(known)
     return matched
 
 
 def _unknown(rules: RuleSet, rule: Rule, facts: Facts) -> Unknown:
     return Unknown(rule.id, rule.if_unknown, hanging_on(rule.when, rules.facts, facts.values))
-
-
-def _in_order(part: Mapping[K, V]) -> tuple[V, ...]:
-    """The items by key; most parts hold one or none."""
-    return tuple(part.values()) if len(part) < 2 else tuple([item for _, item in sorted(part.items(), key=_key)])
-
-
-def _key(entry: tuple[object, object]) -> str:
-    return str(entry[0])

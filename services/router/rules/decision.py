@@ -135,7 +135,21 @@ class Unknown(NamedTuple):
     facts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+class Outcome(NamedTuple):
+    """What rules ask for together, each part in order."""
+
+    routes: tuple[RouteDecided, ...]
+    offers: tuple[OfferDecided, ...]
+    resumes: tuple[ResumeDecided, ...]
+    holds: tuple[HoldDecided, ...]
+    reviews: tuple[ReviewDecided, ...]
+    notifies: tuple[NotifyDecided, ...]
+    escalations: tuple[EscalationDecided, ...]
+    records: tuple[Recorded, ...]
+    withheld: tuple[Withheld, ...]
+
+
+@dataclass(slots=True)  # not frozen: of so many fields that takes four times as long to make
 class Decision:
     """Everything that one event leads to. Never empty: where no rule says what to do, a review asks a human."""
 
@@ -162,17 +176,7 @@ class Decision:
         return said
 
 
-OUTCOME = (
-    "routes",
-    "offers",
-    "resumes",
-    "holds",
-    "reviews",
-    "notifies",
-    "escalations",
-    "records",
-    "withheld",
-)
+OUTCOME = Outcome._fields
 DUE_PARTS = ("hours", "working_days", "working_hours")
 PARTS = (*OUTCOME, "questions", "matched", "unknown")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from schemas.human import HumanDecision
 from schemas.progress import ProgressReported
@@ -120,16 +120,14 @@ class CaseEvent:
     destination: str | None = None  # whose leg it is about; None: about no leg
 
 
-@dataclass(frozen=True, slots=True)
-class LegView:
+class LegView(NamedTuple):
     """Where a leg stands, and since when."""
 
     status: LegStatus
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class PastEvent:
+class PastEvent(NamedTuple):
     """Something that happened to this person, already taken."""
 
     kind: str  # an EventKind's value

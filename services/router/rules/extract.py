@@ -24,7 +24,7 @@ from services.router.rules.declarations import (
 from services.router.rules.events import EventKind, payload_of
 from services.router.rules.fields import Read
 from services.router.rules.language import FactValue
-from services.router.rules.measures import Convert, converter, top
+from services.router.rules.measures import Convert, Keep, converter, keeper, top
 
 CASE, CALENDAR, WINDOW, ANSWER, EXAMPLE, UNSTATED = "case", "calendar", "window", "answer", "example", "not stated"
 
@@ -40,6 +40,14 @@ class FieldStep(NamedTuple):
     origin: str
 
 
+class KeepStep(NamedTuple):
+    """One fact that the case is to remember."""
+
+    name: str
+    read: Read
+    keep: Keep
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is the same for every event of a kind, and what has to be looked up."""
@@ -47,7 +55,7 @@ class Plan:
     values: MappingProxyType[str, FactValue]  # of a person who is new to us, where the event states nothing
     origins: MappingProxyType[str, str]
     fields: tuple[FieldStep, ...]
-    remembered: tuple[FieldStep, ...]  # those of them that the case is to remember where this event states them
+    remembered: tuple[KeepStep, ...]  # those of them that the case is to remember where this event states them
     legs: frozenset[str]
     days_in_status: tuple[tuple[str, Fact, DaysInStatus], ...]
     windows: tuple[tuple[str, Fact, CountWithin | DaysSince], ...]
@@ -64,7 +72,11 @@ def plan_for(facts: Mapping[str, Fact], kind: EventKind) -> Plan:
         values=MappingProxyType({name: value for name, (value, _) in said.items()}),
         origins=MappingProxyType({name: origin for name, (_, origin) in said.items()}),
         fields=fields,
-        remembered=tuple(step for step in fields if step.source.remembered and step.read is not None),
+        remembered=tuple(
+            KeepStep(step.name, step.read, keeper(step.fact, step.source))
+            for step in fields
+            if step.source.remembered and step.read is not None
+        ),
         legs=frozenset(fact.source.destination for fact in facts.values() if isinstance(fact.source, StatusOfLeg)),
         days_in_status=tuple(
             (name, fact, fact.source) for name, fact in facts.items() if isinstance(fact.source, DaysInStatus)

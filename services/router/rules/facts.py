@@ -14,7 +14,7 @@ from services.router.rules.declarations import CountWithin, FromEvent
 from services.router.rules.events import CaseEvent, CaseView, EventKind, Kept
 from services.router.rules.extract import ANSWER, CASE, EXAMPLE, Plan
 from services.router.rules.language import FactValue, Json
-from services.router.rules.measures import KEPT_AS_STATED, from_kept, to_keep, within
+from services.router.rules.measures import KEPT_AS_STATED, from_kept, within
 from services.router.rules.mistakes import UnknownFact
 from services.router.rules.ruleset import RuleSet
 from services.router.rules.windows import count_within, days_since
@@ -54,12 +54,15 @@ def facts_of(rules: RuleSet, event: CaseEvent, case: CaseView, now: datetime) ->
     return Facts(values, origins, today)
 
 
-def remember(rules: RuleSet, event: CaseEvent, case: CaseView) -> Mapping[str, Kept]:
-    """What the case should remember after this event, as plain JSON: dates as dates, so that ages do not grow stale."""
-    kept: dict[str, Kept] = dict(case.remembered)
-    for name, fact, source, _, read, _ in rules.plans[event.kind].remembered:
-        if read is not None and (stated := read(event.payload)) is not None:
-            kept[name] = to_keep(fact, source, stated)
+def remember(rules: RuleSet, event: CaseEvent, remembered: Mapping[str, Kept]) -> Mapping[str, Kept]:
+    """What the case should remember after this event, as plain JSON: dates as dates, so that ages do not grow stale.
+
+    `remembered` is what it remembers before.
+    """
+    kept: dict[str, Kept] = dict(remembered)
+    for name, read, to_keep in rules.plans[event.kind].remembered:
+        if (stated := read(event.payload)) is not None:
+            kept[name] = to_keep(stated)
     return kept
 
 

@@ -61,7 +61,19 @@ def reader(model: Model, path: str) -> Read:
     if _is_straight(model, path):
         return attrgetter(path)
     steps = path.split(".")
+    if len(steps) == 2 and not shape_of(model, steps[0]).many:
+        return _of_part(attrgetter(steps[0]), attrgetter(steps[1]))
     return lambda payload: _through(payload, steps)
+
+
+def _of_part(part_of: Read, field_of: Read) -> Read:
+    """Reads a field of a part that need not be there: what most paths are."""
+
+    def read(payload: BaseModel) -> object:
+        part = part_of(payload)
+        return field_of(part) if isinstance(part, BaseModel) else None
+
+    return read
 
 
 def _is_straight(model: Model, path: str) -> bool:

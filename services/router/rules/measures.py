@@ -13,6 +13,7 @@ from services.router.rules.events import Kept
 from services.router.rules.language import FactValue
 
 Convert: TypeAlias = Callable[[object, date], FactValue]
+Keep: TypeAlias = Callable[[object], Kept]
 _OF_DAYS: frozenset[Measure] = frozenset({"age", "days_since", "days_until"})
 KEPT_AS_STATED: frozenset[Measure] = _OF_DAYS | {"served"}  # not as the value that is made of it
 
@@ -50,13 +51,17 @@ def _plain(fact: Fact) -> Convert:
             return lambda stated, _: within(fact, stated) if isinstance(stated, int) else None
 
 
-def to_keep(fact: Fact, source: FromEvent, stated: object) -> Kept:
-    """What a case remembers of a stated value: the day itself where days are counted, else what was made of it."""
+def keeper(fact: Fact, source: FromEvent) -> Keep:
+    """What makes of a stated value what a case remembers: the day itself where days are counted, else the value."""
     if source.measure in _OF_DAYS:
-        return _day(stated).isoformat()
+        return lambda stated: _day(stated).isoformat()
     if source.measure == "served":
-        return str(stated)
-    value = converter(fact, source)(stated, date.min)
+        return str
+    convert = converter(fact, source)
+    return lambda stated: _as_json(convert(stated, date.min))
+
+
+def _as_json(value: FactValue) -> Kept:
     return sorted(value) if isinstance(value, frozenset) else value
 
 

@@ -19,11 +19,13 @@ from services.router.rules.events import EventKind
 from services.router.rules.extract import Plan, plan_for
 from services.router.rules.language import Condition, Otherwise, Rule
 from services.router.rules.pathway import Pathway
+from services.router.rules.promises import Invariant
 
 # By their places among the rules: those that certainly hold, and those that are acted on all the same.
 Places: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
 
 
+SourceHears: TypeAlias = Literal["outcome", "answer", "nothing"]  # answer: whether it took him on, and no more
 FIRST_CONTACT_WITHIN: Final = Due(working_days=5)  # where a destination names no other time
 
 
@@ -46,6 +48,7 @@ class Destination:
     channel: Literal["queue"]
     serves: str  # the kind of need; destinations with the same one can do each other's job
     first_contact_within: Due = FIRST_CONTACT_WITHIN  # of its acceptance
+    source_hears: SourceHears = "outcome"  # of a referral, as far as its side lets them
     instead: tuple[str, ...] = ()  # of those, which to try first where this one cannot take somebody
     status: ServiceStatus = ServiceStatus.ACTIVE
     capacity: Capacity | None = None  # None: the directory does not say; the service itself will
@@ -67,6 +70,7 @@ class RuleSet:
     pathway: Pathway  # where legs stand, and how they may move
     terms: Mapping[str, Condition] = field(default_factory=dict, repr=False, compare=False)  # written out in the rules
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)  # that say so, by their paths
+    invariants: tuple[Invariant, ...] = ()  # what is promised of every decision, by id; proved, never run
     settled: dict[Places, Combined] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )  # outcomes worked out before

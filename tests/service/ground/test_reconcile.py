@@ -66,14 +66,14 @@ async def test_a_message_that_the_broker_confirmed_and_lost_is_sent_again(settin
 
 
 async def test_what_was_quarantined_is_not_sent_again_for_ever(settings: Settings) -> None:
-    async with system(settings) as onward:
+    async with system(settings, names=BEFORE_THE_ROUTER) as onward:
         await onward.publish(referral_of(1))
-        await onward.settle()
+        await _until(onward, "SELECT count(*) FROM outbox WHERE stream = 'CASE' AND sent_at IS NOT NULL", 1)
         [row] = await onward.rows("SELECT id FROM outbox WHERE stream = 'CASE'")
         aside = (
             "INSERT INTO quarantine (id, service, delivery, stream, subject, source, message_id, raw, digest, reason,"
             " problems, quarantined_at) SELECT id, 'router', id, stream, subject, 'onward-intake', id, payload, 'x',"
-            " 'unreadable', '[]', created_at FROM outbox WHERE stream = 'CASE'"
+            " 'unreadable', '[]', created_at FROM payloads NATURAL JOIN outbox WHERE stream = 'CASE'"
         )
         await onward.world.database.write(lambda c: c.execute(text("DELETE FROM inbox WHERE consumer = 'router'")))
         found = await onward.world.database.write(lambda c: outbox.not_taken(c, "intake", CASE, before_id="g"))
@@ -147,6 +147,7 @@ async def test_what_a_former_owner_with_a_clock_ahead_owes_is_sent_at_once_when_
         await database.write(upgrade_schema)
         row = _sent("a", "ROUTE", 1) | {"sent_at": None, "stream_sequence": None}
         await database.write(lambda c: c.execute(insert(tables.outbox), [row]))
+        await database.write(lambda c: c.execute(insert(tables.payloads), [{"id": "a", "payload": b""}]))
         clock = SetClock(datetime(2026, 3, 1, 23, 59, tzinfo=UTC))
         relay = Relay("intake", clock=clock, database=database, publisher=Noting())  # type: ignore[arg-type]
         await relay.send_unsent([0], older_than_seconds=10)
@@ -165,7 +166,6 @@ def _sent(id_: str, stream: str, place: int) -> dict[str, object]:
         "partition": 0,
         "stream": stream,
         "subject": "any",
-        "payload": b"",
         "created_at": moment,
         "sent_at": moment,
         "stream_sequence": place,
@@ -176,7 +176,7 @@ async def _forget_to_send(onward: System) -> None:
     """Let the running intake believe that its CASE messages were stored."""
     consumer = onward.services["intake"].consumer
     assert consumer is not None
-    publisher = consumer._publisher
+    publisher = consumer._sender.publisher
     attempt = publisher._attempt
 
     async def lossy(messages):  # type: ignore[no-untyped-def]

@@ -120,7 +120,7 @@ async def _entered(database: Database) -> list[str]:
 
 async def test_moments_come_back_aware_and_naive_ones_never_go_in(database: Database) -> None:
     await database.write(upgrade_schema)
-    row = {"stream": "CASE", "subject": "s", "id": "1", "service": "x", "partition": 0, "payload": b""}
+    row = {"stream": "CASE", "subject": "s", "id": "1", "service": "x", "partition": 0}
     at = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
     await database.write(lambda c: c.execute(insert(tables.outbox), {**row, "created_at": at}))
     assert await database.read(lambda c: c.execute(select(tables.outbox.c.created_at)).scalar_one()) == at

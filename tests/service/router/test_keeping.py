@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -95,8 +94,7 @@ async def test_one_leg_may_end_and_another_open_to_one_destination_in_the_same_b
 async def test_a_leg_is_read_back_as_it_was_kept(database: Database) -> None:
     account = _leg(OLDER).told.placed(_leg(OLDER).stand, NOW)
     told = Told(NOW + timedelta(hours=1), ProgressKind.WAITLISTED, 4, (NOW + timedelta(days=9)).date(), "no_place")
-    leg = replace(
-        put(PATHWAY, _leg(OLDER), LegStatus.WITHDRAWN, now=NOW, code="moved_away"),
+    leg = put(PATHWAY, _leg(OLDER), LegStatus.WITHDRAWN, now=NOW, code="moved_away")._replace(
         waitlist_place=4,
         expected_on=told.expected_on,
         referral="event",

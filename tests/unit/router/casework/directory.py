@@ -82,8 +82,8 @@ def leg_to(destination: str, number: int = 1, **more: object) -> Leg:
         occasion="referral",
         opened_by="referral",
     )
-    leg = replace(plain, **more)  # type: ignore[arg-type]
-    return replace(leg, closed_at=NOW) if rules().pathway.statuses[leg.status].closed else leg
+    leg = plain._replace(**more)  # type: ignore[arg-type]
+    return leg._replace(closed_at=NOW) if rules().pathway.statuses[leg.status].closed else leg
 
 
 def acting_on(case: Case, known: RuleSet, places: Places | None = None) -> Acting:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -136,7 +135,7 @@ def test_a_pause_remembers_where_it_began_and_forgets_it_when_it_ends() -> None:
 
 
 def test_a_reopened_leg_keeps_nothing_of_its_end() -> None:
-    ended = replace(leg_at(LegStatus.DECLINED, reason="moved_away"), concluded_at=NOW)
+    ended = leg_at(LegStatus.DECLINED, reason="moved_away")._replace(concluded_at=NOW)
     after = move(pathway(), ended, LegStatus.REQUESTED, by="human", now=NOW, reason="He is back.")
     assert (after.closed_at, after.concluded_at, after.reason) == (None, None, None)
     assert after.id == ended.id

@@ -137,7 +137,7 @@ def test_somebody_is_a_year_older_on_the_birthday_and_not_before(rules: RuleSet,
 
 def test_the_case_remembers_the_day_of_birth_and_not_the_age(rules: RuleSet) -> None:
     told = event(referral(date(2008, 3, 3), relationship=Relationship.PARTNER, area="South"))
-    kept = remember(rules, told, NEW)
+    kept = remember(rules, told, {})
     assert kept == {"age": "2008-03-03", "relationship": "partner", "served": "South"}
     later = facts_of(rules, event(risk(RiskKind.RELAPSE)), CaseView(remembered=kept), NOW + timedelta(days=1))
     assert (later.values["age"], later.origins["age"]) == (18, "case")
@@ -147,13 +147,13 @@ def test_the_case_remembers_the_day_of_birth_and_not_the_age(rules: RuleSet) -> 
 def test_a_later_referral_that_does_not_say_leaves_what_is_remembered(rules: RuleSet) -> None:
     case = CaseView(remembered={"relationship": "partner", "consent": "no"})
     told = event(referral(consent=Consent(to_share=ConsentToShare.YES)))
-    assert remember(rules, told, case) == {"relationship": "partner", "consent": "yes"}
+    assert remember(rules, told, case.remembered) == {"relationship": "partner", "consent": "yes"}
     assert facts_of(rules, told, case, NOW).values["relationship"] == "partner"
 
 
 def test_behaviours_of_the_referral_are_not_those_of_a_later_incident(rules: RuleSet) -> None:
     told = event(referral(incident=Incident(behaviours=frozenset({Behaviour.STALKING}))))
-    case = CaseView(remembered=remember(rules, told, NEW))
+    case = CaseView(remembered=remember(rules, told, {}))
     assert seen(rules, risk(RiskKind.NEW_INCIDENT), case).values["behaviours"] is None
 
 

@@ -71,14 +71,14 @@ def counts_agree(events: list[Told], days: int, kinds: set[EventKind]) -> bool:
     """Whether all of them are counted as each would have been."""
     source = CountWithin(tuple(sorted(kinds)), days)
     expected = [count_within(source, *before(events, number)) for number in range(len(events))]
-    return counts_within(past_of(events), source, reach_days=REACH.days).tolist() == expected
+    return list(counts_within(past_of(events), source, reach_days=REACH.days)) == expected
 
 
 def days_agree(events: list[Told], kinds: set[EventKind]) -> bool:
     """The same of the days since the last one."""
     source = DaysSince(tuple(sorted(kinds)))
     expected = [days_since_one(source, *before(events, number)) for number in range(len(events))]
-    counted = days_since(past_of(events), source, reach_days=REACH.days).tolist()
+    counted = list(days_since(past_of(events), source, reach_days=REACH.days))
     return counted == [NEVER if days is None else days for days in expected]
 
 
