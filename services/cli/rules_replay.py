@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
 from services.ground.settings import Settings
 from services.ground.world import open_store
-from services.router.rules.calendar import DAY_STARTS, moment_of
+from services.router.rules.calendar import moment_of
 
 OWNER_ALONE = 0o600
 CASES_MOST = 200  # changed cases that are told one by one, unless asked otherwise
@@ -64,7 +64,7 @@ def _since(said: str | None) -> datetime | None:
         day = date.fromisoformat(said)
     except ValueError:
         terminal.fail(f"--since takes a day such as 2026-01-31, not {said!r}")
-    return moment_of(day, DAY_STARTS).astimezone(UTC).replace(hour=0)
+    return moment_of(day, time())
 
 
 async def _replay(candidate: str, since: datetime | None, against: str | None, html: Path | None, most: int) -> Row:
