@@ -23,6 +23,7 @@ from services.router.rules.replay.sliding import steps_of, thresholds_of
 from services.router.rules.replay.standing import History
 from services.router.rules.replay.workload import Workload
 from services.router.rules.ruleset import RuleSet
+from services.router.versions import in_force
 
 Tick = Callable[[int, int], None]  # how much is done, of how much
 
@@ -85,18 +86,30 @@ def moved_thresholds(replay: Replay, workload: Workload, candidate: RuleSet, tic
     return found
 
 
-def rule_set_at(connection: Connection, place: str) -> RuleSet:
-    """The rule set in a folder, or the one that was kept under a digest or its beginning.
+def rule_set_at(connection: Connection, place: str | None) -> RuleSet:
+    """The rule set in a folder, or the one kept under a digest or its beginning; without either the one in force.
 
     Raises RuleSetRefused for one with mistakes and OnwardError where there is none.
     """
-    if Path(place).is_dir():
+    if place is not None and Path(place).is_dir():
         return load_rule_set(Path(place))
+    if place is None:
+        now = in_force(connection)
+        if now is None:
+            raise OnwardError("no rules are in force here: run `onward migrate`, or say --against what")
+        digest = now.digest
+    else:
+        digest = _digest(connection, place)
+    rules = rule_sets_kept(connection, [digest]).get(digest)
+    if rules is None:
+        raise OnwardError(f"{digest} was kept, but this version of Onward cannot read it")
+    return rules
+
+
+def _digest(connection: Connection, place: str) -> str:
     found = digests_like(connection, place)
     if len(found) > 1:
         raise OnwardError(f"{len(found)} rule sets begin with {place!r}: say more of the digest")
-    rules = rule_sets_kept(connection, found)
-    if not found or found[0] not in rules:
-        why = "was kept, but this version cannot read it" if found else "is neither a folder nor a digest that was kept"
-        raise OnwardError(f"{place!r} {why}")
-    return rules[found[0]]
+    if not found:
+        raise OnwardError(f"{place!r} is neither a folder nor the start of a digest: see `onward rules list`")
+    return found[0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import os
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,8 +19,9 @@ from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
 from services.ground.settings import Settings
 from services.ground.world import open_store
-from services.router.rules.calendar import DAY_STARTS, moment_of
+from services.router.rules.calendar import moment_of
 
+OWNER_ALONE = 0o600
 CASES_MOST = 200  # changed cases that are told one by one, unless asked otherwise
 SHOWN_CHANGES, SHOWN_WEEKS = 20, 13  # in a terminal; --json and --html tell all
 
@@ -29,7 +31,7 @@ def replay(
     since: Annotated[str | None, typer.Option(metavar="DATE", help="Only what was decided from this day on.")] = None,
     against: Annotated[
         str | None,
-        typer.Option(metavar="DIGEST|DIR", help="Compared with these rules; else those of ONWARD_RULES_DIR."),
+        typer.Option(metavar="DIGEST|DIR", help="Compared with these rules; else those in force."),
     ] = None,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page on which thresholds can be moved.")
@@ -62,7 +64,7 @@ def _since(said: str | None) -> datetime | None:
         day = date.fromisoformat(said)
     except ValueError:
         terminal.fail(f"--since takes a day such as 2026-01-31, not {said!r}")
-    return moment_of(day, DAY_STARTS).astimezone(UTC).replace(hour=0)
+    return moment_of(day, time())
 
 
 async def _replay(candidate: str, since: datetime | None, against: str | None, html: Path | None, most: int) -> Row:
@@ -77,7 +79,7 @@ async def _replay(candidate: str, since: datetime | None, against: str | None, h
     async with open_store(settings) as database:
         await database.read(require_schema)
         rules = await database.read(lambda c: rule_set_at(c, candidate))
-        base = await database.read(lambda c: rule_set_at(c, against or str(settings.rules_dir)))
+        base = await database.read(lambda c: rule_set_at(c, against))
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=terminal.err, transient=True) as progress:
             task = progress.add_task("reading what was decided", total=None)
@@ -101,8 +103,10 @@ async def _replay(candidate: str, since: datetime | None, against: str | None, h
 
 
 def _write(file: Path, text: str) -> None:
+    """A file of ours is its owner's alone: it tells whose cases change."""
     try:
-        file.write_text(text, encoding="utf-8")
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ALONE), "wb") as opened:
+            opened.write(text.encode())
     except OSError as error:
         raise OnwardError(f"{file} cannot be written: {error.strerror}") from None
 
