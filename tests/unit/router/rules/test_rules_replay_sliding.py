@@ -93,6 +93,7 @@ def test_a_report_names_ids_and_rules_and_no_value_of_a_fact(rules: RuleSet) -> 
     cases = found["cases"]
     assert isinstance(cases, list)
     [case] = cases
+    assert isinstance(case, dict)
     assert case["person_id"] == "p000001"
     assert case["rules"] == [{"rule": "older", "before": "did not hold", "after": "held", "asks_otherwise": False}]
     assert found["changed"] == found["persons"] == 1
