@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from services.router.rules.compile import FALSE as NEVER
+from services.router.rules.compile import specialise
 from services.router.rules.declarations import NONE, CountWithin, Fact, FromEvent, LegOfEvent
 from services.router.rules.events import EventKind, payload_of
-from services.router.rules.language import FactValue
+from services.router.rules.language import FactValue, Rule
 
 
 def can_be_unknown(fact: Fact) -> bool:
@@ -51,3 +53,8 @@ def never_more(facts: Mapping[str, Fact]) -> list[tuple[str, str]]:
         for other, wider, range_ in counts
         if name != other and kind == range_ and set(source.kinds) <= set(wider.kinds) and source.days <= wider.days
     ]
+
+
+def kinds_of(rule: Rule) -> int:
+    """The kinds of event for which a rule can hold or hang on an unknown, as bits."""
+    return sum(1 << place for place, kind in enumerate(EventKind) if specialise(rule.when, kind.value) != NEVER)
