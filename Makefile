@@ -23,7 +23,10 @@ check: $(STAMP)  ## Format, lint, layers, strict types.
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-bench: $(STAMP)  ## Every benchmark; each prints ratios measured in one run.
+bench: $(STAMP)  ## Every benchmark; each prints ratios measured in one run. Fetches the engines beside which rules are measured.
+	@$(BIN)/python -c 'import zen, datalogic_py, cel_expr_python, cel' 2>/dev/null || \
+	  if command -v uv >/dev/null 2>&1; then uv pip install -q --python $(BIN)/python --require-hashes -r requirements/bench.lock; \
+	  else $(BIN)/pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/bench.lock; fi
 	$(BIN)/python -m bench
 
 soak: $(STAMP)  ## The long campaigns (300 kills and more).
@@ -36,6 +39,7 @@ format: $(STAMP)  ## Mend what the formatter and the linter can mend.
 lock: $(STAMP)  ## Make the lock files anew from pyproject.toml (needs uv).
 	uv pip compile pyproject.toml $(LOCK) -o requirements/run.lock
 	uv pip compile pyproject.toml --group dev $(LOCK) -c requirements/run.lock -o requirements/dev.lock
+	uv pip compile --group bench $(LOCK) -c requirements/dev.lock -o requirements/bench.lock
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 # uv is used where it is on the PATH because it is quicker; the lock and its hashes are the same.

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
-from bench import durability, growth, router_step, whole_way
+from bench import decide, durability, growth, prove, replay, router_step, whole_way
 from bench.report import Report, WrongResult
 from services.ground.log import configure_logging
 from services.ground.settings import Settings
@@ -27,6 +27,9 @@ BENCHMARKS: Final[Mapping[str, _Benchmark]] = {
     "whole_way": whole_way.run,
     "durability": durability.run,
     "growth": growth.run,
+    "decide": decide.run,
+    "replay": replay.run,
+    "prove": prove.run,
 }
 
 

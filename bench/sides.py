@@ -24,7 +24,7 @@ Start = Callable[[], Awaitable[None]]
 async def _own(settings: Settings, *names: str) -> AsyncIterator[Start]:
     """Services whose rules are read before the start, as the other sides' code is."""
     async with open_world(settings, WallClock()) as world:
-        services = [SERVICES[name](world) for name in names]
+        services = [await SERVICES[name](world) for name in names]
         calm_collector()
 
         async def start() -> None:

@@ -77,7 +77,9 @@ class HumanDecision(EventData):
     answer: ShortText | None = None  # one of those that the review offered
     fact: Slug | None = None  # a fact that the rules lacked
     value: ShortText | None = None  # what it is
-    status: LegStatus | None = None  # correct_status: what it should be; reopen_leg, close_leg: what it is from now on
+    status: LegStatus | None = (
+        None  # correct_status: what it should be; reopen_leg, resume_leg, close_leg: what it is from now on
+    )
     reason_code: Slug | None = None  # the reason as pathway.yaml lists it; close_leg cannot do without
     shown: Several[OurId] = ()  # the records that were on the screen when it was decided
     on: Day | None = None  # a pause's new last day; a check's new day, or the day on which it was done, or mute ends

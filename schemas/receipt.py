@@ -9,7 +9,7 @@ from pydantic import Field
 from schemas.base import Digest, EventId, Moment, OurId, Payload, Several, ShortText, Slug, Subject
 from schemas.envelope import EventData, EventType
 from schemas.places import without_names
-from schemas.vocabulary import LegOutcome, ReceiptOutcome
+from schemas.vocabulary import LegOutcome, LegStatus, ReceiptOutcome
 
 
 class Problem(Payload):
@@ -32,7 +32,9 @@ class Receipt(EventData):
     origin: EventId | None = None  # the source's id of its message; None when it could not be read
     subject: Subject  # where the message was published
     event_id: OurId | None = None  # ours, when it was accepted
+    reason: Slug | None = None  # why it was refused, for programs; `problems` says it for people
     problems: Several[Problem] = ()
+    allowed: Several[LegStatus] | None = None  # of a refused transition: where the leg may go instead, perhaps nowhere
     received_at: Moment
     digest: Digest  # SHA-256 of the bytes that came
 

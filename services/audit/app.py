@@ -7,6 +7,6 @@ from services.ground.service import Service
 from services.ground.world import World
 
 
-def audit(world: World) -> Service:
+async def audit(world: World) -> Service:
     """The service that keeps the log."""
     return Service(AuditHandler(), world)

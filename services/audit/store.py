@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Connection, Index, LargeBinary, Table, Text, func, select
 
 from services.ground.database import metadata
+from services.ground.driver import rows_of
 from services.ground.tables import Moment
 
 log_entries = Table(
@@ -22,7 +23,10 @@ Index("log_entries_of_person", log_entries.c.person_id)
 Index("log_entries_of_event", log_entries.c.correlation_id)
 
 
+_LAST = select(func.max(log_entries.c.position).label("last"))
+
+
 def length(connection: Connection) -> int:
     """How many entries the log has, which is the next position."""
-    last = connection.execute(select(func.max(log_entries.c.position))).scalar()
-    return 0 if last is None else last + 1
+    [row] = rows_of(connection, _LAST, {})
+    return 0 if row["last"] is None else int(row["last"]) + 1

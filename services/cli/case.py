@@ -22,7 +22,7 @@ from services.cli.picture.svg import standalone
 from services.cli.picture.terminal import Drawn
 from services.ground.migration import require_schema
 from services.ground.world import open_store
-from services.router.rules.loader import load_rule_set
+from services.router.in_force import rules_of
 from services.router.rules.mistakes import RuleSetRefused
 
 OUT: Final = Path("-")  # standard output
@@ -55,7 +55,7 @@ def case(
         return
     files = html is not None or svg is not None
     found = terminal.run(_found(person, read_case, most=1 if files else None))
-    places, now = _directory(viewer), terminal.CLOCK.now()
+    places, now = terminal.run(_directory(viewer)), terminal.CLOCK.now()
     for picture in [compose(rows, places, now, viewer) for rows in found]:
         if html is not None:
             _write(html, page(picture))
@@ -95,10 +95,12 @@ async def _found(text: str, read: Callable[[Connection, str], T], *, most: int |
         return found
 
 
-def _directory(viewer: Viewer) -> Directory:
-    """The destinations of the rule set. Whoever works for us sees the case without it too; nobody else does."""
+async def _directory(viewer: Viewer) -> Directory:
+    """The destinations of the rules in force. Whoever works for us sees the case without them too; nobody else does."""
     try:
-        return directory_of(load_rule_set(terminal.settings().rules_dir))
+        async with open_store(terminal.settings()) as database:
+            await database.read(require_schema)
+            return directory_of(await database.read(rules_of))
     except RuleSetRefused as refused:
         if viewer != "ops":
             terminal.fail(

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, time
 from typing import Final
 
 import orjson
+from sqlalchemy import Connection
 
 from schemas.envelope import EventType
 from schemas.vocabulary import DecisionKind, LegStatus, WelfareOutcome
 from services.cli import send, terminal, worklist
-from services.cli.looking import Row, find_persons
+from services.cli.looking import Row, consulted, find_persons
 from services.ground.clock import LONDON
 from services.ground.ids import new_id
 from services.ground.migration import require_schema
 from services.ground.world import open_store
 from services.router.casework.pauses import CLOSE, EXTEND
-from services.router.rules.loader import load_rule_set
+from services.router.in_force import rules_of
 from services.router.rules.mistakes import did_you_mean
 
-MOST_SHOWN: Final = 100
 NEEDS: Final = {EXTEND: ("on", "--on DAY"), CLOSE: ("reason_code", "--reason-code CODE")}  # what an answer cannot lack
 
 
@@ -49,11 +50,11 @@ async def find_leg(text: str, person: str | None) -> Row:
     return leg
 
 
-async def find_person(text: str) -> str:
-    """The one person who is meant."""
+async def find_person(text: str, *, find: Callable[[Connection, str], list[str]] = find_persons) -> str:
+    """The one person who is meant: whom they are merged into, unless they are found as they were named."""
     async with open_store(terminal.settings()) as database:
         await database.read(require_schema)
-        found = await database.read(lambda c: find_persons(c, text))
+        found = await database.read(lambda c: find(c, text))
     if len(found) != 1:
         terminal.fail(f"{len(found) or 'no'} persons match that", code=terminal.NEEDS_ATTENTION)
     return found[0]
@@ -79,9 +80,15 @@ def check_words(said: Row) -> None:
             near = did_you_mean(said[field], known)
             terminal.fail(f"{option}: no {said[field]!r}; there are {', '.join(known)}{near}")
     code = said.get("reason_code")
-    reasons = load_rule_set(terminal.settings().rules_dir).pathway.reasons if code is not None else {}
+    reasons = terminal.run(_reasons()) if code is not None else {}
     if code is not None and code not in reasons:
         terminal.fail(f"--reason-code: no {code!r}; there are {', '.join(reasons)}{did_you_mean(code, reasons)}")
+
+
+async def _reasons() -> Mapping[str, object]:
+    async with open_store(terminal.settings()) as database:
+        await database.read(require_schema)
+        return (await database.read(rules_of)).pathway.reasons
 
 
 def moment(text: str, option: str, hour: time) -> datetime:
@@ -104,11 +111,14 @@ def day(text: str | None, option: str) -> str | None:
     return moment(text, option, time(0)).date().isoformat()
 
 
-def shown(review: Row | None, leg: Row | None) -> list[str]:
-    """The records that the human is told of beside their decision."""
-    of_review = [review[name] for name in ("id", "event_id", "decision_id")] if review else []
-    of_leg = [leg["id"], *(row["id"] for row in (leg["offer"], leg["pause"], *leg["checks"]) if row)] if leg else []
-    return [id_ for id_ in [*of_review, *of_leg] if id_ is not None][:MOST_SHOWN]
+async def looked_at(review: Row | None, leg: Row | None) -> None:
+    """Keep that somebody looks at what is printed before their decision is sent."""
+    settings, now = terminal.settings(), terminal.CLOCK.now()
+    records = [(kind, str(row["id"])) for kind, row in (("review", review), ("leg", leg)) if row is not None]
+    whose = next((str(row["person_id"]) for row in (review, leg) if row is not None), None)
+    if records:
+        async with open_store(settings) as database:
+            await database.write(lambda c: consulted(c, settings, now, person_id=whose, records=records))
 
 
 async def decide(kind: DecisionKind, said: Row, seen: list[str], source: str, wait: float) -> Row:

@@ -30,7 +30,7 @@ from services.ground.errors import OnwardError
 from services.ground.log import configure_logging
 from services.ground.settings import Settings
 from services.ground.world import World, connect
-from services.router.rules.loader import load_rule_set
+from services.router.in_force import rules_of
 
 
 def demo(
@@ -124,7 +124,7 @@ async def _end(world: World, told: Row) -> None:
     terminal.out.rule("The case")
     rows = await world.database.read(lambda c: read_case(c, person))
     terminal.out.print(
-        Drawn(compose(rows, directory_of(load_rule_set(world.settings.rules_dir)), world.clock.now(), "ops"))
+        Drawn(compose(rows, directory_of(await world.database.read(rules_of)), world.clock.now(), "ops"))
     )
     terminal.out.print()
     terminal.out.rule("What was audited")

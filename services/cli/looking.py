@@ -26,6 +26,7 @@ from services.ground.settings import Settings
 from services.ground.work import Work
 from services.intake import store as intake
 from services.router import store as router
+from services.router import versions
 
 Row = dict[str, Any]
 NORMAL_FORMS = {"pnc_id": pnc_id, "cro": cro_number, "crn": crn, "nhs_number": nhs_number, "noms": noms_number}
@@ -43,8 +44,12 @@ def state_of_the_store(connection: Connection, now: datetime) -> Row:
     outbox, aside, early = tables.outbox.c, tables.quarantine.c, tables.early.c
     review = router.reviews.c
     unsent = connection.execute(select(func.count(), func.min(outbox.created_at)).where(outbox.sent_at.is_(None))).one()
+    waits = aside.resent_at.is_(None)
     waiting = connection.execute(
-        select(func.count(), func.min(aside.quarantined_at)).where(aside.resent_at.is_(None))
+        select(func.count(), func.min(aside.quarantined_at)).where(waits, aside.told_at.is_(None))
+    ).one()
+    told = connection.execute(
+        select(func.count(), func.min(aside.told_at)).where(waits, aside.told_at.is_not(None))
     ).one()
     ahead = connection.execute(select(func.count(), func.min(early.arrived_at))).one()
     overdue = connection.execute(
@@ -56,11 +61,26 @@ def state_of_the_store(connection: Connection, now: datetime) -> Row:
     return {
         "outbox": {"unsent": unsent[0], "oldest": unsent[1]},
         "quarantine": {"waiting": waiting[0], "oldest": waiting[1]},
+        "refused": {"told": told[0], "oldest": told[1]},
         "before_their_predecessor": {"waiting": ahead[0], "oldest": ahead[1]},
         "failing": connection.execute(select(func.count()).select_from(tables.attempts)).scalar_one(),
         "reviews": {"open": reviews, "overdue": overdue},
+        "rules": _rules(connection),
         "leases": leases,
         "instances": alive,
+    }
+
+
+def _rules(connection: Connection) -> Row:
+    """The version in force, how many wait for approval, and the routers that cannot load it."""
+    now = versions.in_force(connection)
+    digests = {step["digest"] for step in versions.steps(connection)}
+    refused = router.router_rules.c.refused
+    return {
+        "in_force": now.digest if now else None,
+        "since": now.since if now else None,
+        "proposed": sum(versions.open_proposal(connection, digest) is not None for digest in digests),
+        "refused": rows(connection, router.router_rules, refused == now.digest) if now else [],
     }
 
 
@@ -99,7 +119,8 @@ def trace_of(connection: Connection, event_id: str) -> Row:
             {"received_at": r["received_at"], "subject": r["subject"], "bytes": len(r["body"]), "outcome": r["outcome"]}
             for r in rows(connection, intake.raw_messages, intake.raw_messages.c.event_id == event_id)
         ],
-        "sent_to_router_at": sent[0]["sent_at"] if sent else None,
+        # Where nothing was sent it was handed on as it was accepted.
+        "sent_to_router_at": sent[0]["sent_at"] if sent else accepted.get("accepted_at"),
         "decisions": decisions,
         "history": rows(connection, router.leg_history, router.leg_history.c.event_id == event_id),
         "reviews": rows(connection, router.reviews, router.reviews.c.event_id == event_id),
@@ -120,6 +141,11 @@ def audit_of(connection: Connection, where: ColumnElement[bool]) -> list[Row]:
 
 def find_persons(connection: Connection, text: str) -> list[str]:
     """The persons whom a person, leg or event id, a referral reference or an identifier in any usual writing names."""
+    return sorted({who_is(connection, one) for one in named_persons(connection, text)})
+
+
+def named_persons(connection: Connection, text: str) -> list[str]:
+    """The same as they were named: one who is merged into another is still told apart from that one."""
     person, identifier, leg, event = intake.persons.c, intake.identifiers.c, router.legs.c, intake.accepted_events.c
     found: list[str] = list(connection.execute(select(person.id).where(person.id == text)).scalars())
     found += connection.execute(select(leg.person_id).where(leg.id == text)).scalars()
@@ -134,7 +160,7 @@ def find_persons(connection: Connection, text: str) -> list[str]:
             continue
         where = (identifier.kind == kind) & (identifier.value == value)
         found += connection.execute(select(identifier.person_id).where(where)).scalars()
-    return sorted({who_is(connection, one) for one in found})
+    return sorted(set(found))
 
 
 def who_is(connection: Connection, person_id: str) -> str:
@@ -183,10 +209,15 @@ def case_of(connection: Connection, person_id: str) -> Row:
     }
 
 
-def quarantined(connection: Connection, *, id_: str | None = None, waiting_only: bool = True) -> list[Row]:
-    """Messages that were set aside, oldest first; one by the start or the end of its id."""
+def quarantined(connection: Connection, *, id_: str | None = None, told: bool = False) -> list[Row]:
+    """Messages that wait here to be mended, oldest first; or one by the start or the end of its id.
+
+    `told`: instead those that were refused, whose senders were told why and mend them themselves.
+    """
     aside = tables.quarantine.c
-    where: ColumnElement[bool] = aside.resent_at.is_(None) if waiting_only and id_ is None else aside.id.is_not(None)
+    where: ColumnElement[bool] = aside.resent_at.is_(None) & (
+        aside.told_at.is_not(None) if told else aside.told_at.is_(None)
+    )
     if id_ is not None:
         where = or_(aside.id.startswith(id_, autoescape=True), aside.id.endswith(id_, autoescape=True))
     return rows(connection, tables.quarantine, where)

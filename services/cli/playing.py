@@ -14,7 +14,7 @@ from services.ground.clock import SetClock
 from services.ground.settle import settle
 from services.ground.world import World
 from services.router import store
-from services.router.rules.loader import load_rule_set
+from services.router.in_force import rules_of
 
 SETTLE_SECONDS = 60.0
 
@@ -54,7 +54,7 @@ async def scene(world: World) -> Scene:
     """Where the story stands, by the store."""
     legs = await world.database.read(lambda c: c.execute(_LEGS).all())
     reviews = await world.database.read(lambda c: c.execute(_REVIEWS).all())
-    sources = {name: d.source for name, d in load_rule_set(world.settings.rules_dir).destinations.items()}
+    sources = {name: d.source for name, d in (await world.database.read(rules_of)).destinations.items()}
     return Scene(
         world.clock.now(),
         {str(destination): str(id_) for destination, id_ in legs},

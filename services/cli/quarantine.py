@@ -13,11 +13,12 @@ from schemas.vocabulary import AuditOperation
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, consulted, operator, quarantined
-from services.ground import outbox, tables
+from services.cli.sending import send_now
+from services.ground import tables
 from services.ground.clock import WallClock, for_people
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
-from services.ground.publisher import Outgoing, Publisher
+from services.ground.publisher import Outgoing
 from services.ground.settings import Settings
 from services.ground.work import Work
 from services.ground.world import World, connect, open_store, open_world
@@ -27,9 +28,17 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="A quarantine id, or its s
 
 
 @app.command(name="list", epilog="Example: onward quarantine list")
-def list_waiting(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the command line
-    """List what waits, oldest first."""
-    found = [_plain(row) for row in terminal.run(_look(None))]
+def list_waiting(
+    refused: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--refused", help="What was refused instead, whose senders were told why.")
+    ] = False,
+    as_json: JsonFlag = False,  # noqa: FBT002
+) -> None:
+    """List what waits here to be mended, oldest first.
+
+    What a destination or a human sent and a leg did not allow is not among it: its sender was told why.
+    """
+    found = [_plain(row) for row in terminal.run(_look(None, told=refused))]
     if as_json:
         terminal.print_json(found)
         return
@@ -47,7 +56,7 @@ def list_waiting(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of
         first = row["problems"][0] if row["problems"] else {"place": "", "message": ""}
         told = f"{first['place']} {first['message']}".strip()
         table.add_row(row["id"], for_people(row["quarantined_at"]), row["service"], row["subject"], row["reason"], told)
-    terminal.out.print(table if found else "Nothing is in quarantine.")
+    terminal.out.print(table if found else "Nothing was refused." if refused else "Nothing is in quarantine.")
 
 
 @app.command(epilog="Example: onward quarantine show 01a20955")
@@ -59,7 +68,7 @@ def show(id_: Id, as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag o
         return
     text = row["raw"].decode(errors="backslashreplace")
     row = terminal.literal(_plain(row))
-    for name in ("id", "service", "subject", "source", "reason", "digest", "resent_at", "resent_by"):
+    for name in ("id", "service", "subject", "source", "reason", "digest", "told_at", "resent_at", "resent_by"):
         if row[name] is not None:
             terminal.out.print(f"[bold]{name:>10}[/] {row[name]}", highlight=False)
     for problem in row["problems"]:
@@ -91,11 +100,11 @@ def resend(
     terminal.out.print(f"[green]sent again[/] on {terminal.literal(row['subject'])} as {message}", highlight=False)
 
 
-async def _look(id_: str | None, *, consult: bool = False) -> list[Row]:
+async def _look(id_: str | None, *, consult: bool = False, told: bool = False) -> list[Row]:
     settings = terminal.settings()
     async with open_store(settings) as database:
         await database.read(require_schema)
-        found = await database.read(lambda c: quarantined(c, id_=id_))
+        found = await database.read(lambda c: quarantined(c, id_=id_, told=told))
         if consult and found:
             records = [("quarantine", row["id"]) for row in found]
             now = terminal.CLOCK.now()
@@ -109,10 +118,7 @@ async def _resend(row: Row, raw: bytes, by: str) -> str:
         message = await world.database.write(lambda c: resend_in(c, row, raw, by, world, settings))
         connection = await connect(world, name="onward-resend")
         try:
-            publisher = Publisher(connection, timeout_seconds=settings.publish_seconds)
-            await publisher.start()
-            confirmed = await publisher.publish([message])
-            await world.database.write(lambda c: outbox.mark_sent(c, confirmed, world.clock.now()))
+            await send_now(world, connection, [message])
         finally:
             await connection.close()
         return message.id

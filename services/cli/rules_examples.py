@@ -23,10 +23,12 @@ from services.router.rules.ruleset import RuleSet
 
 SHOWN_MOST = 25  # survivors in a terminal; `--json` and `--all` tell every one
 
+AT_LEAST = 0.9  # of the small mistakes are noticed by some example
+
 
 def run_all(
     folder: Annotated[Path | None, typer.Argument(help="A rule set; else the one that ONWARD_RULES_DIR names.")] = None,
-    at_least: Annotated[float, typer.Option(min=0, max=1, help="The share of mistakes to be noticed.")] = 0.9,
+    at_least: Annotated[float, typer.Option(min=0, max=1, help="The share of mistakes to be noticed.")] = AT_LEAST,
     every: Annotated[bool, typer.Option("--all", help="Show every mistake that nobody noticed.")] = False,  # noqa: FBT002
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
@@ -36,7 +38,7 @@ def run_all(
     or an action removed, a priority changed. Needs no running system, changes nothing. Exits 2 when the rule set cannot
     be used, 1 when an example fails or fewer mistakes than `--at-least` are noticed.
     """
-    found = terminal.run(_found(folder or terminal.settings().rules_dir))
+    found = terminal.run(worth_of(folder or terminal.settings().rules_dir))
     found["at_least"] = at_least
     if as_json:
         terminal.print_json(found)
@@ -46,7 +48,8 @@ def run_all(
         raise SystemExit(terminal.NEEDS_ATTENTION)
 
 
-async def _found(folder: Path) -> Row:
+async def worth_of(folder: Path) -> Row:
+    """What a rule set's examples are worth: `score` is the share of small mistakes that they notice."""
     rules = load_rule_set(folder)
     examples = read_examples(rules, folder)
     results = [run_example(rules, example) for example in examples]

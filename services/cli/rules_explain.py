@@ -16,6 +16,7 @@ from services.ground.migration import require_schema
 from services.ground.settings import Settings
 from services.ground.world import open_store
 from services.router import store as router
+from services.router.rule_sets import rule_sets_kept
 from services.router.rules.calendar import local_day
 from services.router.rules.decision import plain
 from services.router.rules.events import EventKind
@@ -53,9 +54,6 @@ def explain(
 
 async def _explain(id_: str, destination: str | None) -> Row | None:
     settings = terminal.settings()
-    rules = load_rule_set(settings.rules_dir) if destination is not None else None
-    if rules is not None and destination not in rules.destinations:
-        raise OnwardError(f"no destination {destination!r}{did_you_mean(destination or '', rules.destinations)}")
     async with open_store(settings) as database:
         await database.read(require_schema)
         event_id = await database.read(lambda c: find_event(c, id_))
@@ -65,9 +63,16 @@ async def _explain(id_: str, destination: str | None) -> Row | None:
         decisions = await database.read(lambda c: rows(c, router.decisions, where, router.decisions.c.decided_at))
         if not decisions:
             return None
+        digest = decisions[-1]["rule_set"]
+        kept = await database.read(lambda c: rule_sets_kept(c, [digest])) if destination is not None else {}
         await _looked(database, settings, decisions[-1])
     found = _explained(decisions[-1], len(decisions))
-    return found if rules is None or destination is None else found | _why_not(rules, decisions[-1], destination)
+    if destination is None:
+        return found
+    rules = kept.get(digest) or load_rule_set(settings.rules_dir)
+    if destination not in rules.destinations:
+        raise OnwardError(f"no destination {destination!r}{did_you_mean(destination, rules.destinations)}")
+    return found | _why_not(rules, decisions[-1], destination)
 
 
 async def _looked(database: Any, settings: Settings, decision: Row) -> None:
@@ -89,18 +94,18 @@ def _explained(decision: Row, times: int) -> Row:
 
 
 def _why_not(rules: RuleSet, decision: Row, destination: str) -> Row:
-    """Why not, by the rule set that is in use; it says so where the decision was taken by another."""
+    """Why not, by the rule set that decided; where it was not kept by the one in use, and then it says so."""
     stored: Mapping[str, object] = decision["facts"]
     kind = stored.get("event")
     values = {name: value for name, value in stored.items() if name in rules.facts}
     origins = {test["fact"]: test["origin"] for rule in decision["said"]["matched"] for test in rule["tests"]}
     if kind not in MADE_KINDS:
-        raise OnwardError(f"the rules in use know no event of kind {kind!r}, which this one is")
+        raise OnwardError(f"these rules know no event of kind {kind!r}, which this one is")
     bare = facts_stated(rules, EventKind(str(kind)), {}, local_day(decision["decided_at"]))
     try:
         facts = facts_kept(rules, values, origins, bare)
     except ImpossibleValue as wrong:
-        raise OnwardError(f"the rules in use cannot read the facts of this decision: {wrong}") from None
+        raise OnwardError(f"these rules cannot read the facts of this decision: {wrong}") from None
     return {
         "why_not": _as_json(why_not(rules, facts, destination)),
         "by_rule_set": rules.digest,
@@ -169,7 +174,7 @@ def _show(found: Row) -> None:
 def _show_why_not(found: Row, *, same_rules: bool) -> None:
     name = found["destination"]
     if not same_rules:
-        _say("\n[yellow]look:[/] it was decided by another rule set; what follows is what the rules in use would say.")
+        _say("\n[yellow]look:[/] the rule set that decided was not kept; what follows is what those in use would say.")
     reasons = ", ".join(reason["rule"] for reason in found["reasons"])
     if found["standing"] == "routed":
         _say(f"\n[bold]{name}[/] was routed to, by {reasons}.")

@@ -11,7 +11,7 @@ from rich.table import Table
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, state_of_the_store
-from services.ground.clock import WallClock
+from services.ground.clock import WallClock, for_people
 from services.ground.migration import require_schema
 from services.ground.nats_server import running_server
 from services.ground.streams import TAKES, feeds_of, require_declared
@@ -37,6 +37,8 @@ async def _state() -> Row:
         state = await database.read(lambda c: state_of_the_store(c, now))
         url = settings.nats_url or await running_server(settings)
         state["services"] = await _services(World(settings, clock, database, url), state, now) if url else []
+        routers: list[str] = next((s["instances"] for s in state["services"] if s["service"] == "router"), [])
+        state["rules"]["refused"] = [row for row in state["rules"]["refused"] if row["instance"] in routers]
         del state["leases"], state["instances"]
         state["at"] = now
         state["attention"] = _attention(state)
@@ -102,6 +104,8 @@ def _attention(state: Row) -> list[str]:
     ]
     if state["quarantine"]["waiting"]:
         why.append(f"{state['quarantine']['waiting']} in quarantine (onward quarantine list)")
+    rules = state["rules"]
+    why += [f"router {r['instance']} cannot load the rules in force: {r['why']}" for r in rules["refused"]]
     if state["reviews"]["overdue"]:
         why.append(f"{state['reviews']['overdue']} questions to humans are overdue")
     if state["failing"]:
@@ -129,11 +133,17 @@ def _show(state: Row) -> None:
     for label, name, what in (
         ("to be sent (outbox)", "outbox", "unsent"),
         ("in quarantine", "quarantine", "waiting"),
+        ("for its sender (refused, and told why)", "refused", "told"),
         ("for a predecessor", "before_their_predecessor", "waiting"),
     ):
         waits.add_row(label, str(state[name][what]), terminal.ago(state[name]["oldest"], state["at"]))
     waits.add_row("for a human's answer", str(state["reviews"]["open"]), f"{state['reviews']['overdue']} overdue")
     terminal.out.print(waits)
+    rules = state["rules"]
+    if rules["in_force"]:
+        waiting = f"; {rules['proposed']} put forward wait for approval" if rules["proposed"] else ""
+        since = for_people(rules["since"])
+        terminal.out.print(f"Rules {rules['in_force'][7:19]} in force since {since}{waiting}", highlight=False)
     for why in state["attention"]:
         terminal.out.print(f"[yellow]look:[/] {why}", highlight=False)
     if not state["attention"]:

@@ -10,6 +10,7 @@ from schemas.roles import may_answer
 from schemas.vocabulary import LegStatus
 from services.cli import terminal
 from services.cli.looking import Row
+from services.cli.seen import LAST_STEPS, checks_of, steps_of
 from services.cli.ways import Way
 from services.ground.clock import for_people
 from services.router.rules.language import Role
@@ -65,14 +66,14 @@ def question(row: Row) -> None:
         line("decided", f"{for_people(human['taken_at'])} {told}")
 
 
-def leg(row: Row, *, steps: int = 5) -> None:
+def leg(row: Row, *, steps: int = LAST_STEPS) -> None:
     """A leg as it stands: since when, what was offered, how it rests, who asks how he is."""
     stands = f"{row['destination']}, {row['status']} since {for_people(row['since'])}, priority {row['priority']}"
     ended = f", ended: {row['reason']}" if row["reason"] else ""
     line("leg", f"{stands}{ended} [dim]({row['id']})[/]")
     for kept in _resting(row):
         line(*kept)
-    for step in row["history"][-steps:] if steps else ():
+    for step in steps_of(row, steps):
         by = f", by {step['by_user']}" if step["by_user"] else ""
         words = f"{step['effect']}: {step['to_status']}{by}. {step['because']}"
         line("", f"{for_people(step['at'])} {words}")
@@ -91,10 +92,11 @@ def _resting(row: Row) -> Iterator[tuple[str, str]]:
         muted = f", no checks up to {pause['muted_until']}" if pause["muted_until"] else ""
         rests = f"{pause['from_date']} to {pause['until_date']} for {pause['reason']}, before it {pause['held_from']}"
         yield "pause", f"{rests}, a check every {pause['welfare_check_days']} days{muted}"
-    for check in row["checks_before"][-2:]:
+    over, still = checks_of(row)
+    for check in over:
         found = f": {check['outcome']}" if check["outcome"] else ""
         yield "check", f"{check['due_on']} {check['status']}{found}"
-    for check in row["checks"][:3]:
+    for check in still:
         before = f", brought before {check['escalated_to']}" if check["escalated_to"] else ""
         yield "check", f"{check['due_on']} {check['status']}{before}"
 

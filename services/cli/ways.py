@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from schemas.vocabulary import DecisionKind, LegStatus, WelfareOutcome
+from schemas.roles import MAY_JOIN_PERSONS
+from schemas.vocabulary import DecisionKind, WelfareOutcome
 from services.cli.looking import Row
 from services.cli.terminal import short
 from services.router.casework.human import LEAST_ROLE
+from services.router.casework.resting import RESTING
 from services.router.casework.steps import ReviewKind
 from services.router.rules.language import Role
 
@@ -42,8 +44,14 @@ def ways_on(leg: Row, review: str | None = None) -> list[Way]:
     return [_decided(says, kind, named, *more) for says, kind, more in _on(leg)]
 
 
+def ways_to_part(person: Row) -> list[Way]:
+    """How those who were taken for one with somebody become two again."""
+    named = ("decide", DecisionKind.UNMERGE_PERSONS.value, "--person", person["person_id"], "--with")
+    return [Way(f"{other} is somebody else after all", (*named, other), MAY_JOIN_PERSONS) for other in person["joined"]]
+
+
 def _on(leg: Row) -> Iterator[tuple[str, DecisionKind, tuple[str, ...]]]:
-    rests, offer = leg["status"] == LegStatus.ON_HOLD, leg["offer"]
+    rests, offer = leg["status"] in RESTING, leg["offer"]
     if offer is not None and not rests:
         yield "the offered pause is taken", DecisionKind.AGREE_OFFER, ()
         yield "the person chooses to go on", DecisionKind.DECLINE_OFFER, ()
@@ -146,6 +154,7 @@ _ANSWERS: Final[Mapping[ReviewKind, Callable[[Row, Row | None], Iterator[Way]]]]
     {
         ReviewKind.OFFER_LAPSED: _offer,
         ReviewKind.PAUSE_END: _pause_end,
+        ReviewKind.UNTIMED_HOLD: _pause_end,
         ReviewKind.WELFARE_CHECK: _check,
         ReviewKind.CONFIRM_ROUTE: _route,
         ReviewKind.FACT: _fact,

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import MappingProxyType
 from typing import Final
 
+from nats.aio.client import Client
+from sqlalchemy import Connection
+
 from services.audit.app import audit
+from services.cli.sending import send_now
 from services.dispatch.app import dispatch
 from services.ground import outbox, streams
 from services.ground.clock import Clock, WallClock
 from services.ground.collector import calm_collector
 from services.ground.migration import upgrade_schema
+from services.ground.publisher import Outgoing
 from services.ground.service import Service
 from services.ground.settings import Settings
+from services.ground.work import Work
 from services.ground.world import World, connect, open_world
 from services.intake.app import intake
 from services.router.app import router
+from services.router.rules.loader import files_in, read_rule_set
+from services.router.versions import in_force, keep_first
 
-SERVICES: Final[Mapping[str, Callable[[World], Service]]] = MappingProxyType(
+SERVICES: Final[Mapping[str, Callable[[World], Awaitable[Service]]]] = MappingProxyType(
     {"intake": intake, "router": router, "dispatch": dispatch, "audit": audit}
 )
 
 
 async def migrate(world: World) -> None:
-    """Bring the database schema, the streams and the consumers to what this code and these settings need."""
+    """Bring the database schema, the streams and the consumers to what this code and these settings need.
+
+    Where no rules are in force yet, the installation's own are from now on. Raises RuleSetRefused for those.
+    """
     await world.database.write(upgrade_schema)
     connection = await connect(world, name="onward-migrate")
     try:
@@ -33,8 +44,24 @@ async def migrate(world: World) -> None:
         await streams.declare(js, world.settings)
         created = {name: str((await js.stream_info(name)).created) for name in streams.SUBJECTS}
         await world.database.write(lambda c: outbox.note_streams(c, created))
+        await _first_rules(world, connection)
     finally:
         await connection.close()
+
+
+async def _first_rules(world: World, connection: Client) -> None:
+    if await world.database.read(in_force) is not None:
+        return
+    files = files_in(world.settings.rules_dir)
+    digest = read_rule_set(files).digest
+
+    def keep(store: Connection) -> list[Outgoing]:
+        work = Work(store, service="router", now=world.clock.now())
+        keep_first(work, digest, files, world.settings.organisation)
+        work.finish()
+        return work.outgoing
+
+    await send_now(world, connection, await world.database.write(keep))
 
 
 @asynccontextmanager
@@ -43,7 +70,7 @@ async def running(world: World, names: Sequence[str]) -> AsyncIterator[dict[str,
     async with AsyncExitStack() as stack:
         started: dict[str, Service] = {}
         for name in names:
-            started[name] = SERVICES[name](world)
+            started[name] = await SERVICES[name](world)
         calm_collector()
         for service in reversed(started.values()):
             stack.push_async_callback(service.stop)  # also one that could not start lets go of its connection

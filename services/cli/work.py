@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import typer
 from rich.table import Column, Table
@@ -12,12 +12,13 @@ from schemas.roles import role_name
 from schemas.vocabulary import DecisionKind
 from services.cli import deciding, telling, terminal, ways, worklist
 from services.cli.config import JsonFlag
-from services.cli.looking import Row, consulted, find_persons
+from services.cli.looking import Row, consulted, find_persons, named_persons
+from services.cli.seen import on_screen
 from services.ground.clock import for_people
 from services.ground.migration import require_schema
 from services.ground.world import open_store
+from services.router.in_force import rules_of
 from services.router.rules.language import Role
-from services.router.rules.loader import load_rule_set
 from services.router.rules.mistakes import did_you_mean
 
 app = typer.Typer(no_args_is_help=True)
@@ -38,23 +39,39 @@ ReasonCodeOption = Annotated[
 StatusOption = Annotated[str | None, typer.Option("--status", help="Where the leg stands from now on.")]
 SourceOption = Annotated[str, typer.Option("--source", help="The source in the subject.")]
 WaitOption = Annotated[float, typer.Option("--wait", help="Seconds to wait for what becomes of it.")]
+ShownOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--shown", metavar="ID", help="For programs, with --json: a record that you showed; once for each of them."
+    ),
+]
 ENDS: Final = "Exit codes: 0 taken, 1 refused, 2 nothing was sent, 3 kept and not known yet what becomes of it."
 
 
-@app.command(name="list", epilog="Example: onward work list --role case_manager --due-before 2026-11-03")
+@app.command(name="list", epilog="Example: onward work list --role programme_manager --all --due-before 2026-11-03")
 def list_open(
-    role: Annotated[str | None, typer.Option(help="Only what is asked of this role.")] = None,
+    role: Annotated[
+        str | None, typer.Option(help="Only what is asked of this role, also what was brought before it.")
+    ] = None,
+    below: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--all", help="With --role: also what is asked of those below it, which it may answer.")
+    ] = False,
     person: Annotated[
         str | None, typer.Option(help="Only about this person: an id, an identifier, a reference.")
     ] = None,
     due_before: Annotated[str | None, typer.Option(help="Only what is due before this day or moment.")] = None,
-    as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+    as_json: JsonFlag = False,  # noqa: FBT002
 ) -> None:
     """List what waits for a human, the longest overdue first, with its age in working hours."""
     if role is not None and role_name(role) not in set(Role):
         terminal.fail(f"no role {role!r}; there are {', '.join(Role)}")
     before = deciding.moment(due_before, "--due-before", time(0)) if due_before else None
-    found = terminal.run(_list(role_name(role) if role else None, person, before))
+    mine = role_name(role) if role is not None else None
+    if mine is None and below:
+        terminal.fail("--all needs --role: whose roles below are meant")
+    found = terminal.run(_list(worklist.answers_for(mine) if mine is not None else None, person, before))
+    others = [row for row in found if row["role"] != mine] if mine is not None and not below else []
+    found = [row for row in found if row not in others]
     if as_json:
         terminal.print_json(found)
         return
@@ -78,6 +95,8 @@ def list_open(
         terminal.out.print(table)
     overdue = sum(row["overdue"] for row in found)
     terminal.out.print(f"{len(found)} open, {overdue} overdue." if found else "Nothing waits for a human here.")
+    if others:
+        terminal.out.print(f"{len(others)} more, asked of roles below, are yours to answer too: --all", highlight=False)
 
 
 @app.command(epilog="Example: onward work show 01a20955")
@@ -123,6 +142,7 @@ def answer(
     keep_apart_from: Annotated[str | None, typer.Option(metavar="PERSON", help="It is not this person.")] = None,
     source: SourceOption = "onward-console",
     wait: WaitOption = 10.0,
+    shown: ShownOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002
 ) -> None:
     """Answer a question, let its route go out or not, or put it off; and tell what became of that."""
@@ -147,7 +167,8 @@ def answer(
     if answer is not None:
         deciding.check_answer(review, answer, beside)
     told = {"review_id": review["id"], **beside, **_said(said, review)}
-    _decide(kind, told, (by, role, organisation, because), (review, review["leg"]), source, wait, as_json=as_json)
+    sending = Sending(source, wait, tuple(shown or ()), as_json)
+    _decide(kind, told, (by, role, organisation, because), (review, review["leg"]), sending)
 
 
 @app.command(
@@ -175,6 +196,7 @@ def decide(
     until: Annotated[str | None, typer.Option(metavar="WHEN", help="When a snoozed question comes back.")] = None,
     source: SourceOption = "onward-console",
     wait: WaitOption = 10.0,
+    shown: ShownOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002
 ) -> None:
     """Decide something that nobody asked for: of a leg, an offer, a pause, a check, or two persons."""
@@ -196,8 +218,19 @@ def decide(
     if other is not None:
         if person is None:
             terminal.fail("--with needs --person: who it is about")
-        said |= {name: terminal.run(deciding.find_person(each)) for name, each in _two(person, other)}
-    _decide(DecisionKind(meant), said, (by, role, organisation, because), (about, found), source, wait, as_json=as_json)
+        find = named_persons if meant == DecisionKind.UNMERGE_PERSONS else find_persons
+        said |= {name: terminal.run(deciding.find_person(each, find=find)) for name, each in _two(person, other)}
+    sending = Sending(source, wait, tuple(shown or ()), as_json)
+    _decide(DecisionKind(meant), said, (by, role, organisation, because), (about, found), sending)
+
+
+class Sending(NamedTuple):
+    """How a decision is sent, and to whom what becomes of it is told."""
+
+    source: str
+    wait: float
+    shown: tuple[str, ...]
+    as_json: bool
 
 
 def _two(person: str, other: str) -> list[tuple[str, str]]:
@@ -209,21 +242,22 @@ def _decide(
     said: Row,
     who: tuple[str, str, str, str],
     about: tuple[Row | None, Row | None],
-    source: str,
-    wait: float,
-    *,
-    as_json: bool,
+    sending: Sending,
 ) -> None:
     by, role, organisation, because = who
     review, leg = about
-    if not as_json:
-        for name, row in (("question", review), ("leg", leg)):
-            if row is not None:
-                telling.line(name, row["question"] if name == "question" else f"{row['destination']}, {row['status']}")
+    seen = list(sending.shown)  # a program tells what it showed: nothing is printed for it before it is decided
+    if not sending.as_json:
+        seen += on_screen(review, leg)
+        terminal.run(deciding.looked_at(review, leg))
+        if review is not None:
+            telling.question(terminal.literal(review))
+        if leg is not None and (review is None or review["leg_id"] != leg["id"]):
+            telling.leg(terminal.literal(leg))
     told = {name: value for name, value in said.items() if value is not None}
     told |= {"decided_by": {"user": by, "role": role, "organisation": organisation}, "reason": because}
-    result = terminal.run(deciding.decide(kind, told, deciding.shown(review, leg), source, wait))
-    if as_json:
+    result = terminal.run(deciding.decide(kind, told, seen, sending.source, sending.wait))
+    if sending.as_json:
         terminal.print_json(result)
     else:
         telling.result(terminal.literal(result))
@@ -246,13 +280,13 @@ def _said(said: dict[str, str | None], review: Row) -> Row:
     return {"person_id": review["person_id"], **said} if "other_person_id" in said else dict(said)
 
 
-async def _list(role: str | None, person: str | None, before: datetime | None) -> list[Row]:
+async def _list(roles: tuple[str, ...] | None, person: str | None, before: datetime | None) -> list[Row]:
     settings, now = terminal.settings(), terminal.CLOCK.now()
-    calendar = load_rule_set(settings.rules_dir).calendar
     async with open_store(settings) as database:
         await database.read(require_schema)
+        calendar = (await database.read(rules_of)).calendar
         persons = await database.read(lambda c: find_persons(c, person)) if person is not None else None
-        found = await database.read(lambda c: worklist.open_reviews(c, role=role, persons=persons, due_before=before))
+        found = await database.read(lambda c: worklist.open_reviews(c, roles=roles, persons=persons, due_before=before))
         about = await database.read(lambda c: worklist.destinations_of(c, {row["leg_id"] for row in found}))
     for row in found:
         row["overdue"] = row["due_at"] < now
@@ -287,11 +321,12 @@ async def _show(id_: str) -> Row:
                 leg = await database.read(lambda c: worklist.leg_as_it_is(c, row["id"]))
                 shown, can = leg or row, ways.ways_on(leg) if leg else []
             case _:
-                shown, can = row, []
+                shown, can = row, ways.ways_to_part(row)
+        reasons = (await database.read(rules_of)).pathway.reasons
     who = telling.who(shown.get("role"))
     return {
         "is": what,
         **shown,
-        "reason_codes": list(load_rule_set(settings.rules_dir).pathway.reasons),
+        "reason_codes": list(reasons),
         "ways": [{**way._asdict(), "command": way.typed(who)} for way in can],
     }

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta
 from time import monotonic
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, or_
 
-from schemas.roles import who_may_answer
+from schemas.roles import may_answer, who_may_answer
 from services.cli.looking import Row, all_who_are, find_persons, rows, who_is
 from services.ground import tables
 from services.ground.clock import LONDON
@@ -18,24 +18,27 @@ from services.ground.database import Database
 from services.router import store as router
 from services.router.casework.resting import OPEN, OfferAnswer
 from services.router.rules.calendar import Calendar, local_day
+from services.router.rules.language import Role
 
 START_OF_WORK: Final = time(9)
 LOOK_AGAIN_SECONDS: Final = 0.1
+STEP: Final = ("id", "at", "to_status", "effect", "because", "by_user")  # of a leg's history
+HUMAN: Final = ("event_id", "kind", "by_user", "role", "organisation", "reason", "answer", "taken_at")
 BESIDE: Final = ("id", "destination", "status", "closed_at", "reroute_of", "joined_to")  # what tells two legs apart
 
 
 def open_reviews(
     connection: Connection,
     *,
-    role: str | None = None,
+    roles: Collection[str] | None = None,
     persons: list[str] | None = None,
     due_before: datetime | None = None,
 ) -> list[Row]:
     """Questions that nobody has answered, the longest overdue first."""
     review = router.reviews.c
     wanted: list[ColumnElement[bool]] = [review.answered_at.is_(None)]
-    if role is not None:
-        wanted.append(review.role == role)
+    if roles is not None:
+        wanted.append(review.role.in_(sorted(roles)))
     if persons is not None:
         everybody = [one for person in persons for one in all_who_are(connection, person)]
         wanted.append(review.person_id.in_(everybody))
@@ -43,6 +46,11 @@ def open_reviews(
         wanted.append(review.due_at < due_before)
     found = rows(connection, router.reviews, and_(*wanted))
     return sorted(found, key=lambda row: (row["due_at"], row["id"]))
+
+
+def answers_for(role: str) -> tuple[str, ...]:
+    """The roles whose questions somebody in this one may answer: its own, and those below it."""
+    return tuple(asked.value for asked in Role if may_answer(role, asked))
 
 
 def reviews_by_id(connection: Connection, id_: str) -> list[Row]:
@@ -103,7 +111,7 @@ def leg_as_it_is(connection: Connection, leg_id: str | None) -> Row | None:
         "pause": pauses[-1] if pauses else None,
         "checks": [row for row in checks if row["status"] in OPEN],
         "checks_before": [row for row in checks if row["status"] not in OPEN],
-        "history": [{name: row[name] for name in ("at", "to_status", "effect", "because", "by_user")} for row in steps],
+        "history": [{name: row[name] for name in STEP} for row in steps],
         "beside": [{name: row[name] for name in BESIDE} for row in others],
     }
 
@@ -133,10 +141,7 @@ def context_of(connection: Connection, review: Row) -> Row:
         "leg": leg_as_it_is(connection, review["leg_id"]),
         "because": [{"rule": m["rule"], "because": m["because"]} for m in said.get("matched", [])],
         "hangs_on": sorted({fact for unknown in said.get("unknown", []) for fact in unknown["facts"]}),
-        "decided": [
-            {name: row[name] for name in ("kind", "by_user", "role", "organisation", "reason", "answer", "taken_at")}
-            for row in human
-        ],
+        "decided": [{name: row[name] for name in HUMAN} for row in human],
     }
 
 

@@ -7,6 +7,6 @@ from services.ground.service import Service
 from services.ground.world import World
 
 
-def dispatch(world: World) -> Service:
+async def dispatch(world: World) -> Service:
     """The service that hands route commands to their destinations."""
     return Service(DispatchHandler(world.settings), world)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,18 +18,19 @@ from typing import Generic, TypeVar
 from nats.aio.client import Client
 from sqlalchemy import Connection
 
-from services.ground import leases, outbox, streams
+from services.ground import leases, outbox
 from services.ground.batch import Bad, read_all, take_apart, take_together
 from services.ground.clock import Clock
 from services.ground.database import Database
 from services.ground.errors import LeaseLost
+from services.ground.handing_on import NotHandedOn, Reader, hand_on
 from services.ground.handler import Chore, Handler, Incoming
 from services.ground.log import logger
 from services.ground.microbatch import Delivery, Microbatch
-from services.ground.publisher import ATOMIC_FROM, Confirmed, Outgoing, Publisher
-from services.ground.relay import Relay
+from services.ground.sender import Sender
 from services.ground.settings import Settings
 from services.ground.streams import feeds_of
+from services.ground.together import Together
 from services.ground.work import Work
 
 Body = TypeVar("Body")
@@ -37,10 +38,6 @@ T = TypeVar("T")
 
 PAUSE_SECONDS = (0.2, 1.0, 3.0)  # after the 1st, 2nd and later failures in a row: an outage, not a bad message
 ONES_CHORES = 0  # whoever holds this partition does what one process of a service does for all
-
-# Nobody waits for an audit entry as somebody waits for a route, and the broker syncs to disk once for each message: at
-# 200 referrals a second entries one by one were a third of its writes. So few of them wait for more, for a moment.
-PATIENT_STREAMS = (streams.AUDIT,)
 
 
 @dataclass
@@ -64,8 +61,11 @@ class Consumer(Generic[Body]):
         database: Database,
         connection: Client,
         chores: Sequence[Chore] = (),
+        together: Together | None = None,
     ) -> None:
+        """`together` is shared with the other services of this process, where their store has one writer."""
         self._handler = handler
+        self._together = together or Together()
         self._settings = settings
         self._clock = clock
         self._database = database
@@ -73,17 +73,20 @@ class Consumer(Generic[Body]):
         hold = timedelta(seconds=settings.lease_seconds)
         self._holder = leases.Holder(handler.service, settings.instance, len(self._feeds), hold)
         self._subscription = Microbatch(connection, window=settings.window)
-        self._publisher = Publisher(connection, timeout_seconds=settings.publish_seconds)
-        self._relay = Relay(handler.service, clock=clock, database=database, publisher=self._publisher)
+        self._sender = Sender(
+            handler.service,
+            settings=settings,
+            clock=clock,
+            database=database,
+            connection=connection,
+            subscription=self._subscription,
+            together=self._together,
+        )
         self._connection = connection
         self._epochs: dict[int, int] = {}  # the partitions that we hold
         self._changing = asyncio.Lock()  # of the partitions
-        self._confirmed: list[Confirmed] = []  # published, to be marked in the next transaction
-        self._gathered: list[Outgoing] = []  # committed, to be published with more of their kind
-        self._gathered_of: list[Delivery] = []  # what they came from
-        self._owing: Counter[int] = Counter()  # failures after which a partition's commits may not all have been sent
-        self._sending = asyncio.Lock()  # batches are sent in the order in which they were committed
-        self._overlap = asyncio.Semaphore(settings.overlap)
+        # Those that are committed and not yet sent, and the one on its way to the store.
+        self._overlap = asyncio.Semaphore(settings.overlap + 1)
         self._in_hand: set[asyncio.Task[None]] = set()
         self._own_accord = chores
         self._chores: list[asyncio.Task[None]] = []
@@ -99,15 +102,35 @@ class Consumer(Generic[Body]):
         """The partitions that this process holds now."""
         return sorted(self._epochs)
 
+    @property
+    def handler(self) -> Handler[Body]:
+        """What it does with a batch."""
+        return self._handler
+
+    @property
+    def epochs(self) -> Mapping[int, int]:
+        """The partitions that it holds now, each with its epoch."""
+        return self._epochs
+
+    @property
+    def in_hand(self) -> Collection[asyncio.Task[None]]:
+        """What it has committed and not yet sent."""
+        return self._in_hand
+
+    def note_taken(self, messages: int) -> None:
+        """So many were handed on to it by another service of this process, and taken."""
+        self.tally.taken += messages
+
     async def start(self) -> None:
         """Take partitions, send what they owe, and begin."""
-        await self._publisher.start()
+        await self._sender.start()
+        self._together.join(self)
         await self._look_after_partitions()
         self._chores = [
             asyncio.create_task(self._repeat(self._settings.lease_seconds / 3, self._look_after_partitions)),
             asyncio.create_task(self._repeat(self._settings.sweep_seconds, self.sweep)),
             asyncio.create_task(self._repeat(self._settings.flush_seconds, self._flush)),
-            asyncio.create_task(self._repeat(self._settings.gather_seconds, self._send_gathered)),
+            asyncio.create_task(self._repeat(self._settings.gather_seconds, self._sender.send_gathered)),
             asyncio.create_task(self._repeat(self._settings.redelivery_seconds[0] / 3, self._subscription.keep_alive)),
             asyncio.create_task(self._repeat(self._settings.reconcile_seconds, self.reconcile)),
             *(
@@ -133,9 +156,10 @@ class Consumer(Generic[Body]):
             for task in unfinished:
                 task.cancel()  # committed work is in the outbox; uncommitted work comes again
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._send_gathered(), self._settings.drain_seconds)
-        marks, held = self._publisher.still_kept(self._confirmed), list(self._epochs)
-        self._confirmed, self._epochs = [], {}
+            await asyncio.wait_for(self._sender.send_gathered(), self._settings.drain_seconds)
+        self._together.leave(self)
+        marks, held = self._sender.take_marks(), list(self._epochs)
+        self._epochs = {}
 
         def let_go(connection: Connection) -> None:
             outbox.mark_sent(connection, marks, self._clock.now())
@@ -146,7 +170,7 @@ class Consumer(Generic[Body]):
 
     def reconnected(self) -> None:
         """The broker was away and is back."""
-        self._publisher.reconnected()
+        self._sender.reconnected()
         self._subscription.reconnected()
 
     @property
@@ -172,13 +196,16 @@ class Consumer(Generic[Body]):
         self._subscription.leave([delivery for delivery in came if delivery.partition not in self._epochs])
         if not batch:
             return
+        await self._overlap.acquire()
         try:
             await self._take(batch)
         except LeaseLost:
+            self._overlap.release()
             self._subscription.leave(batch)
             self.log.warning("lease_lost", held=self.partitions)
             await self._look_after_partitions()
         except BaseException:
+            self._overlap.release()
             self._subscription.leave(batch)
             raise
 
@@ -198,8 +225,7 @@ class Consumer(Generic[Body]):
             done = [delivery for delivery in batch if delivery not in left]
             self._subscription.leave(left)
         self._note(messages)
-        await self._overlap.acquire()
-        task = asyncio.create_task(self._send_then_ack(work.outgoing, done))
+        task = asyncio.create_task(self._sender.send_then_ack(work, done))
         self._in_hand.add(task)
         task.add_done_callback(self._sent)
 
@@ -211,22 +237,42 @@ class Consumer(Generic[Body]):
         epochs = {partition: self._epochs[partition] for partition in partitions if partition in self._epochs}
         if len(epochs) < len(partitions):
             raise LeaseLost(self._handler.service)
-        marks, self._confirmed = self._publisher.still_kept(self._confirmed), []
+        readers = self._together.readers_after(self._handler.service)
+        while True:
+            try:
+                return await self._handing_on(epochs, readers, act)
+            except NotHandedOn as why:
+                self.log.warning("not_handed_on", to=why.service, error=str(why))
+                readers = readers[: [reader.handler.service for reader in readers].index(why.service)]
 
-        def body(connection: Connection) -> tuple[Work, T]:
-            work = Work(connection, service=self._handler.service, now=self._clock.now())
-            leases.fence(connection, self._holder, epochs)
+    async def _handing_on(
+        self, epochs: Mapping[int, int], readers: Sequence[Reader], act: Callable[[Work], T]
+    ) -> tuple[Work, T]:
+        marks = self._sender.take_marks()
+        service = self._handler.service
+        ours = {(service, partition) for partition in epochs}
+
+        def body(connection: Connection) -> tuple[Work, T, Counter[str]]:
+            work = Work(connection, service=service, now=self._clock.now())
+            work.owners |= ours
+            held = (leases.fence_all if readers else leases.fence)(connection, self._holder, epochs)
             outbox.mark_sent(connection, marks, work.now)
             result = act(work)
+            taken = hand_on(work, readers, held or {})
             work.finish()
-            return work, result
+            return work, result, taken
 
         try:
-            return await self._database.write(body)
-        except BaseException:
-            self._confirmed = marks + self._confirmed
-            self._owing.update(partitions)  # the store may have committed before it failed to say so
+            work, result, taken = await self._database.write(body)
+        except BaseException as error:
+            self._sender.give_back(marks)
+            if isinstance(error, NotHandedOn):
+                raise  # before the commit, so nobody owes anything
+            # The store may have committed before it failed to say so.
+            self._together.owe(ours | {(r.handler.service, partition) for r in readers for partition in r.epochs})
             raise
+        self._together.note_taken(taken)
+        return work, result
 
     def _note(self, messages: Sequence[Incoming[Body] | Bad]) -> None:
         self.tally.taken += len(messages)
@@ -235,46 +281,9 @@ class Consumer(Generic[Body]):
             if isinstance(message, Bad):
                 self.log.warning("message_quarantined", reason=message.why.reason)
 
-    async def _send_then_ack(self, outgoing: Sequence[Outgoing], done: Sequence[Delivery]) -> None:
-        """Beside the next transactions; the publisher keeps the order of the calls."""
-        urgent = [message for message in outgoing if message.stream not in PATIENT_STREAMS]
-        self._gathered += [message for message in outgoing if message.stream in PATIENT_STREAMS]
-        self._gathered_of += done
-        if len(urgent) == len(outgoing) or len(self._gathered) >= ATOMIC_FROM:
-            await self._send_gathered(first=urgent)
-        else:
-            await self._publish(urgent, {delivery.partition for delivery in done})
-
-    async def _send_gathered(self, *, first: Sequence[Outgoing] = ()) -> None:
-        """Publish what was gathered, and acknowledge last what it came from: the rest of that was published before."""
-        messages, self._gathered = [*first, *self._gathered], []
-        done, self._gathered_of = self._gathered_of, []
-        try:
-            await self._publish(messages, {delivery.partition for delivery in done})
-            await self._subscription.ack(done)
-        finally:
-            self._subscription.leave(done)  # unless acknowledged: no longer kept alive, so it comes again
-
-    async def _publish(self, messages: Sequence[Outgoing], of: Collection[int]) -> None:
-        """Publish what transactions of these partitions left to be sent."""
-        try:
-            async with self._sending:  # while one asks the store what is owed, the next must not overtake it
-                await self._send_owed()
-                confirmed = await self._publisher.publish(messages)
-        except BaseException:
-            self._owing.update(set(of))
-            raise
-        # Not in one line with the wait: that would read the list before it, and put back what was marked meanwhile.
-        self._confirmed += confirmed
-
-    async def _send_owed(self) -> None:
-        """What is committed and perhaps not sent goes before anything newer, which would overtake it otherwise."""
-        if self._owing:
-            owing = dict(self._owing)
-            await self._relay.send_unsent(sorted(owing.keys() & self._epochs), older_than_seconds=0)
-            for partition, failures in owing.items():
-                if self._owing[partition] == failures:  # none more meanwhile
-                    del self._owing[partition]
+    async def send_unsent(self, partitions: Sequence[int]) -> None:
+        """Send what these partitions owe, before anything newer."""
+        await self._sender.relay.send_unsent(partitions, older_than_seconds=0)
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._in_hand.discard(task)
@@ -294,14 +303,14 @@ class Consumer(Generic[Body]):
                 del self._epochs[partition]
                 await self._subscription.close(partition)
             if gone:
-                if self._in_hand:
-                    await asyncio.wait(set(self._in_hand), timeout=self._settings.drain_seconds)
+                if in_hand := self._together.in_hand():
+                    await asyncio.wait(in_hand, timeout=self._settings.drain_seconds)
                 surplus = [p for p in gone if p not in kept]
                 await self._database.write(lambda c: leases.release(c, self._holder, surplus))
             new = {p: epoch for p, epoch in kept.items() if p not in self._epochs}
             if new:
                 # First what a former owner committed and did not send: it comes before anything new.
-                await self._relay.send_unsent(list(new), older_than_seconds=0)
+                await self._sender.relay.send_unsent(list(new), older_than_seconds=0)
                 for partition, epoch in new.items():
                     self._epochs[partition] = epoch
                     try:
@@ -319,28 +328,21 @@ class Consumer(Generic[Body]):
                 work, more = await self._fenced({ONES_CHORES}, chore.act)
             except LeaseLost:
                 return  # whoever has the partition now does it
-            await self._publish(work.outgoing, {ONES_CHORES})
+            await asyncio.create_task(self._sender.publish(work.outgoing, work.owners))  # as a batch's are, in its turn
 
     async def sweep(self) -> None:
         """Send what our partitions owe and no batch of ours is about to send."""
-        await self._relay.send_unsent(self.partitions, older_than_seconds=self._settings.sweep_seconds)
+        await self._sender.relay.send_unsent(self.partitions, older_than_seconds=self._settings.sweep_seconds)
 
     async def reconcile(self) -> None:
         """Look for what was lost on the way to a reader. One process a service does: the owner of its partition 0."""
         if ONES_CHORES in self._epochs:
             js = self._connection.jetstream()
-            await self._relay.reconcile(js, after_seconds=self._settings.reconcile_seconds)
+            await self._sender.relay.reconcile(js, after_seconds=self._settings.reconcile_seconds)
 
     async def _flush(self) -> None:
-        """Mark what was published while no transaction came along to do it."""
-        if not self._confirmed or self._in_hand:
-            return
-        marks, self._confirmed = self._publisher.still_kept(self._confirmed), []
-        try:
-            await self._database.write(lambda c: outbox.mark_sent(c, marks, self._clock.now()))
-        except BaseException:
-            self._confirmed = marks + self._confirmed
-            raise
+        if not self._in_hand:
+            await self._sender.flush()
 
     async def _repeat(self, seconds: float, chore: Callable[[], Awaitable[None]], name: str | None = None) -> None:
         with suppress(asyncio.CancelledError):

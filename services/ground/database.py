@@ -30,7 +30,7 @@ T = TypeVar("T")
 _JSON = {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads}
 SQLITE_CACHE_KIB = 64_000
 SQLITE_WAL_PAGES = 8_000  # 32 MB between checkpoints; at SQLite's own 4 MB nearly every batch pays for one
-SQLITE_STATEMENTS = 512  # that the driver knows already: those of `bulk` in each of their lengths, and the rest
+SQLITE_STATEMENTS = 1_000  # that the driver knows already: those of `bulk` in each of their lengths, and the rest
 BUSY_MILLISECONDS = 5_000
 
 
@@ -210,6 +210,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
     cursor.execute(f"PRAGMA wal_autocheckpoint={SQLITE_WAL_PAGES}")
     cursor.execute(f"PRAGMA cache_size=-{SQLITE_CACHE_KIB}")
+    cursor.execute("PRAGMA temp_store=MEMORY")  # what a savepoint would undo is not written to a file of its own
     cursor.close()
 
 

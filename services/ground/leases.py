@@ -30,6 +30,7 @@ _OURS = (
     .where(_lease.service == bindparam("service"), _lease.owner == bindparam("owner"))
     .with_for_update(read=True)
 )
+_ALL_OURS = select(_lease.service, _lease.partition, _lease.epoch).where(_lease.owner == bindparam("owner"))
 _OF_SERVICE = (
     select(tables.leases).where(_lease.service == bindparam("service")).order_by(_lease.partition).with_for_update()
 )
@@ -67,16 +68,16 @@ def renew(connection: Connection, holder: Holder, now: datetime, *, started_at: 
         [{"service": holder.service, "partition": p, "epoch": 0} for p in range(holder.partitions)],
     )
     share = ceil(holder.partitions / _alive(connection, holder, now))
-    rows = connection.execute(_OF_SERVICE, {"service": holder.service}).all()
-    held = {row.partition: row.epoch for row in rows if row.owner == holder.owner}
+    rows = rows_of(connection, _OF_SERVICE, {"service": holder.service})
+    held: dict[int, int] = {row["partition"]: row["epoch"] for row in rows if row["owner"] == holder.owner}
     kept = dict(sorted(held.items())[:share])
     for row in rows:
-        free = row.owner is None or row.until <= now or is_dead(row.owner)
-        if len(kept) < share and row.partition not in held and free:
-            kept[row.partition] = row.epoch + 1
-    if kept:
-        hold = {"service_": holder.service, "owner": holder.owner, "until": now + holder.hold}
-        connection.execute(_HOLD, [{**hold, "partition_": p, "epoch": epoch} for p, epoch in kept.items()])
+        free = row["owner"] is None or row["until"] <= now or is_dead(row["owner"])
+        if len(kept) < share and row["partition"] not in held and free:
+            kept[row["partition"]] = row["epoch"] + 1
+    hold = {"service_": holder.service, "owner": holder.owner, "until": now + holder.hold}
+    for partition, epoch in kept.items():
+        rows_of(connection, _HOLD, {**hold, "partition_": partition, "epoch": epoch})
     return kept
 
 
@@ -103,6 +104,15 @@ def fence(connection: Connection, holder: Holder, epochs: Mapping[int, int]) -> 
         raise LeaseLost(holder.service)
 
 
+def fence_all(connection: Connection, holder: Holder, epochs: Mapping[int, int]) -> dict[tuple[str, int], int]:
+    """The same on a store with one writer, where nothing needs to be held. Returns what all services of ours hold."""
+    rows = rows_of(connection, _ALL_OURS, {"owner": holder.owner})
+    ours = {(row["service"], row["partition"]): row["epoch"] for row in rows}
+    if any(ours.get((holder.service, partition)) != epoch for partition, epoch in epochs.items()):
+        raise LeaseLost(holder.service)
+    return ours
+
+
 def _say_alive(connection: Connection, holder: Holder, now: datetime, *, started_at: datetime, taken: int) -> None:
     row = {
         "service": holder.service,
@@ -112,12 +122,12 @@ def _say_alive(connection: Connection, holder: Holder, now: datetime, *, started
         "taken": taken,
     }
     upsert(connection, tables.instances, [row], update=["seen_at", "taken"])
-    connection.execute(_LONG_GONE, {"since": now - FORGET_AFTER})
+    rows_of(connection, _LONG_GONE, {"since": now - FORGET_AFTER})
 
 
 def _alive(connection: Connection, holder: Holder, now: datetime) -> int:
-    owners = connection.execute(_ALIVE, {"service": holder.service, "since": now - holder.hold}).scalars()
-    return max(1, len([owner for owner in owners if not is_dead(owner)]))
+    living = rows_of(connection, _ALIVE, {"service": holder.service, "since": now - holder.hold})
+    return max(1, len([row for row in living if not is_dead(row["owner"])]))
 
 
 def is_of_this_machine(owner: str) -> bool:

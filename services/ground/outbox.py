@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Executable, bindparam, exists, func, or_, select, text, update
 
 from services.ground import streams, tables
 from services.ground.driver import rows_of
@@ -70,13 +71,8 @@ _NOT_TAKEN = (
 _RECONCILED = select(_reconciled.up_to).where(
     _reconciled.service == bindparam("service"), _reconciled.stream == bindparam("stream")
 )
-_LAST_BEFORE = (
-    select(_row.id)
-    .where(_row.stream == bindparam("stream"), _row.id < bindparam("before"))
-    .order_by(_row.id.desc())
-    .limit(1)
-)
-_NEWEST_PLACE = select(func.max(_row.stream_sequence)).where(
+_LAST_BEFORE = select(_row.id).where(_row.id < bindparam("before")).order_by(_row.id.desc()).limit(1)  # of any stream
+_NEWEST_PLACE = select(func.max(_row.stream_sequence).label("newest")).where(
     _row.stream == bindparam("stream"), _row.stream_sequence.is_not(None)
 )
 _TWICE = (
@@ -119,25 +115,25 @@ def not_taken(connection: Connection, service: str, stream: str, *, before_id: s
     again each time.
     """
     of = {"service": service, "stream": stream}
-    mark = connection.execute(_RECONCILED, of).scalar()
+    mark = _only(connection, _RECONCILED, of)
     wanted = of | {"reader": READERS[stream], "source": f"onward-{service}", "after": mark or "", "before": before_id}
-    untaken = connection.execute(_NOT_TAKEN, wanted).all()
+    untaken = rows_of(connection, _NOT_TAKEN, wanted)
     # A row not sent yet holds the mark back as well: once sent it must still be looked at.
-    up_to = untaken[0].id if untaken else before_id
-    last_well = connection.execute(_LAST_BEFORE, {"stream": stream, "before": up_to}).scalar()
-    if last_well is not None:
+    up_to = untaken[0]["id"] if untaken else before_id
+    last_well = _only(connection, _LAST_BEFORE, {"before": up_to})
+    if last_well is not None and last_well != mark:
         upsert(
             connection,
             tables.reconciled,
             [{"service": service, "stream": stream, "up_to": last_well}],
             update=["up_to"],
         )
-    return [Outgoing(r.id, r.stream, r.subject, r.payload) for r in untaken if r.sent_at is not None]
+    return [Outgoing(r["id"], r["stream"], r["subject"], r["payload"]) for r in untaken if r["sent_at"] is not None]
 
 
 def newest_confirmed(connection: Connection, stream: str) -> int:
     """The newest place in a stream that the broker confirmed to any of us; 0 where it confirmed none."""
-    return int(connection.execute(_NEWEST_PLACE, {"stream": stream}).scalar() or 0)
+    return int(_only(connection, _NEWEST_PLACE, {"stream": stream}) or 0)
 
 
 def given_twice(connection: Connection, stream: str, *, newest: int) -> list[int]:
@@ -146,7 +142,7 @@ def given_twice(connection: Connection, stream: str, *, newest: int) -> list[int
     That it lost something shows in its newest place only until as much was published again. A page of them.
     """
     values = {"stream": stream, "after": max(0, newest - NEWEST_PLACES)}
-    return list(connection.execute(_TWICE, values).scalars())
+    return [row["stream_sequence"] for row in rows_of(connection, _TWICE, values)]
 
 
 def note_streams(connection: Connection, created: Mapping[str, str]) -> None:
@@ -173,7 +169,7 @@ def owe_again(
     `newest_confirmed`, read before the broker was asked: what is confirmed meanwhile is no loss. Of two rows at one
     place, `twice`, either may be the lost one: both are owed, and the broker knows the other by its id.
     """
-    seen = connection.execute(_SEEN, {"stream": stream}).scalar()
+    seen = _only(connection, _SEEN, {"stream": stream})
     if seen != created:
         upsert(connection, tables.streams_seen, [{"stream": stream, "created": created}], update=["created"])
     if seen is not None and seen != created:
@@ -186,6 +182,12 @@ def owe_again(
     return connection.execute(
         update(tables.outbox).where(_row.stream == stream, lost).values(sent_at=None, stream_sequence=None)
     ).rowcount
+
+
+def _only(connection: Connection, statement: Executable, values: Mapping[str, object]) -> Any:
+    """The one value of the first row that a statement finds; None where it finds none."""
+    rows = rows_of(connection, statement, values)
+    return next(iter(rows[0].values())) if rows else None
 
 
 def id_before(moment: datetime) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from nats.js import JetStreamContext
 from sqlalchemy import Connection
@@ -15,6 +17,10 @@ from services.ground.log import logger
 from services.ground.publisher import Outgoing, Publisher
 from services.ground.streams import SUBJECTS
 
+# Added to the broker's id of what was found untaken before, so that it is stored once more. A broker that lost messages
+# can take an old acknowledgement for the new message in that place: it has it, and never delivers it, and under its own
+# id would store it no sooner than in an hour. To its reader it is the same message.
+AGAIN = "-again"
 ALL_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -26,6 +32,7 @@ class Relay:
         self._clock = clock
         self._database = database
         self._publisher = publisher
+        self._untaken: set[str] = set()  # ids of rows that no reader had taken when last we looked
         self._log = logger(service)
 
     async def send_unsent(self, partitions: Sequence[int], *, older_than_seconds: float) -> None:
@@ -47,24 +54,37 @@ class Relay:
 
     async def reconcile(self, js: JetStreamContext, *, after_seconds: float) -> None:
         """Find what the broker lost, and what no reader took in this time, and send it again."""
-        for stream in SUBJECTS:
-            confirmed, twice = await self._database.read(lambda c, s=stream: _confirmed(c, s))  # type: ignore[misc]
-            info = await js.stream_info(stream)
-            owed = await self._database.write(
-                lambda c, s=stream, i=info, n=confirmed, t=twice: outbox.owe_again(  # type: ignore[misc]
-                    c, s, created=str(i.created), last_sequence=i.state.last_seq, confirmed=n, twice=t
-                )
-            )
-            if owed:
-                self._log.error("broker_lost_messages", stream=stream, owed_again=owed)
+        confirmed = await self._database.read(_confirmed)
+        made = {stream: await js.stream_info(stream) for stream in SUBJECTS}
         before = outbox.id_before(self._clock.now() - timedelta(seconds=after_seconds))
-        for stream in outbox.READERS:
-            missing = await self._database.write(
-                lambda c, s=stream: outbox.not_taken(c, self._service, s, before_id=before)  # type: ignore[misc]
-            )
-            if missing:
-                self._log.warning("not_taken_sent_again", stream=stream, messages=len(missing))
-                await self._publisher.publish(missing)
+
+        def look(connection: Connection) -> tuple[dict[str, int], dict[str, list[Outgoing]]]:
+            """In one transaction for all streams: mostly it finds nothing, and each would cost a commit."""
+            owed = {
+                stream: outbox.owe_again(
+                    connection,
+                    stream,
+                    created=str(info.created),
+                    last_sequence=info.state.last_seq,
+                    confirmed=confirmed[stream].newest,
+                    twice=confirmed[stream].twice,
+                )
+                for stream, info in made.items()
+            }
+            return owed, {
+                stream: outbox.not_taken(connection, self._service, stream, before_id=before)
+                for stream in outbox.READERS
+            }
+
+        owed, missing = await self._database.write(look)
+        for stream, rows in owed.items():
+            if rows:
+                self._log.error("broker_lost_messages", stream=stream, owed_again=rows)
+        for stream, messages in missing.items():
+            if messages:
+                self._log.warning("not_taken_sent_again", stream=stream, messages=len(messages))
+                await self._publisher.publish([_again(m) if m.id in self._untaken else m for m in messages])
+        self._untaken = {message.id for messages in missing.values() for message in messages}
 
     async def _send(self, page: Sequence[Outgoing]) -> None:
         confirmed = await self._publisher.publish(page)
@@ -72,7 +92,16 @@ class Relay:
         await self._database.write(lambda c: outbox.mark_sent(c, kept, self._clock.now()))
 
 
-def _confirmed(connection: Connection, stream: str) -> tuple[int, list[int]]:
-    """The newest place that the broker confirmed, and those that it confirmed to two messages."""
-    newest = outbox.newest_confirmed(connection, stream)
-    return newest, outbox.given_twice(connection, stream, newest=newest)
+def _again(message: Outgoing) -> Outgoing:
+    return replace(message, id=f"{message.id}{AGAIN}")
+
+
+class _Confirmed(NamedTuple):
+    newest: int  # place that the broker confirmed
+    twice: list[int]  # places that it confirmed to two messages
+
+
+def _confirmed(connection: Connection) -> dict[str, _Confirmed]:
+    """What the broker confirmed, by stream."""
+    newest = {stream: outbox.newest_confirmed(connection, stream) for stream in SUBJECTS}
+    return {s: _Confirmed(n, outbox.given_twice(connection, s, newest=n)) for s, n in newest.items()}

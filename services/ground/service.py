@@ -99,6 +99,7 @@ class Service:
             database=self._world.database,
             connection=connection,
             chores=self._chores,
+            together=self._world.together if self._world.database.dialect == "sqlite" else None,
         )
         await self.consumer.start()
         self._log.info("service_started", partitions=self.consumer.partitions)

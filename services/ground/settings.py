@@ -39,7 +39,9 @@ class Settings(BaseSettings):
         "always",
         description="sync_interval of the child nats-server. Anything but `always` can lose accepted messages.",
     )
-    rules_dir: Path = Field(REPOSITORY / "rulesets" / "default", description="The rule set that routers decide with.")
+    rules_dir: Path = Field(
+        REPOSITORY / "rulesets" / "default", description="The rule set that a new system begins with."
+    )
     organisation: str = Field("onward", description="Who operates this system, as audit entries name it.")
     instance: str = Field(
         default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}",

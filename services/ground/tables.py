@@ -54,7 +54,6 @@ outbox = Table(  # what is to be published, kept after it was: the broker can be
 )
 Index("outbox_unsent", outbox.c.service, outbox.c.partition, outbox.c.id,
       sqlite_where=outbox.c.sent_at.is_(None), postgresql_where=outbox.c.sent_at.is_(None))  # fmt: skip
-Index("outbox_by_stream", outbox.c.stream, outbox.c.id)
 Index("outbox_by_place", outbox.c.stream, outbox.c.stream_sequence,
       sqlite_where=outbox.c.stream_sequence.is_not(None),
       postgresql_where=outbox.c.stream_sequence.is_not(None))  # fmt: skip
@@ -114,12 +113,13 @@ quarantine = Table(  # what could not be taken: raw bytes, why, where, and what 
     Column("reason", Text, nullable=False),
     Column("problems", JSON, nullable=False),  # [{"place": pointer, "message": ...}]
     Column("quarantined_at", Moment, nullable=False),
+    Column("told_at", Moment),  # when its sender was told, whose it is to mend; None: it waits for people here
     Column("resent_at", Moment),
     Column("resent_by", Text),
     Column("resent_as", Text),  # the outbox row that carries it
 )
-Index("quarantine_waiting", quarantine.c.quarantined_at,
-      sqlite_where=quarantine.c.resent_at.is_(None), postgresql_where=quarantine.c.resent_at.is_(None))  # fmt: skip
+_waits = quarantine.c.resent_at.is_(None) & quarantine.c.told_at.is_(None)
+Index("quarantine_waiting", quarantine.c.quarantined_at, sqlite_where=_waits, postgresql_where=_waits)
 
 leases = Table(  # which process handles a partition; the epoch fences off one that lost it
     "leases",

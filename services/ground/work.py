@@ -26,8 +26,8 @@ from services.ground.microbatch import Delivery
 from services.ground.publisher import Outgoing
 from services.ground.sql import insert_all, insert_new
 
-# Made together, for one by one they cost a twelfth of an event: a few at first, many where that was too few.
-IDS_AT_FIRST, IDS_LATER = 16, 512
+# Made together, for one by one they cost a twelfth of an event: a few at first, then ever more.
+IDS_AT_FIRST, IDS_AT_MOST = 16, 512
 
 Data: TypeAlias = BaseModel | Mapping[str, object]
 
@@ -53,7 +53,8 @@ class Work:
         self.now = now
         self.outgoing: list[Outgoing] = []  # in the order in which it is to be sent
         self.freed: set[Key] = set()  # of what was quarantined: they may be sent again
-        self._outbox: list[Row] = []
+        self.owners: set[tuple[str, int]] = set()  # the services and partitions whose outbox this writes to
+        self._outbox: list[dict[str, object]] = []
         self._payloads: list[Row] = []
         self._milliseconds = milliseconds_of(now)
         self._ids: list[str] = []  # the next one last
@@ -63,7 +64,7 @@ class Work:
         """A new time-ordered id."""
         if not self._ids:
             self._ids = ids_at(self._milliseconds, self._ids_at_once)[::-1]
-            self._ids_at_once = IDS_LATER
+            self._ids_at_once = min(IDS_AT_MOST, 2 * self._ids_at_once)
         return self._ids.pop()
 
     def first_time(self, keys: Sequence[Key]) -> set[Key]:
@@ -125,6 +126,14 @@ class Work:
         )
         self._payloads.append({"id": message.id, "payload": message.payload})
 
+    def hand_on(self, messages: Sequence[Outgoing], follower: Work) -> None:
+        """`follower` took these in this transaction: they need no outbox, and what it leaves is sent with our own."""
+        taken = {message.id for message in messages}
+        self.outgoing = [message for message in self.outgoing if message.id not in taken] + follower.outgoing
+        self._outbox = [row for row in self._outbox if row["id"] not in taken] + follower._outbox
+        self._payloads = [row for row in self._payloads if row["id"] not in taken] + follower._payloads
+        self.owners |= follower.owners
+
     def audit(
         self,
         operation: AuditOperation,
@@ -155,12 +164,14 @@ class Work:
         subject = f"audit.{operation.value}"
         self.publish(streams.AUDIT, subject, EventType.AUDIT_ENTERED, entry, partition=partition, id_=id_)
 
-    def quarantine(self, delivery: Delivery, why: Unacceptable, *, key: Key | None = None) -> str | None:
+    def quarantine(
+        self, delivery: Delivery, why: Unacceptable, *, key: Key | None = None, told_at: datetime | None = None
+    ) -> str | None:
         """Set a message aside with its raw bytes and what was wrong. Returns the quarantine id.
 
         None for a delivery that was set aside before (then came a crash, before its acknowledgement): it is one row and
         one notice, and whoever is told of it was told. Its key is not kept in the inbox: once mended it is sent again,
-        and must not pass for a repeat.
+        and must not pass for a repeat. `told_at`: its sender is told, and it is theirs to mend; it waits for nobody.
         """
         if key is not None:
             self._forget(key)
@@ -184,6 +195,7 @@ class Work:
             "reason": why.reason,
             "problems": [problem.model_dump(mode="json") for problem in problems],
             "quarantined_at": self.now,
+            "told_at": told_at,
         }
         insert_all(self.connection, tables.quarantine, [row])
         notice = QuarantinedMessage(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from services.ground.errors import BrokerUnreachable, StoreUnusable
 from services.ground.log import logger
 from services.ground.nats_server import ChildNatsServer, Stay, running_server
 from services.ground.settings import Settings
+from services.ground.together import Together
 
 # Of every connection that lives for longer than a question: it waits for a broker that is away, however long.
 CONNECTION: Final[Mapping[str, Any]] = MappingProxyType(
@@ -41,6 +42,7 @@ class World:
     database: Database
     nats_url: str
     server: ChildNatsServer | None = None  # when this process runs the broker
+    together: Together = field(default_factory=Together)  # what its services share where the store has one writer
 
 
 @asynccontextmanager

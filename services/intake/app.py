@@ -7,6 +7,6 @@ from services.ground.world import World
 from services.intake.handlers import IntakeHandler
 
 
-def intake(world: World) -> Service:
+async def intake(world: World) -> Service:
     """The service that takes what sources publish."""
     return Service(IntakeHandler(world.settings), world)

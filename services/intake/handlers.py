@@ -116,7 +116,8 @@ class IntakeHandler:
         store.keep_raw(work.connection, [_raw(delivery, work, outcome="refused", event_id=None)])
         outcome = ReceiptOutcome.CONFLICT if why.reason == "conflict" else ReceiptOutcome.REFUSED
         problems = why.problems or (Problem(place="", message=why.reason.replace("_", " ")),)
-        self._tell(delivery, work, outcome, origin_id=key.id if key else None, problems=problems)
+        origin = key.id if key else None
+        self._tell(delivery, work, outcome, origin_id=origin, reason=why.reason, problems=problems)
 
     def _accept(
         self,
@@ -241,6 +242,7 @@ class IntakeHandler:
         *,
         origin_id: str | None,
         event_id: str | None = None,
+        reason: str | None = None,
         problems: Sequence[Problem] = (),
     ) -> None:
         receipt = Receipt(
@@ -248,6 +250,7 @@ class IntakeHandler:
             origin=origin_id,
             subject=delivery.subject,
             event_id=event_id,
+            reason=reason,
             problems=tuple(problems),
             received_at=work.now,
             digest=hashlib.sha256(delivery.raw).hexdigest(),

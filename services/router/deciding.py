@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -16,6 +16,7 @@ from schemas.timer import TimerFellDue
 from schemas.vocabulary import RiskKind
 from services.ground.work import Work
 from services.router.casework.act import Acting, act, ask
+from services.router.casework.again import Original
 from services.router.casework.as_risk import as_risk
 from services.router.casework.case import Case, Leg
 from services.router.casework.checks import reported_missed
@@ -24,10 +25,11 @@ from services.router.casework.decided import in_full
 from services.router.casework.enter import enter
 from services.router.casework.fell_due import fell_due
 from services.router.casework.human import ANOTHER_PERSON, SAME_PERSON, Originals, take_human
+from services.router.casework.late import look_again
 from services.router.casework.pause_ends import follow
 from services.router.casework.places import Places
 from services.router.casework.progress import leg_of, take_progress
-from services.router.casework.reroute import after_progress
+from services.router.casework.reroute import after_progress, has_come
 from services.router.casework.reviews import refused
 from services.router.casework.steps import (
     Command,
@@ -65,6 +67,8 @@ class Batch:
     fallen: Fallen
     places: Places
     work: Work
+    decided: dict[str, dict[str, Original]] = field(default_factory=dict)  # by person: since what is told late
+    telling: Collection[str] = ()  # the persons of whose legs something is told in this batch
     moments: dict[Due, datetime] = field(default_factory=dict)
 
 
@@ -136,13 +140,21 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
         case.referral_event = referral
     moved = LegMoved in map(type, steps)
     steps += act(decision, acting)
-    if isinstance(data, ProgressReported) and about is not None and moved:
-        steps += after_progress(case, about, data, acting)
+    if isinstance(data, ProgressReported) and about is not None:
+        steps += has_come(case, about, data, acting)
+        steps += after_progress(case, about, data, acting) if moved else []
+        late = look_again(case, data, batch.decided.get(case.person_id, {}).values(), acting) if moved else []
+        steps += [*late, OwnDecision()] if late else []
     steps += follow(case, steps, acting)
     steps += _who_is_it(event, acting)
     steps = with_deadlines(data, _owned(case, steps, event.namedperson), acting)
     enter(case, steps, event_id=event.id, now=work.now)
-    return work.id(), decision, steps
+    decision_id = work.id()
+    if isinstance(taken.decided_on, RiskReported) and case.person_id in batch.telling:  # who may tell of before it
+        original = Original(event.id, case_event, decision_id)
+        original.done.add(decision.to_json())
+        batch.decided.setdefault(case.person_id, {})[event.id] = original
+    return decision_id, decision, steps
 
 
 def _who_is_it(event: Accepted, acting: Acting) -> list[Step]:

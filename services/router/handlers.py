@@ -19,7 +19,7 @@ from schemas.refusal import Unacceptable
 from schemas.registry import Accepted, read_accepted
 from schemas.risk import RiskReported
 from schemas.timer import TimerFellDue
-from schemas.vocabulary import AuditOperation, LegStatus, ReceiptOutcome
+from schemas.vocabulary import AuditOperation, ReceiptOutcome
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
@@ -27,6 +27,10 @@ from services.ground.microbatch import Delivery
 from services.ground.settings import Settings
 from services.ground.work import Key, Work, acting
 from services.router.casework.case import Case
+from services.router.casework.late import decided_without_it
+from services.router.casework.pathway import TransitionRefused
+from services.router.casework.reroute import has_been_asked_about
+from services.router.casework.resting import RESTING
 from services.router.casework.steps import (
     DecidedAgain,
     OwnDecision,
@@ -41,9 +45,9 @@ from services.router.fallen import Fallen
 from services.router.joined import hand_over, is_told, joins
 from services.router.keep import Cause, Keeping
 from services.router.load import Referrer, load_cases, load_open, load_places
-from services.router.questions import load_questions
+from services.router.questions import load_decided, load_questions
 from services.router.rules.decision import Decision
-from services.router.rules.events import PastEvent, kind_of
+from services.router.rules.events import PastEvent, Reported, kind_of
 from services.router.rules.ruleset import RuleSet
 from services.router.tell import Telling, tell, tellings
 
@@ -55,7 +59,7 @@ class RouterHandler:
 
     service = "router"
 
-    def __init__(self, rules: Callable[[], RuleSet], settings: Settings) -> None:
+    def __init__(self, rules: Callable[[Work], RuleSet], settings: Settings) -> None:
         """`rules` gives the rule set in force, asked once a batch so that a batch is decided by one version."""
         self._rules = rules
         self._settings = settings
@@ -72,7 +76,7 @@ class RouterHandler:
 
     def take(self, messages: Sequence[Incoming[Taken]], work: Work) -> None:
         """Decide each event in order and do what was decided."""
-        rules = self._rules()
+        rules = self._rules(work)
         start = 0
         for place, message in enumerate(messages):
             if joins(message.body.event):  # alone, since it reads what was written before it
@@ -91,7 +95,9 @@ class RouterHandler:
         human = [(cases[event.subject], event.data) for event in events]
         originals = load_questions([(case, data) for case, data in human if isinstance(data, HumanDecision)], work)
         fallen = Fallen([event.data for event in events if isinstance(event.data, TimerFellDue)], work)
-        batch = Batch(rules, originals, fallen, load_places(work), work)
+        decided = load_decided(_told_late(messages, cases), work)
+        telling = {cases[event.subject].person_id for event in events if isinstance(event.data, ProgressReported)}
+        batch = Batch(rules, originals, fallen, load_places(work), work, decided, telling)
         keeping = Keeping(work)
         orders: list[Order] = []
         told: list[Telling] = []
@@ -102,7 +108,7 @@ class RouterHandler:
                 message = received if body is received.body else replace(received, body=body)
                 decision_id, decision, steps = decide_event(message.body, case, cases[comes] if comes else None, batch)
             except Unacceptable as why:  # said before anything of the case was changed
-                self.refuse(message.delivery, why, work, key=message.key)
+                self._turn_down(message, why, work)
                 continue
             _note(body, case, decision, decision_id, steps, keeping, work)
             orders += orders_of(message, case, decision_id, steps)
@@ -123,15 +129,32 @@ class RouterHandler:
             event = _accepted(delivery)
         except Unacceptable:
             return  # no source can be told: it is a fault between our own services
+        self._tell_why(event, delivery, why, work)
+
+    def _turn_down(self, message: Incoming[Taken], why: Unacceptable, work: Work) -> None:
+        """Refuse what somebody decided or told of a leg: they are told why, and can mend it; nobody else has to look.
+
+        It is kept beside what waits in quarantine. What was referred, or happened to somebody, waits there: whoever
+        told of it cannot be expected to tell it again.
+        """
+        event = message.body.event
+        theirs = _hears(event) and isinstance(event.data, ProgressReported | HumanDecision)
+        told_at = work.now if theirs else None
+        if work.quarantine(message.delivery, why, key=message.key, told_at=told_at) is not None:
+            self._tell_why(event, message.delivery, why, work)
+
+    def _tell_why(self, event: Accepted, delivery: Delivery, why: Unacceptable, work: Work) -> None:
         hand_over(event, delivery, self._settings, work)  # or the other person's events would wait for ever
-        if event.originsource == TIMERS_SOURCE or not is_told(event):
-            return  # that is ourselves, or it is told of the other person's
+        if not _hears(event):
+            return
         receipt = Receipt(
             outcome=ReceiptOutcome.REFUSED,
             origin=event.originid,
             subject=delivery.subject,
             event_id=event.id,
+            reason=why.reason,
             problems=why.problems,
+            allowed=why.allowed if isinstance(why, TransitionRefused) else None,
             received_at=event.receivedat,
             digest=hashlib.sha256(delivery.raw).hexdigest(),
         )
@@ -153,6 +176,11 @@ class RouterHandler:
         return acting(event.originsource, organisation=event.originsource, role="source")
 
 
+def _hears(event: Accepted) -> bool:
+    """Whether a source hears of this event: not of our own timers, and of a pair of messages only of the other."""
+    return event.originsource != TIMERS_SOURCE and is_told(event)
+
+
 def _accepted(delivery: Delivery) -> Accepted:
     try:
         return read_accepted(delivery.raw, Channel(delivery.subject.rpartition(".")[2]))
@@ -169,10 +197,33 @@ def _occurred_at(data: RiskReported | ProgressReported | HumanDecision | TimerFe
 
 
 def _looked_into(messages: Sequence[Incoming[Taken]], cases: Mapping[str, Case]) -> list[Case]:
-    """The cases whose open questions matter to this batch: a human or a timer looks at them, or a leg rests."""
+    """The cases whose open questions matter to this batch.
+
+    A human or a timer looks at them, a leg rests, or what somebody was asked about has come.
+    """
     by = {m.body.event.subject for m in messages if isinstance(m.body.data, HumanDecision | TimerFellDue)}
-    resting = (p for p, case in cases.items() if any(leg.status is LegStatus.ON_HOLD for leg in case.legs.values()))
+    comes = (message.body.event.handoverfrom for message in messages)
+    by |= {person for person in comes if person is not None and person in cases}
+    by |= {m.body.event.subject for m in messages if _may_answer(m.body.data, cases[m.body.event.subject])}
+    resting = (p for p, case in cases.items() if any(leg.status in RESTING for leg in case.legs.values()))
     return [cases[person] for person in sorted(by.union(resting))]
+
+
+def _told_late(messages: Sequence[Incoming[Taken]], cases: Mapping[str, Case]) -> dict[str, tuple[Case, datetime]]:
+    """Of whom something is told that happened before what was decided already: their case, and since when."""
+    late: dict[str, tuple[Case, datetime]] = {}
+    for message in messages:
+        person, data = message.body.event.subject, message.body.data
+        case = cases[person]
+        if isinstance(data, ProgressReported) and decided_without_it(case, data):
+            before = late.get(case.person_id)
+            late[case.person_id] = (case, min(data.occurred_at, before[1]) if before else data.occurred_at)
+    return late
+
+
+def _may_answer(data: Reported, case: Case) -> bool:
+    leg = case.legs.get(data.leg_id) if isinstance(data, ProgressReported) else None
+    return isinstance(data, ProgressReported) and leg is not None and has_been_asked_about(case, leg, data)
 
 
 def _note(

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Table, false, or_, update
 
 from schemas.human import HumanDecision
 from services.ground.bulk import Row
-from services.ground.sql import insert_all, insert_missing, upsert
+from services.ground.sql import insert_all, upsert
 from services.ground.work import Work
 from services.router import store
 from services.router.casework.case import Case, Leg
@@ -91,7 +91,6 @@ class Keeping:
     _endings: list[_Ending] = field(default_factory=list)
     _timers: list[tuple[TimerSet, dict[str, object]]] = field(default_factory=list)
     _cancelled: list[tuple[tuple[str, ...], TimerCancelled]] = field(default_factory=list)  # by whose they can be
-    _rule_sets: set[str] = field(default_factory=set)
     _capacity: dict[str, Row] = field(default_factory=dict)  # by destination
 
     def event(self, row: Row, case: Case) -> None:
@@ -113,7 +112,6 @@ class Keeping:
 
         `first` is the event's first decision where this is a later one, `because` the event that it was taken for.
         """
-        self._rule_sets.add(decision.digest)
         self._rows[store.decisions].append(
             {
                 "id": decision_id,
@@ -187,8 +185,7 @@ class Keeping:
 
     def write(self) -> None:
         """Write it all: new rows first, then what they change."""
-        connection, now = self.work.connection, self.work.now
-        insert_missing(connection, store.rule_sets, [{"digest": d, "first_used_at": now} for d in self._rule_sets])
+        connection = self.work.connection
         upsert(
             connection,
             store.cases,

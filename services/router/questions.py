@@ -17,6 +17,7 @@ from services.router import store
 from services.router.casework.act import NOT_KNOWN
 from services.router.casework.again import Original
 from services.router.casework.case import Case
+from services.router.casework.late import RISKS
 from services.router.casework.reviews import Review, WaitingRoute
 from services.router.casework.steps import ReviewKind
 from services.router.rules.decision import Reason, RouteDecided, plain
@@ -30,7 +31,19 @@ _FACTS_ANSWERED = select(_review.event_id, _review.fact, _review.answer).where(
     _review.kind == ReviewKind.FACT.value, _review.answered_at.is_not(None)
 )
 _EVENTS = select(store.case_events)
+_EVENT_IDS = select(_event.event_id)
 _DECISIONS = select(_decision.id, _decision.event_id, _decision.said, _decision.first_decision).order_by(_decision.id)
+
+
+def load_decided(since: Mapping[str, tuple[Case, datetime]], work: Work) -> dict[str, dict[str, Original]]:
+    """What happened to these persons after these moments and was decided already: by person and event."""
+    found: dict[str, dict[str, Original]] = {}
+    for person, (case, moment) in sorted(since.items()):
+        whose = _event.person_id.in_([case.person_id, *case.joined])
+        after = _EVENT_IDS.where(whose, _event.occurred_at > moment, _event.kind.in_(sorted(RISKS)))
+        asked = dict.fromkeys((str(id_) for id_ in work.connection.execute(after).scalars()), case)
+        found[person] = _originals(asked, work)
+    return found
 
 
 def load_questions(decided: Sequence[tuple[Case, HumanDecision]], work: Work) -> dict[str, Original]:

@@ -249,9 +249,45 @@ capacity = Table(  # what destinations said of their places; the latest word of 
     Column("event_id", Text, nullable=False),
 )
 
-rule_sets = Table(  # every version that ever decided
+rule_sets = Table(  # every version that was ever put forward, as its files were then
     "rule_sets",
     metadata,
     Column("digest", Text, primary_key=True),
-    Column("first_used_at", Moment, nullable=False),
+    Column("files", LargeBinary, nullable=False),  # by `rules.files.packed`
+    Column("kept_at", Moment, nullable=False),
+)
+
+rule_set_steps = Table(  # who put forward, approved or put in force which version, and why; never changed
+    "rule_set_steps",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("step", Text, nullable=False),  # router.versions.StepKind
+    Column("at", Moment, nullable=False),
+    Column("by_user", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("proposal", Text),  # the step that put it forward; none for what needed no proposal
+    Column("instead_of", Text),  # the version that was in force when it was put forward
+    Column("plan", JSON(none_as_null=True)),  # what was shown to those who approve
+)
+Index("rule_set_steps_of_set", rule_set_steps.c.digest)
+
+rules_in_force = Table(  # one row: what routers decide by
+    "rules_in_force",
+    metadata,
+    Column("one", Integer, primary_key=True),  # always 1
+    Column("digest", Text, nullable=False),
+    Column("step", Text, nullable=False),  # which put it in force
+    Column("since", Moment, nullable=False),
+)
+
+router_rules = Table(  # what each router decides by, and why that is not what is in force
+    "router_rules",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("refused", Text),  # a version in force that it could not load
+    Column("why", Text),
+    Column("since", Moment, nullable=False),
 )

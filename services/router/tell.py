@@ -35,7 +35,7 @@ def tellings(steps: Sequence[Step], rules: RuleSet, *, person_id: str, event_id:
     found: list[Telling] = []
     for step in steps:
         if isinstance(step, LegMoved) and step.leg.referral is not None:
-            outcome = outcome_of(step, rules.pathway)
+            outcome = outcome_of(step, rules.pathway, rules.destinations.get(step.leg.destination))
             if outcome is not None:
                 found.append(Telling(step.leg.referral, step.leg, outcome, person_id, event_id, partition))
     return found
@@ -50,7 +50,7 @@ def tell(told: Sequence[Telling], here: Mapping[str, Referrer], rules: RuleSet, 
     for telling in told:
         referrer = known.get(telling.referral)
         destination = rules.destinations.get(telling.leg.destination)
-        if referrer is not None and may_hear(referrer.source, destination):
+        if referrer is not None and may_hear(referrer.source, destination, rules.destinations):
             _tell(telling, referrer, rules, work, teller)
 
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy import bindparam, column, exists, select, table, update
 
 from schemas.envelope import TIMERS_SOURCE, Channel, EventType
 from services.ground import streams, tables
@@ -38,14 +38,15 @@ _DUE = (
     # One that casework is cancelling just now is left to the next tick: waiting for it could end in a circle.
     .with_for_update(skip_locked=True)
 )
-_inbox, _aside = tables.inbox.c, tables.quarantine.c
+_accepted = table("accepted_events", column("source"), column("origin_id")).c  # intake's: read here, never written
+_aside = tables.quarantine.c
 _UNTAKEN = _timer.fired_at.is_not(None) & _timer.taken_at.is_(None) & _timer.cancelled_at.is_(None)
 _LOST = (
     select(*_ROW)
     .where(
         _UNTAKEN,
         _timer.fired_at <= bindparam("before", type_=store.timers.c.fired_at.type),
-        ~exists().where(_inbox.consumer == "intake", _inbox.source == TIMERS_SOURCE, _inbox.id == _timer.id),
+        ~exists().where(_accepted.source == TIMERS_SOURCE, _accepted.origin_id == _timer.id),
         ~exists().where(_aside.service == "intake", _aside.source == TIMERS_SOURCE, _aside.message_id == _timer.id),
     )
     .order_by(_timer.due_at, _timer.id)

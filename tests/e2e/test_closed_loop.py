@@ -32,11 +32,14 @@ async def test_a_source_hears_what_became_of_its_referral_and_nothing_of_health_
         )
         await _tell(onward, "dapp", legs, "resumed", hours=3)
         await _tell(onward, "dapp", legs, "closed", hours=4, reason="A relapse.", reason_code="health")
+        for hours, kind in enumerate(("accepted", "started", "completed"), start=5):
+            await _tell(onward, "mental_health_team", legs, kind, hours=hours)
         heard = await _outcomes(onward, sent["source"])
         assert [(o["destination"], o["outcome"]) for o in heard] == [
             ("dapp", "accepted"),
             ("dapp", "started"),
             ("dapp", "closed"),
+            ("mental_health_team", "accepted"),  # whether he came and stayed is between him and them
         ]
         for outcome in heard:
             assert (outcome["origin"], outcome["reference"]) == (sent["id"], sent["data"]["reference"])
@@ -44,7 +47,8 @@ async def test_a_source_hears_what_became_of_its_referral_and_nothing_of_health_
         everything = await onward.messages("RECEIPT")
         told = [m for m in everything if m["type"] == "onward.outcome.reported.v1"]
         assert {m["subject"] for m in told} == {f"receipt.{sent['source']}"}
-        assert not [word for word in ("relapse", "frightened", "health") if word in json.dumps(told)]
+        said = json.dumps([m["data"] | {"destination": None} for m in told])  # the names are those that it referred to
+        assert not [word for word in ("relapse", "frightened", "health") if word in said]
         audit = [message["data"] for message in await onward.messages("AUDIT")]
         assert len([entry for entry in audit if entry.get("recipient") == sent["source"]]) == len(heard)
 

@@ -123,7 +123,8 @@ async def test_every_change_names_its_rules_and_every_disclosure_its_fields(sett
         await onward.settle()
         audit = [message["data"] for message in await onward.messages("AUDIT")]
         [collected] = [entry for entry in audit if entry["operation"] == "collect"]
-        [altered] = [entry for entry in audit if entry["operation"] == "alter"]
+        [first, altered] = [entry for entry in audit if entry["operation"] == "alter"]
+        assert (first["purpose"], first["rule_set"]) == ("rules", altered["rule_set"]), "they came into force"
         disclosed = {entry["recipient"]: entry for entry in audit if entry["operation"] == "disclose"}
         assert altered["rule_set"].startswith("sha256:")
         assert altered["because"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from schemas.vocabulary import DecisionKind
 from services.ground.settings import Settings
 from services.ground.work import Work
 from services.router.rules.loader import load_rule_set
+from services.router.rules.ruleset import Destination
 from tests.sim.invariants import broken
 
 if TYPE_CHECKING:
@@ -137,6 +138,11 @@ def same_persons(rows: Rows) -> Callable[[str], str]:
 @cache
 def serve_the_same(destination: str) -> tuple[str, ...]:
     """The destinations that serve the same need."""
-    destinations = load_rule_set(Settings().rules_dir).destinations
+    destinations = _destinations()
     wanted = destinations.get(destination)
     return tuple(id_ for id_, other in destinations.items() if wanted is not None and other.serves == wanted.serves)
+
+
+@cache
+def _destinations() -> Mapping[str, Destination]:
+    return load_rule_set(Settings().rules_dir).destinations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from services.dispatch.handlers import DispatchHandler
 from services.ground.consumer import Consumer
 from services.ground.handler import Handler, Incoming
 from services.ground.settings import Settings
+from services.ground.together import Together
 from services.intake.handlers import IntakeHandler
 from services.router import timers
 from services.router.handlers import RouterHandler
@@ -42,15 +43,15 @@ class Surroundings:
 
 
 class Host:
-    """One service in one process after another."""
+    """A service, or all of them together, in one process after another."""
 
-    def __init__(self, service: str, number: int, around: Surroundings, outside: Process) -> None:
-        self.service = service
-        self.name = f"{service}-{number}"
+    def __init__(self, services: Sequence[str], number: int, around: Surroundings, outside: Process) -> None:
+        self.services = services
+        self.name = f"{services[0] if len(services) == 1 else 'all'}-{number}"
         self.around = around
-        self.consumer: Consumer[Any] | None = None
+        self.consumers: list[Consumer[Any]] = []
         self.database: SimDatabase | None = None
-        self.client: SimClient | None = None
+        self.clients: list[SimClient] = []
         self.process = Process(self.name)
         self._outside = outside
         self._away = self._sick = False  # the store, as seen from here
@@ -63,44 +64,52 @@ class Host:
         self.process = process = Process(self.name)
         process.skew = last.skew
         process.on_death = self._on_death
-        self.client = SimClient(self.name, process, around.broker)
         self.database = SimDatabase(around.store, process, around.loop, around.chaos)
         self.database.away, self.database.sick = self._away, self._sick
-        self.client.on_reconnected = self._reconnected
         # In a container the next life often has the last one's name; elsewhere its number differs.
         same_name = around.chaos.chance.random() < 0.5
         instance = f"{self.name}.{0 if same_name else self._lives}"
+        self.consumers, self.clients = [], []
+        together = Together()
+        for service in self.services:
+            self._add(service, instance, together)
+        around.chaos.trace.note(self.name, f"starts as {instance}")
+        around.loop.spawn(process, self._live(process, self.consumers))
+
+    def _add(self, service: str, instance: str, together: Together) -> None:
+        around = self.around
+        assert self.database is not None
+        client = SimClient(self.name, self.process, around.broker)
         settings = around.settings.model_copy(update={"instance": instance})
-        handler = Watched(_handler(self.service, settings, around.rules), instance, around.found, around.trips)
-        chores = timers.chores(settings) if self.service == "router" else ()
-        self.consumer = Consumer(
+        handler = Watched(_handler(service, settings, around.rules), instance, around.found, around.trips)
+        chores = timers.chores(settings) if service == "router" else ()
+        consumer = Consumer(
             handler,
             settings=settings,
-            clock=SimClock(around.loop, process),
+            clock=SimClock(around.loop, self.process),
             database=self.database,
-            connection=self.client,  # type: ignore[arg-type]
+            connection=client,  # type: ignore[arg-type]
             chores=[replace(chore, act=handler.chore(chore.act)) for chore in chores],
+            together=together,
         )
-        around.chaos.trace.note(self.name, f"starts as {instance}")
-        around.loop.spawn(process, self._live(process, self.consumer))
+        client.on_reconnected = consumer.reconnected
+        self.clients.append(client)
+        self.consumers.append(consumer)
 
-    async def _live(self, process: Process, consumer: Consumer[Any]) -> None:
+    async def _live(self, process: Process, consumers: Sequence[Consumer[Any]]) -> None:
         try:
-            await consumer.start()
+            for consumer in reversed(consumers):
+                await consumer.start()
         except Exception as error:  # noqa: BLE001 - as an app does that cannot start: it ends, and is started again
             self.around.chaos.trace.note(self.name, f"cannot start: {type(error).__name__}")
             self.around.loop.kill(process)
 
     def _on_death(self) -> None:
-        assert self.client is not None
-        self.client.gone()
+        for client in self.clients:
+            client.gone()
         self.around.chaos.trace.note(self.name, "is dead")
         pause = self.around.chaos.chance.uniform(*RESTART_SECONDS)
         self.around.loop.call_later(pause, self.start, context=self._outside.context)
-
-    def _reconnected(self) -> None:
-        if self.consumer is not None:
-            self.consumer.reconnected()
 
     def kill_within(self, steps: int) -> None:
         """Let it die before one of its next steps."""
@@ -114,12 +123,13 @@ class Host:
 
     def stop(self) -> None:
         """Have it finish and go, as at a deployment."""
-        if self.consumer is not None and not self.process.frozen:
-            self.around.loop.spawn(self.process, self._stop(self.process, self.consumer))
+        if self.consumers and not self.process.frozen:
+            self.around.loop.spawn(self.process, self._stop(self.process, self.consumers))
 
-    async def _stop(self, process: Process, consumer: Consumer[Any]) -> None:
+    async def _stop(self, process: Process, consumers: Sequence[Consumer[Any]]) -> None:
         try:
-            await consumer.stop()
+            for consumer in consumers:
+                await consumer.stop()
         except Exception as error:  # noqa: BLE001 - it ends all the same
             self.around.chaos.trace.note(self.name, f"stops: {type(error).__name__}")
         await asyncio.sleep(0)
@@ -137,13 +147,13 @@ class Host:
         self.process.skew = 0.0
         self.store()
         self.around.loop.thaw(self.process)
-        if self.client is not None:
-            self.client.reconnect()
+        for client in self.clients:
+            client.reconnect()
 
 
 def _handler(service: str, settings: Settings, rules: RuleSet) -> Handler[Any]:
     if service == "intake":
         return IntakeHandler(settings)
     if service == "router":
-        return RouterHandler(lambda: rules, settings)
+        return RouterHandler(lambda _: rules, settings)
     return DispatchHandler(settings) if service == "dispatch" else AuditHandler()

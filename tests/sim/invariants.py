@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 from sqlalchemy import bindparam, select
 
 from schemas.vocabulary import TimerKind
+from services.ground import tables
+from services.ground.driver import rows_of
 from services.ground.handler import Handler, Incoming
 from services.ground.microbatch import Delivery
 from services.ground.work import Key, Work
@@ -26,6 +28,9 @@ Invariant: TypeAlias = Callable[[Case], list[str]]
 _timer = store.timers.c
 _FIRED_AND_CANCELLED = select(_timer.id).where(
     _timer.fired_at == bindparam("now", type_=store.timers.c.fired_at.type), _timer.cancelled_at.is_not(None)
+)
+_OWNERS = select(tables.leases.c.partition, tables.leases.c.owner).where(
+    tables.leases.c.service == bindparam("service")
 )
 _OF_A_QUESTION = (TimerKind.REVIEW, TimerKind.SNOOZE)
 
@@ -119,15 +124,15 @@ class Watched:
         def watched(work: Work) -> bool:
             self._only_the_owner_writes({0}, work)
             more = act(work)
-            for (timer,) in work.connection.execute(_FIRED_AND_CANCELLED, {"now": work.now}):
-                self._found(f"timer {timer} was fired after it was cancelled")
+            for timer in rows_of(work.connection, _FIRED_AND_CANCELLED, {"now": work.now}):
+                self._found(f"timer {timer['id']} was fired after it was cancelled")
             return more
 
         return watched
 
     def _only_the_owner_writes(self, partitions: set[int], work: Work) -> None:
-        rows = work.connection.exec_driver_sql("SELECT partition, owner FROM leases WHERE service = ?", (self.service,))
-        owners = {row[0]: row[1] for row in rows}
+        rows = rows_of(work.connection, _OWNERS, {"service": self.service})
+        owners = {row["partition"]: row["owner"] for row in rows}
         for partition in sorted(partitions):
             if owners.get(partition) != self._owner:
                 self._found(f"{self._owner} wrote for partition {partition} of {self.service} and does not own it")

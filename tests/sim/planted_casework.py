@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,20 +12,24 @@ from typing import Any, Final
 
 import orjson
 import pytest
+from sqlalchemy import bindparam, select, update
 
 from schemas.human import HumanDecision
 from schemas.vocabulary import LegStatus, TimerKind
-from services.ground import ids
 from services.ground.consumer import Consumer
 from services.ground.handler import Chore, Incoming
 from services.ground.work import Work
 from services.intake.handlers import IntakeHandler
-from services.router import joined, store, timers
-from services.router.casework import fell_due, human, pauses, reroute
+from services.router import store, timers
+from services.router.casework import pauses
 from services.router.casework.act import Acting
 from services.router.casework.case import Case
+from services.router.casework.checks import end_checks
+from services.router.casework.deadlines import NOT_ANSWERED
 from services.router.casework.fell_due import ON_DUE
-from services.router.casework.joining import Taken
+from services.router.casework.fitting import alternatives
+from services.router.casework.human import open_review
+from services.router.casework.joining import Taken, join
 from services.router.casework.resting import OPEN, OfferAnswer
 from services.router.casework.reviews import Review
 from services.router.casework.steps import LegMoved, OfferAnswered, Step, TimerCancelled, TimerSet
@@ -37,7 +42,7 @@ Patch = pytest.MonkeyPatch
 
 def timer_marked_in_a_transaction_of_its_own(patch: Patch) -> None:
     """Fired in one transaction, and its message written in the next."""
-    fire, held = timers.fire_due, {}
+    fire, held = timers.fire_due, dict[int, list[Any]]()
 
     def in_two(work: Work, **named: Any) -> bool:
         process = id(current())
@@ -62,7 +67,7 @@ def timer_with_a_new_id_each_time(patch: Patch) -> None:
 
     def anew(timer: Mapping[Any, object]) -> bytes:
         said = orjson.loads(message_of(timer))
-        said["id"] = str(uuid.UUID(bytes=ids.os.urandom(16)))
+        said["id"] = str(uuid.UUID(bytes=os.urandom(16)))
         return orjson.dumps(said)
 
     read = IntakeHandler.read
@@ -92,8 +97,8 @@ def timer_with_a_new_id_each_time(patch: Patch) -> None:
 def cancelled_timer_asks(patch: Patch) -> None:
     """What is cancelled is fired all the same, and looked at as if somebody waited for it."""
     _timer = store.timers.c
-    due = timers.select(*timers._ROW).where(_timer.fired_at.is_(None), _timer.due_at <= timers.bindparam("now"))
-    patch.setattr(timers, "_DUE", due.order_by(_timer.due_at, _timer.id).limit(timers.bindparam("page")))
+    due = select(*timers._ROW).where(_timer.fired_at.is_(None), _timer.due_at <= bindparam("now"))
+    patch.setattr(timers, "_DUE", due.order_by(_timer.due_at, _timer.id).limit(bindparam("page")))
     patch.setattr(timers, "_WAITING", _timer.fired_at.is_(None))
     patch.setattr(Fallen, "asks_nothing", lambda self, timer: False)
 
@@ -114,7 +119,7 @@ def every_router_fires(patch: Patch) -> None:
             return work
 
         work = await self._database.write(body)
-        await self._publish(work.outgoing, {0})
+        await self._sender.publish(work.outgoing, work.owners)
 
     patch.setattr(Consumer, "do", do)
 
@@ -124,7 +129,7 @@ def late_timers_are_dropped(patch: Patch) -> None:
     _timer, fire = store.timers.c, timers.fire_due
 
     def in_time(work: Work, **named: Any) -> bool:
-        late = timers.update(store.timers).where(_timer.due_at < work.now - timedelta(days=1), timers._WAITING)
+        late = update(store.timers).where(_timer.due_at < work.now - timedelta(days=1), timers._WAITING)
         work.connection.execute(late.values(fired_at=work.now))
         return fire(work, **named)
 
@@ -142,7 +147,7 @@ def timer_closes_its_leg(patch: Patch) -> None:
 
     def close(case: Case, timer: Any, acting: Acting) -> list[Step]:
         leg = case.legs.get(timer.leg_id)
-        if leg is None or leg.closed or leg.status not in fell_due.NOT_ANSWERED:
+        if leg is None or leg.closed or leg.status not in NOT_ANSWERED:
             return []
         closed = leg._replace(status=LegStatus.WITHDRAWN, closed_at=acting.now)
         case.legs[leg.id] = closed
@@ -167,7 +172,7 @@ def question_asked_once(patch: Patch) -> None:
 
 
 def _look(patch: Patch, kind: TimerKind, look: Any) -> None:
-    patch.setattr(fell_due, "ON_DUE", MappingProxyType({**ON_DUE, kind: look}))
+    patch.setattr("services.router.casework.fell_due.ON_DUE", MappingProxyType({**ON_DUE, kind: look}))
 
 
 def pause_without_its_review(patch: Patch) -> None:
@@ -186,7 +191,6 @@ def pause_without_its_review(patch: Patch) -> None:
 
 def closed_leg_takes_its_check(patch: Patch) -> None:
     """A leg is closed, and with it the check that nobody has done."""
-    end_checks = pauses.end_checks
 
     def all_of_them(checks: Sequence[Any], status: Any, acting: Acting, **named: Any) -> list[Step]:
         if named.get("reason") == "the leg was closed":
@@ -195,24 +199,22 @@ def closed_leg_takes_its_check(patch: Patch) -> None:
             checks = [check for leg in sorted(closed) for check in acting.case.checks_of(leg, OPEN)]
         return end_checks(checks, status, acting, **named)
 
-    patch.setattr(pauses, "end_checks", all_of_them)
+    patch.setattr("services.router.casework.pauses.end_checks", all_of_them)
 
 
 def merged_persons_timers_lost(patch: Patch) -> None:
     """Somebody is another one: what was promised for him is tidied away."""
-    join = joined.join
 
     def tidy(case: Case, other: Case, history: Sequence[Taken], decision: HumanDecision, acting: Acting) -> list[Step]:
         legs = list(other.legs)
         steps = join(case, other, history, decision, acting)
         return [*steps, *(TimerCancelled("merged", leg_id=leg) for leg in legs)]
 
-    patch.setattr(joined, "join", tidy)
+    patch.setattr("services.router.joined.join", tidy)
 
 
 def review_answered_twice(patch: Patch) -> None:
     """Nobody looks whether somebody else has answered meanwhile."""
-    open_review = human.open_review
 
     def open_or_not(case: Case, decision: HumanDecision, *kinds: Any) -> Review:
         review = case.reviews.get(decision.review_id or "")
@@ -220,20 +222,19 @@ def review_answered_twice(patch: Patch) -> None:
             case.reviews[review.id] = replace(review, answered=False)
         return open_review(case, decision, *kinds)
 
-    patch.setattr(human, "open_review", open_or_not)
+    patch.setattr("services.router.casework.human.open_review", open_or_not)
 
 
 def asked_in_a_circle(patch: Patch) -> None:
     """Whom a referral was passed on from is asked again."""
-    alternatives = reroute.alternatives
 
     def all_others(destination: Any, seeking: Any, *, first: Sequence[str]) -> list[Any]:
         found = alternatives(destination, seeking, first=first)
         closed = {leg.destination for leg in seeking.case.legs.values() if not leg.closed}
         return [c if c.destination.id in closed else c._replace(obstacles=()) for c in found]
 
-    patch.setattr(reroute, "alternatives", all_others)
-    patch.setattr(reroute, "_hops", lambda case, leg, destination, acting: 0)
+    patch.setattr("services.router.casework.reroute.alternatives", all_others)
+    patch.setattr("services.router.casework.reroute._hops", lambda case, leg, destination, acting: 0)
 
 
 def history_put_right(patch: Patch) -> None:

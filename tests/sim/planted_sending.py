@@ -16,6 +16,7 @@ from services.ground.errors import LeaseLost
 from services.ground.microbatch import Delivery
 from services.ground.publisher import Answer, Confirmed, Outgoing, Publisher
 from services.ground.relay import Relay
+from services.ground.together import Together
 from services.ground.work import Work
 
 Patch = pytest.MonkeyPatch
@@ -54,7 +55,7 @@ def publish_before_commit(patch: Patch) -> None:
     async def eager(self: Consumer[Any], messages: Sequence[Delivery], act: Callable[[Work], Any]) -> Any:
         def acting(work: Work) -> Any:
             result = act(work)
-            asyncio.get_running_loop().create_task(self._publisher.publish(list(work.outgoing)))
+            asyncio.get_running_loop().create_task(self._sender.publisher.publish(list(work.outgoing)))
             return result
 
         return await transact(self, messages, acting)
@@ -146,10 +147,10 @@ def no_relay_at_takeover(patch: Patch) -> None:
 def newer_before_owed(patch: Patch) -> None:
     """A commit whose answer was lost is left to the sweep; what comes after it leaves before it."""
 
-    async def nothing(self: Consumer[Any]) -> None:
+    async def nothing(self: Together) -> None:
         return
 
-    patch.setattr(Consumer, "_send_owed", nothing)
+    patch.setattr(Together, "send_owed", nothing)
 
 
 def no_reconciling(patch: Patch) -> None:

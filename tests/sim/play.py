@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict
 
-from services.ground import consumer, microbatch, publisher
+from services.ground import microbatch, publisher, sender
 from services.ground.handler import Incoming
 from services.ground.outbox import note_streams
 from services.ground.settings import Settings
@@ -41,7 +41,10 @@ LOOK_SECONDS = 2.0
 # Days pass at a moment of their own, and all that fell due in them is late: as after a night, or an outage of all.
 LEAP_HOURS = (5, 28, 28, 60, 60, 200, 800)
 LEAPS_AT_LAST = 0.4  # how often once more, when all is mended
-SERVICES = ("intake", "router", "router", "dispatch", "audit")
+SERVICES = ("intake", "router", "dispatch", "audit")
+HOSTS = (("intake",), ("router",), ("router",), ("dispatch",), ("audit",))
+# All in one process, which hands on from service to service; beside it another one, or a service by itself, or none.
+ALL_IN_ONE = (SERVICES,)
 
 # Slower than in life in proportion to each other, so that a world has few of them.
 FLUSH_SECONDS = 5.0
@@ -100,7 +103,6 @@ def play(
         stack.enter_context(_logged(trace))
         world = _World(loop, chance, trace, stressing, load)
         world.build()
-        stack.enter_context(world.store.watched())
         task = loop.spawn(world.outside, world.live())
         try:
             loop.run(task)
@@ -159,11 +161,10 @@ class _World:
         around = Surroundings(
             loop, chaos, self.broker, self.store, settings, _rules(), self.problems.append, self._trips
         )
-        numbers: Counter[str] = Counter()
-        self.hosts: list[Host] = []
-        for service in (*SERVICES, *chance.choice(((), (chance.choice(SERVICES),)))):
-            numbers[service] += 1
-            self.hosts.append(Host(service, numbers[service], around, self.outside))
+        usual = chance.choice((HOSTS, ALL_IN_ONE))
+        more = chance.choice(((), ((chance.choice(SERVICES),),), (SERVICES,) if usual is ALL_IN_ONE else ()))
+        hosts = [*usual, *more]
+        self.hosts = [Host(services, number, around, self.outside) for number, services in enumerate(hosts, 1)]
         self.weather = Weather(loop, chaos, self.broker, self.hosts, lease_seconds=settings.lease_seconds)
 
     async def live(self) -> None:
@@ -262,7 +263,7 @@ def _constants(chance: Random) -> Iterator[None]:
     """Chores come seldom, for each costs as much as an event; atomic batches begin early in some worlds."""
     atomic_from = chance.choice((2, 4, 16))
     changes = (
-        (consumer, "ATOMIC_FROM", atomic_from),
+        (sender, "GATHER_MOST", atomic_from),
         (microbatch, "WAIT_SECONDS", WAIT_SECONDS),
         (publisher, "ATOMIC_FROM", atomic_from),
     )

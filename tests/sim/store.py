@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
+from contextlib import contextmanager, nullcontext
+from functools import cache, cached_property
 from typing import Any, TypeVar
 
 import orjson
+import pytest
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
@@ -34,6 +35,7 @@ NEVER_TAKEN_AWAY = ("legs", "cases", "reviews", "offers", "pauses", "welfare_che
 MOST_STATEMENTS = 14  # the one that fails is among so many, if there are so many
 AWAY_SECONDS = 0.05  # until a store that is away refuses
 
+_KEPT = {"cached_statements": 1_000}  # prepared: of one kind and number of rows each
 _JSON = {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads}
 
 
@@ -48,23 +50,20 @@ class Store:
     dialect = "sqlite"
 
     def __init__(self) -> None:
-        self._engine = create_engine("sqlite://", poolclass=StaticPool, **_JSON)
+        self._engine = create_engine("sqlite://", poolclass=StaticPool, connect_args=_KEPT, **_JSON)
         event.listen(self._engine, "connect", _prepare)
-        event.listen(self._engine, "begin", lambda _: self.driver.execute("BEGIN"))
-        event.listen(self._engine, "before_cursor_execute", self._before_statement)
-        self._left: int | None = None  # statements until one fails
+        self._engine.dialect.do_begin = _begin  # type: ignore[method-assign, assignment]
         self.connection = self._engine.connect()
         with self.connection.begin():
             upgrade_schema(self.connection)
         self.shrunk: list[str] = []  # what was taken away or rewritten that is only ever added to
         self._watch_history()
-        self._empty = sqlite3.connect(":memory:")
-        self.driver.backup(self._empty)
         self._tables = [
             name for (name,) in self.driver.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         ]
+        self._emptied = [name for name in self._tables if not self.rows(f"SELECT 1 FROM {name} LIMIT 1")]  # noqa: S608
 
-    @property
+    @cached_property
     def driver(self) -> sqlite3.Connection:
         """The driver's own connection, for looking in."""
         driver = self.connection.connection.dbapi_connection
@@ -72,8 +71,9 @@ class Store:
         return driver
 
     def empty(self) -> None:
-        """As it was when it was made."""
-        self._empty.backup(self.driver)
+        """As it was when it was made: by its rows, as a copy of the file would have every statement prepared again."""
+        for name in self._emptied:
+            self.driver.execute(f"DELETE FROM {name}")  # noqa: S608
         self.shrunk.clear()
 
     def _watch_history(self) -> None:
@@ -94,36 +94,41 @@ class Store:
         """Everything, as text, in one order."""
         return sorted(f"{name} {row!r}" for name in self._tables for row in self.rows(f"SELECT * FROM {name}"))  # noqa: S608
 
-    def _before_statement(self, *_: object) -> None:
-        if self._left is not None:
-            self._left -= 1
-            if self._left < 0:
-                self._left = None
+    @contextmanager
+    def failing_after(self, statements: int) -> Iterator[None]:
+        """Let a statement fail, once, after so many: of those through SQLAlchemy and of those straight to the driver.
+
+        Nothing watches the statements of the many transactions in which none is to fail: that cost more than they do.
+        """
+        left, dialect, run = statements, self._engine.dialect, driver.run
+
+        def next_one() -> None:
+            nonlocal left
+            left -= 1
+            if left == -1:
                 raise failed()
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """See the statements that go straight to the driver as well."""
+        def executed(*arguments: Any) -> Any:
+            next_one()
+            return type(dialect).do_execute(dialect, *arguments)
+
+        def executed_many(*arguments: Any) -> Any:
+            next_one()
+            return type(dialect).do_executemany(dialect, *arguments)
 
         def seen(connection: Connection, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-            if connection.engine is self._engine:
-                self._before_statement()
+            next_one()
             return run(connection, sql, values)
 
-        run, driver.run = driver.run, seen
-        try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(dialect, "do_execute", executed)
+            patch.setattr(dialect, "do_executemany", executed_many)
+            patch.setattr(driver, "run", seen)
             yield
-        finally:
-            driver.run = run
 
-    @contextmanager
-    def failing_after(self, statements: int | None) -> Iterator[None]:
-        """Let a statement fail, once."""
-        self._left = statements
-        try:
-            yield
-        finally:
-            self._left = None
+
+def _begin(connection: Any) -> None:
+    connection.driver_connection.execute("BEGIN")
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -146,6 +151,7 @@ class SimDatabase:
         self._store, self._process, self._loop, self._chaos = store, process, loop, chaos
         self.away = False
         self.sick = False  # every transaction has a statement that fails, or nearly every one
+        self._back = asyncio.Lock()  # who commits first hears of it first: one thread writes, and tells them in turn
 
     async def write(self, body: Callable[[Connection], T]) -> T:
         """As the real one, or an error, or never: before, during or after it."""
@@ -155,7 +161,7 @@ class SimDatabase:
         connection = self._store.connection
         fails = self.sick or strikes(Fault.STATEMENT, who)
         fails_after = int(self._chaos.chance.random() * MOST_STATEMENTS) if fails else None
-        with self._store.failing_after(fails_after):
+        with nullcontext() if fails_after is None else self._store.failing_after(fails_after):
             transaction = connection.begin()
             try:
                 result = body(connection)
@@ -172,7 +178,8 @@ class SimDatabase:
         self._chaos.trace.note(who, f"committed {name}")
         if strikes(Fault.CRASH_AFTER_COMMIT, who):
             await self._die()
-        await self._way_back(who)
+        async with self._back:
+            await self._way_back(who)
         if strikes(Fault.COMMIT_UNSEEN, who):
             raise failed()
         return result

@@ -104,7 +104,7 @@ async def faulty_system(settings: Settings) -> AsyncIterator[FaultySystem]:
         stack.enter_context(_watched_connections({f"onward-{name}": gate for name, gate in gates.items()}))
         services: dict[str, Service] = {}
         for name in reversed(list(SERVICES)):
-            services[name] = SERVICES[name](replace(world, database=FaultyDatabase(world.database, gates[name])))
+            services[name] = await SERVICES[name](replace(world, database=FaultyDatabase(world.database, gates[name])))
             await services[name].start()
             stack.push_async_callback(services[name].stop)
             _watch_calls(services[name], gates[name])

@@ -14,7 +14,7 @@ from tests.support.imports import Code, imports_of, our_code, reached_from
 
 LONGEST_FILE = 400  # lines; longer asks to be two
 PURE = ("services.router.rules", "services.router.casework", "services.intake.linking", "services.dispatch.cut")
-READS_FILES = ("services.router.rules.loader", "services.router.rules.loading", "services.router.rules.examples")
+READS_FILES = ("services.router.rules.loader", "services.router.rules.examples")
 FILES = {"io", "os", "pathlib"}
 IO = FILES | {
     "aiosqlite",

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from services.cli.picture.words import shown
 
-EMPTY: Final = frozenset({"meta", "rect", "line", "path", "circle"})  # elements that never have content
+EMPTY: Final = frozenset({"meta", "input", "rect", "line", "path", "circle"})  # elements that never have content
 
 
 @dataclass(frozen=True, slots=True)

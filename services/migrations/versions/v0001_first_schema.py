@@ -7,6 +7,7 @@ from alembic import op
 
 from services.migrations.human_tables import create_human_tables
 from services.migrations.resting_tables import create_resting_tables
+from services.migrations.rules_tables import create_rules_tables
 from services.migrations.timer_tables import create_timers
 
 revision = "0001"
@@ -247,7 +248,6 @@ def upgrade() -> None:
         batch_op.create_index(
             "outbox_by_place", ["stream", "stream_sequence"], sqlite_where=kept, postgresql_where=kept
         )
-        batch_op.create_index("outbox_by_stream", ["stream", "id"], unique=False)
         owed = sa.text("sent_at IS NULL")
         batch_op.create_index("outbox_unsent", ["service", "partition", "id"], sqlite_where=owed, postgresql_where=owed)
     op.create_table(
@@ -289,6 +289,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("problems", sa.JSON(), nullable=False),
         sa.Column("quarantined_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resent_by", sa.Text(), nullable=True),
         sa.Column("resent_as", sa.Text(), nullable=True),
@@ -300,8 +301,8 @@ def upgrade() -> None:
             "quarantine_waiting",
             ["quarantined_at"],
             unique=False,
-            sqlite_where=sa.text("resent_at IS NULL"),
-            postgresql_where=sa.text("resent_at IS NULL"),
+            sqlite_where=sa.text("resent_at IS NULL AND told_at IS NULL"),
+            postgresql_where=sa.text("resent_at IS NULL AND told_at IS NULL"),
         )
     op.create_table(
         "raw_messages",
@@ -363,12 +364,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("answered_at IS NULL"),
         )
     op.create_table(
-        "rule_sets",
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("first_used_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("digest"),
-    )
-    op.create_table(
         "streams_seen",
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("created", sa.Text(), nullable=False),
@@ -377,3 +372,4 @@ def upgrade() -> None:
     create_timers()
     create_resting_tables()
     create_human_tables()
+    create_rules_tables()

@@ -180,8 +180,11 @@ def placed_at(stand: Stand, target: LegStatus, told: Told | None = None) -> Stan
 
 
 def says_already(pathway: Pathway, stand: Stand, said: LegStatus) -> bool:
-    """Whether a leg that stands here stands there too, was there on its way, or was before its pause."""
-    held = stand.held_from
+    """Whether a leg that stands here stands there too, was there on its way, or was before its pause.
+
+    News of a leg that was put aside in another way than by a pause brings it back: whoever takes him on says so anew.
+    """
+    held = stand.held_from if stand.status is LegStatus.ON_HOLD else None
     return pathway.says_already(stand.status, said) or (held is not None and pathway.says_already(held, said))
 
 

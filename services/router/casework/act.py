@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from services.router.casework.steps import (
     Step,
     TimerSet,
 )
-from services.router.rules.decision import Decision, OfferDecided, Reasons, RouteDecided
+from services.router.rules.decision import Decision, OfferDecided, Reasons, ResumeDecided, RouteDecided
 from services.router.rules.due import Due, resolve_due
 from services.router.rules.language import FactValue, Role
 from services.router.rules.ruleset import Destination, RuleSet
@@ -66,8 +66,7 @@ def act(decision: Decision, acting: Acting) -> list[Step]:
             steps += _route(route, person, acting)
     for notify in decision.notifies:
         steps += _notify(notify.destination, notify.reasons, acting)
-    for offer in decision.offers:
-        steps += _offer(offer, acting)
+    steps += _offers(decision.offers, acting)
     steps += _questions(decision, acting)
     return steps
 
@@ -222,17 +221,41 @@ def tell(leg: Leg, reasons: Reasons, acting: Acting) -> list[Step]:
     return [Command(after, RouteAction.NOTIFY, after.commands, reasons)]
 
 
-def _offer(offer: OfferDecided, acting: Acting) -> list[Step]:
-    """Offer a pause; the destination hears of it, for it is there that he is asked. Without a leg nothing rests."""
-    steps: list[Step] = []
-    for leg in open_legs(acting.rules.destinations[offer.destination], acting):
-        if leg.status is LegStatus.ON_HOLD:
-            question = "A pause would be offered now, but the leg rests already. Should it rest longer?"
-            standard = acting.rules.otherwise.review
-            steps += ask(acting, ReviewKind.RULE, question, role=Role.FACILITATOR, due=standard.due, leg_id=leg.id)
-        elif made := make_offer(leg, offer, acting):
-            steps += made + tell(leg, offer.reasons, acting)
-    return steps
+def _offers(offers: Iterable[OfferDecided], acting: Acting) -> list[Step]:
+    """Offer pauses; a leg's destination hears of it, for it is there that he is asked. Without a leg nothing rests.
+
+    Of all the legs that are meant, also those in another's stead, the ones that he is on; where he is on none, all.
+    """
+    wanted: dict[str, OfferDecided] = {}
+    for offer in offers:
+        for leg in open_legs(acting.rules.destinations[offer.destination], acting):
+            if leg.id not in wanted or leg.destination == offer.destination:
+                wanted[leg.id] = offer
+    legs = {id_: acting.case.legs[id_] for id_ in wanted}
+    on = [id_ for id_, leg in legs.items() if leg.status is LegStatus.ON_PROGRAMME or rests(leg, acting.rules)]
+    return [step for id_ in on or legs for step in _offer(legs[id_], wanted[id_], acting)]
+
+
+def _offer(leg: Leg, offer: OfferDecided, acting: Acting) -> list[Step]:
+    if rests(leg, acting.rules):
+        question = "A pause would be offered now, but the leg rests already. Should it rest longer?"
+        if _is_asked(ReviewKind.RULE, question, leg.id, acting):
+            return []
+        due = acting.rules.otherwise.review.due
+        return ask(acting, ReviewKind.RULE, question, role=Role.FACILITATOR, due=due, leg_id=leg.id)
+    made = make_offer(leg, offer, acting)
+    return made + tell(leg, offer.reasons, acting) if made else []
+
+
+def _is_asked(kind: ReviewKind, question: str, leg_id: str, acting: Acting) -> bool:
+    """Whether just this is being asked of a leg that rests, whose questions are always at hand: it has its timer."""
+    asked = (kind, question, leg_id)
+    return any((r.kind, r.question, r.leg_id) == asked for r in acting.case.reviews.values() if not r.answered)
+
+
+def rests(leg: Leg, rules: RuleSet) -> bool:
+    """Whether a leg is put aside for a while, in whatever way."""
+    return rules.pathway.statuses[leg.status].hold
 
 
 def _limit(destination: Destination, person: Person, acting: Acting) -> Placed:
@@ -262,6 +285,22 @@ def _limit(destination: Destination, person: Person, acting: Acting) -> Placed:
     return Placed(destination, f"{here}.{beside} Refer there all the same, or elsewhere?")
 
 
+def _resumes(resumes: Iterable[ResumeDecided], acting: Acting) -> list[Step]:
+    """Ask whether the legs that rest should go on, also those in another's stead; each of them once."""
+    meant = {resume.destination: open_legs(acting.rules.destinations[resume.destination], acting) for resume in resumes}
+    resting = {leg.id: leg for legs in meant.values() for leg in legs if rests(leg, acting.rules)}
+    asked: list[tuple[str, str | None]] = [(leg.destination, leg.id) for leg in resting.values()]
+    asked = asked or [(name, None) for name in list(meant)[:1]]
+    steps: list[Step] = []
+    for name, leg_id in asked:
+        standard = acting.rules.otherwise.review
+        question = f"Should {acting.rules.destinations[name].label} go on?"
+        if leg_id is not None and _is_asked(ReviewKind.RESUME, question, leg_id, acting):
+            continue
+        steps += ask(acting, ReviewKind.RESUME, question, role=standard.role, due=standard.due, leg_id=leg_id)
+    return steps
+
+
 def _questions(decision: Decision, acting: Acting) -> list[Step]:
     steps: list[Step] = []
     standard = acting.rules.otherwise.review
@@ -271,17 +310,7 @@ def _questions(decision: Decision, acting: Acting) -> list[Step]:
         )
     for hold in decision.holds:
         steps += ask(acting, ReviewKind.HOLD, hold.text, role=standard.role, due=hold.due, leg_id=acting.about_leg)
-    for resume in decision.resumes:
-        leg = acting.case.open_leg(resume.destination)
-        label = acting.rules.destinations[resume.destination].label
-        steps += ask(
-            acting,
-            ReviewKind.RESUME,
-            f"Should {label} go on?",
-            role=standard.role,
-            due=standard.due,
-            leg_id=leg.id if leg else None,
-        )
+    steps += _resumes(decision.resumes, acting)
     for escalation in decision.escalations:
         text = "; ".join(reason.because for reason in escalation.reasons)
         steps += ask(

@@ -12,7 +12,8 @@ from schemas.refusal import Unacceptable
 from schemas.vocabulary import DecisionKind, LegStatus, RouteAction, TimerKind
 from services.router.casework.act import Acting, ask
 from services.router.casework.case import Case, Leg
-from services.router.casework.pathway import check_code, move, placed, put
+from services.router.casework.pathway import TransitionRefused, check_code, move, placed, put
+from services.router.casework.pauses import HOW_IT_GOES_ON
 from services.router.casework.steps import (
     Command,
     Effect,
@@ -24,6 +25,7 @@ from services.router.casework.steps import (
     Word,
 )
 from services.router.rules.decision import Reason, Reasons
+from services.router.rules.pathway import Pathway
 from services.router.rules.ruleset import Destination
 
 Decided: TypeAlias = Callable[[Case, HumanDecision, Acting], list[Step]]
@@ -51,7 +53,7 @@ def correct_status(case: Case, decision: HumanDecision, acting: Acting) -> list[
     if after.closed and not leg.closed:
         steps += _is_that_right(after, acting)
     elif pathway.statuses[to].hold and to is not LegStatus.ON_HOLD:  # which `pause_ends.follow` asks about
-        steps += _until_when(after, acting)
+        steps += _until_when(case, after, acting)
     return steps
 
 
@@ -68,7 +70,7 @@ def reopen_leg(case: Case, decision: HumanDecision, acting: Acting) -> list[Step
     answer_by = acting.due(destination.acknowledge_within)
     opened = _move(leg, decision.status or REOPENED_AS, decision, acting)
     if opened.closed:
-        raise Unacceptable("not_allowed", [_problem("status", f"a leg that is {opened.status} is not open")])
+        raise _other(acting.rules.pathway, leg, f"a leg that is {opened.status} is not open", closed=False)
     after = opened._replace(due_at=answer_by, commands=leg.commands + 1)
     case.legs[leg.id] = after
     return [
@@ -90,7 +92,7 @@ def close_leg(case: Case, decision: HumanDecision, acting: Acting) -> list[Step]
         return _conclude(case, leg, decision, acting)
     to = decision.status or CLOSED_BY
     if not pathway.statuses[to].closed:
-        raise Unacceptable("not_allowed", [_problem("status", f"a leg that is {to} is not closed")])
+        raise _other(pathway, leg, f"a leg that is {to} is not closed", closed=True)
     moved = _move(leg, to, decision, acting)
     after = moved._replace(commands=leg.commands + 1)
     case.legs[leg.id] = after
@@ -108,6 +110,12 @@ DECIDED: Final[Mapping[DecisionKind, Decided]] = MappingProxyType(
         DecisionKind.CLOSE_LEG: close_leg,
     }
 )
+
+
+def _other(pathway: Pathway, leg: Leg, message: str, *, closed: bool) -> TransitionRefused:
+    """That a status is not what the decision is for, with those that are."""
+    allowed = tuple(to for to in pathway.allowed("human", leg.status) if pathway.statuses[to].closed is closed)
+    return TransitionRefused("not_allowed", message, place="/data/status", allowed=allowed)
 
 
 def _conclude(case: Case, leg: Leg, decision: HumanDecision, acting: Acting) -> list[Step]:
@@ -163,14 +171,26 @@ def _is_that_right(leg: Leg, acting: Acting) -> list[Step]:
     return _ask(ReviewKind.CLOSED, question, leg, acting)
 
 
-def _until_when(leg: Leg, acting: Acting) -> list[Step]:
+def _until_when(case: Case, leg: Leg, acting: Acting) -> list[Step]:
+    """Ask for the end of a rest that has none. A pause that runs goes on with its checks and its end."""
+    if case.open_pause(leg.id) is not None or case.asks(ReviewKind.UNTIMED_HOLD, leg.id):
+        return []
     question = f"The leg to {_label(leg, acting)} rests, with no end and no welfare checks. Until when, and who checks?"
-    return _ask(ReviewKind.UNTIMED_HOLD, question, leg, acting)
+    return _ask(ReviewKind.UNTIMED_HOLD, question, leg, acting, answers=HOW_IT_GOES_ON)
 
 
-def _ask(kind: ReviewKind, question: str, leg: Leg, acting: Acting) -> list[Step]:
+def _ask(kind: ReviewKind, question: str, leg: Leg, acting: Acting, *, answers: tuple[str, ...] = ()) -> list[Step]:
     review = acting.rules.otherwise.review
-    return ask(acting, kind, question, role=review.role, due=review.due, leg_id=leg.id, destination=leg.destination)
+    return ask(
+        acting,
+        kind,
+        question,
+        role=review.role,
+        due=review.due,
+        leg_id=leg.id,
+        destination=leg.destination,
+        answers=answers,
+    )
 
 
 def _label(leg: Leg, acting: Acting) -> str:

@@ -31,7 +31,7 @@ NOT_ANSWERED: Final = frozenset({LegStatus.REQUESTED, LegStatus.SENT})  # the de
 # It was accepted, and nobody may have spoken with the person: an assessment or an allocation can take its time.
 NOT_MET: Final = frozenset({LegStatus.ACCEPTED, LegStatus.AWAITING_ASSESSMENT, LegStatus.AWAITING_ALLOCATION})
 
-_MET: Final = frozenset({ProgressKind.FIRST_CONTACT, ProgressKind.STARTED, ProgressKind.ATTENDED})
+MET: Final = frozenset({ProgressKind.FIRST_CONTACT, ProgressKind.STARTED, ProgressKind.ATTENDED})
 _OF_A_PAUSE: Final = (TimerKind.WELFARE_CHECK, TimerKind.CHECK_ESCALATION, TimerKind.PAUSE_REVIEW)
 # A missed check outlives its leg: nobody has seen him, and whoever closed it may not have known.
 _OF_AN_OPEN_LEG: Final = tuple(kind for kind in TimerKind if kind is not TimerKind.CHECK_ESCALATION)
@@ -40,7 +40,7 @@ _OF_AN_OPEN_LEG: Final = tuple(kind for kind in TimerKind if kind is not TimerKi
 def with_deadlines(data: Reported, steps: Sequence[Step], acting: Acting) -> list[Step]:
     """An event's steps, and beside each the timers that it sets and cancels: what later ones set is left alone."""
     found: list[Step] = []
-    if type(data) is ProgressReported and data.kind in _MET:
+    if type(data) is ProgressReported and data.kind in MET:
         found.append(TimerCancelled(data.kind.value, leg_id=data.leg_id, kinds=(TimerKind.FIRST_CONTACT,)))
     for step in steps:
         found.append(step)

@@ -43,15 +43,15 @@ from services.router.rules.decision import Reason
 
 OnLeg: TypeAlias = Callable[[Case, Leg, HumanDecision, Acting], list[Step]]
 
+_HOW_IT_GOES_ON: Final[Mapping[str, DecisionKind]] = MappingProxyType(
+    {RESUME: DecisionKind.RESUME_LEG, EXTEND: DecisionKind.EXTEND_PAUSE, CLOSE: DecisionKind.CLOSE_LEG}
+)
 # What an answer to each kind of question comes to: the same as deciding it outright.
 _ANSWERS: Final[Mapping[ReviewKind, Mapping[str, DecisionKind]]] = MappingProxyType(
     {
         ReviewKind.OFFER_LAPSED: {AGREE: DecisionKind.AGREE_OFFER, DECLINE: DecisionKind.DECLINE_OFFER},
-        ReviewKind.PAUSE_END: {
-            RESUME: DecisionKind.RESUME_LEG,
-            EXTEND: DecisionKind.EXTEND_PAUSE,
-            CLOSE: DecisionKind.CLOSE_LEG,
-        },
+        ReviewKind.PAUSE_END: _HOW_IT_GOES_ON,
+        ReviewKind.UNTIMED_HOLD: _HOW_IT_GOES_ON,
         ReviewKind.WELFARE_CHECK: dict.fromkeys(OUTCOMES, DecisionKind.RECORD_CHECK),
     }
 )
@@ -117,8 +117,9 @@ def _mute(case: Case, leg: Leg, decision: HumanDecision, acting: Acting) -> list
 
 def _extend(case: Case, leg: Leg, decision: HumanDecision, acting: Acting) -> list[Step]:
     assert decision.on is not None
+    told = "The pause is longer: until" if case.open_pause(leg.id) is not None else "The leg rests until"
     steps = extend_pause(case, leg, decision.on, acting, because=decision.reason, word=word_of(decision))
-    return steps + _tell(case, leg, f"The pause is longer: until {decision.on}.", acting)
+    return steps + _tell(case, leg, f"{told} {decision.on}.", acting)
 
 
 def _shorten(case: Case, leg: Leg, decision: HumanDecision, acting: Acting) -> list[Step]:
@@ -128,7 +129,8 @@ def _shorten(case: Case, leg: Leg, decision: HumanDecision, acting: Acting) -> l
 
 
 def _resume(case: Case, leg: Leg, decision: HumanDecision, acting: Acting) -> list[Step]:
-    steps = resume_leg(case, leg, acting, because=decision.reason, word=word_of(decision))
+    word = word_of(decision)
+    steps = resume_leg(case, leg, acting, because=decision.reason, word=word, to=decision.status)
     return steps + _tell(case, leg, "The pause is over: he goes on.", acting)
 
 

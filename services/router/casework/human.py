@@ -228,6 +228,9 @@ LEAST_ROLE: Final[Mapping[DecisionKind, Role]] = MappingProxyType(
     {DecisionKind.MUTE_CHECKS: Role.PROGRAMME_MANAGER}  # it takes away what else would bring silence to light
 )
 
+_HOW_IT_GOES_ON: Final = frozenset(
+    {DecisionKind.RESUME_LEG, DecisionKind.EXTEND_PAUSE, DecisionKind.CLOSE_LEG, DecisionKind.CORRECT_STATUS}
+)
 # Which decisions on a leg answer the questions that have answers of their own. Any that names it answers another.
 ANSWERED_BY: Final[Mapping[ReviewKind, frozenset[DecisionKind]]] = MappingProxyType(
     {
@@ -235,9 +238,8 @@ ANSWERED_BY: Final[Mapping[ReviewKind, frozenset[DecisionKind]]] = MappingProxyT
         ReviewKind.CONFIRM_ROUTE: frozenset(),
         ReviewKind.LINK: frozenset(),
         ReviewKind.OFFER_LAPSED: frozenset({DecisionKind.AGREE_OFFER, DecisionKind.DECLINE_OFFER}),
-        ReviewKind.PAUSE_END: frozenset(
-            {DecisionKind.RESUME_LEG, DecisionKind.EXTEND_PAUSE, DecisionKind.CLOSE_LEG, DecisionKind.CORRECT_STATUS}
-        ),
+        ReviewKind.PAUSE_END: _HOW_IT_GOES_ON,
+        ReviewKind.UNTIMED_HOLD: _HOW_IT_GOES_ON,
         ReviewKind.WELFARE_CHECK: frozenset(
             {DecisionKind.RECORD_CHECK, DecisionKind.RESCHEDULE_CHECK, DecisionKind.MUTE_CHECKS}
         ),

@@ -19,6 +19,7 @@ from services.router.casework.steps import (
     ReviewAnswered,
     ReviewKind,
     Step,
+    TimerCancelled,
 )
 from services.router.rules.events import CaseEvent, Kept
 from services.router.rules.facts import remember, remember_answer
@@ -26,6 +27,7 @@ from services.router.rules.mistakes import ImpossibleValue
 from services.router.rules.ruleset import RuleSet
 
 PARTED = "This person was taken for one with another for a time. Is what was decided then right for this one?"
+APART = "the persons are apart again"
 TWO_LEGS = (
     "Two referrals to {label} are open for what is one person; news goes to the older one. Which of them goes on?"
 )
@@ -79,11 +81,14 @@ def part(
     steps += [LegParted(leg) for leg in leaving.values() if leg.joined_to and leg.joined_to not in leaving]
     for leg in [leg for leg in case.legs.values() if leg.joined_to in leaving and leg.id not in leaving]:
         case.legs[leg.id] = leg._replace(joined_to=None)
-        steps.append(LegMoved(leg, case.legs[leg.id], "the persons are apart again"))
+        steps.append(LegMoved(leg, case.legs[leg.id], APART))
     parted = {step.leg.id for step in steps if isinstance(step, LegParted | LegMoved)}
     for review in case.reviews.values():
         if review.kind is ReviewKind.TWO_LEGS and not review.answered and review.leg_id in parted:
-            steps.append(ReviewAnswered(review.id, decision.decided_by.user, "the persons are apart again"))
+            steps.append(ReviewAnswered(review.id, decision.decided_by.user, APART))
+            # By their ids: they are theirs who leave, and what a case cancels of a question are its own.
+            asking = (timer for timer in case.timers.values() if timer.review_id == review.id)
+            steps += [TimerCancelled(APART, timer_id=timer.id) for timer in asking]
     case.legs = {id_: leg for id_, leg in case.legs.items() if id_ not in leaving}
     case.joined = [one for one in case.joined if one not in gone]
     recall(case, [taken for taken in history if taken.person_id not in gone], acting.rules)

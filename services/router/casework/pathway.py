@@ -73,8 +73,13 @@ def check_code(pathway: Pathway, code: str | None) -> None:
 
 
 def put(pathway: Pathway, leg: Leg, to: LegStatus, *, now: datetime, code: str | None = None) -> Leg:
-    """The leg placed here, whatever the table says: for corrections. What was told before counts no more."""
+    """The leg placed here, whatever the table says: for corrections. What was told before counts no more.
+
+    Where it rests it remembers where it stood, from one rest to another too.
+    """
     stand = placed_at(leg.stand, to)._replace(reason=code if pathway.statuses[to].closed else None)
+    if pathway.statuses[to].hold:
+        stand = stand._replace(held_from=leg.held_from or leg.status)
     if stand.held_from is not None and not _goes_on(pathway, stand.held_from):
         stand = stand._replace(held_from=None)  # nothing resumes into an end or into another rest
     return placed(pathway, leg, stand, now=now)

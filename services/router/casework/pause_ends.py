@@ -12,8 +12,8 @@ from services.router.casework.case import Case, Leg
 from services.router.casework.checks import keep_checking
 from services.router.casework.enter import enter
 from services.router.casework.offers import answer_offer
-from services.router.casework.pauses import AGREE, CLOSE, DECLINE, EXTEND, RESUME, end_pause
-from services.router.casework.resting import OfferAnswer
+from services.router.casework.pauses import AGREE, ASK_HOW, DECLINE, HOW_IT_GOES_ON, end_pause
+from services.router.casework.resting import RESTING, OfferAnswer
 from services.router.casework.steps import LegMoved, OfferAnswered, PauseChanged, ReviewAsked, ReviewKind, Step
 from services.router.rules.language import Role
 
@@ -63,9 +63,9 @@ def follow(case: Case, steps: Iterable[Step], acting: Acting) -> list[Step]:
         if leg.closed:
             for offer in [o for o in case.offers.values() if o.leg_id == leg.id and o.awaits_a_word]:
                 more += answer_offer(case, offer, OfferAnswer.LEG_CLOSED, acting)
-        if leg.status is not LegStatus.ON_HOLD and case.open_pause(leg.id) is not None:
+        asked = any(case.asks(kind, leg.id) for kind in ASK_HOW)
+        if leg.status not in RESTING and (asked or case.open_pause(leg.id) is not None):
             more += end_pause(case, leg, acting)
-        asked = case.asks(ReviewKind.PAUSE_END, leg.id)
         if leg.status is LegStatus.ON_HOLD and case.open_pause(leg.id) is None and not asked:
             more += _ask(leg, "The leg is on hold, and no end was agreed. How does it go on?", acting)
     enter(case, more)
@@ -73,5 +73,5 @@ def follow(case: Case, steps: Iterable[Step], acting: Acting) -> list[Step]:
 
 
 def _ask(leg: Leg, question: str, acting: Acting) -> list[Step]:
-    due, answers = acting.rules.otherwise.review.due, (RESUME, EXTEND, CLOSE)
-    return ask(acting, ReviewKind.PAUSE_END, question, role=Role.FACILITATOR, due=due, leg_id=leg.id, answers=answers)
+    due, how = acting.rules.otherwise.review.due, HOW_IT_GOES_ON
+    return ask(acting, ReviewKind.PAUSE_END, question, role=Role.FACILITATOR, due=due, leg_id=leg.id, answers=how)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.refusal import Unacceptable
 from schemas.vocabulary import LegStatus, PauseReason, TimerKind
@@ -17,6 +17,7 @@ from services.router.casework.enter import enter
 from services.router.casework.offers import answer_offer, answerable_offer, offer_to_answer
 from services.router.casework.resting import (
     OPEN,
+    RESTING,
     RESUMED,
     WELFARE_CHECK_DAYS,
     CheckStatus,
@@ -42,6 +43,8 @@ from services.router.casework.steps import (
 
 AGREE, DECLINE = "agree", "decline"  # the answers to an offer that lapsed
 RESUME, EXTEND, CLOSE = "resume", "extend", "close"  # the answers at the end of a pause
+HOW_IT_GOES_ON: Final = (RESUME, EXTEND, CLOSE)
+ASK_HOW: Final = frozenset({ReviewKind.PAUSE_END, ReviewKind.UNTIMED_HOLD})  # what they are the answers to
 
 
 class Terms(NamedTuple):
@@ -156,10 +159,18 @@ def shorten_pause(case: Case, leg: Leg, until: date, acting: Acting, *, because:
     return steps
 
 
-def resume_leg(case: Case, leg: Leg, acting: Acting, *, because: str, word: Word) -> list[Step]:
-    """The leg goes on where it stood. Raises Unacceptable where it does not rest."""
+def resume_leg(
+    case: Case, leg: Leg, acting: Acting, *, because: str, word: Word, to: LegStatus | None = None
+) -> list[Step]:
+    """The leg goes on where it stood, or where the human says. Raises Unacceptable where it does not rest."""
     pause = _pause_of(case, leg)
-    to = leg.held_from or (pause.held_from if pause else LegStatus.ON_PROGRAMME)
+    to = to or leg.held_from or (pause.held_from if pause else LegStatus.ON_PROGRAMME)
+    status = acting.rules.pathway.statuses[to]
+    if status.closed or status.hold:
+        goes_on = acting.rules.pathway.allowed("human", leg.status)
+        allowed = tuple(s for s in goes_on if not acting.rules.pathway.statuses[s].closed)
+        message = f"a leg that is {to} does not go on"
+        raise pathway.TransitionRefused("not_allowed", message, place="/data/status", allowed=allowed)
     steps = move(case, leg, to, acting, because=because, word=word)
     return steps + end_pause(case, case.legs[leg.id], acting)
 
@@ -203,8 +214,9 @@ def end_pause(case: Case, leg: Leg, acting: Acting) -> list[Step]:
 def _answer_reviews(case: Case, leg: Leg, answer: str, acting: Acting) -> list[Step]:
     """The open questions how a leg's rest goes on are answered by what was decided."""
     asked = {p.review_id for p in case.pauses.values() if p.leg_id == leg.id and p.is_open and p.review_id}
-    pause_ends = (r for r in case.reviews.values() if r.kind is ReviewKind.PAUSE_END and r.leg_id == leg.id)
-    asked |= {review.id for review in pause_ends if not review.answered}
+    kinds = {*ASK_HOW, ReviewKind.RESUME}
+    asking = (r for r in case.reviews.values() if r.kind in kinds and r.leg_id == leg.id)
+    asked |= {review.id for review in asking if not review.answered}
     steps: list[Step] = [ReviewAnswered(review_id, acting.by, answer) for review_id in sorted(asked)]
     enter(case, steps)
     return steps
@@ -220,6 +232,6 @@ def _noted(leg: Leg, because: str, word: Word) -> LegNoted:
 
 
 def _pause_of(case: Case, leg: Leg) -> Pause | None:
-    if leg.status is not LegStatus.ON_HOLD:
+    if leg.status not in RESTING:
         raise refused("not_paused", "/kind", "the leg is not paused")
     return case.open_pause(leg.id)

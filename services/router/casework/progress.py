@@ -25,7 +25,7 @@ from services.router.casework.act import Acting, ask
 from services.router.casework.case import Case, Leg
 from services.router.casework.checks import record_check
 from services.router.casework.offers import offer_to_answer
-from services.router.casework.pathway import check, check_code, stands
+from services.router.casework.pathway import TransitionRefused, check, check_code, stands
 from services.router.casework.pauses import Terms, already_paused, as_offered, decline_offer, rest, restate
 from services.router.casework.resting import today
 from services.router.casework.steps import Effect, LegMoved, LegNoted, ReviewKind, Step, Word
@@ -134,7 +134,8 @@ def _cannot_be(
         pathway = acting.rules.pathway
         check(pathway, leg.status, target, by="destination", reason="-", note="-", place=PLACE)
         message = f"the leg is paused: resumed, or what ends it, comes before {said.kind}"
-        raise Unacceptable("paused", [Problem(place=PLACE, message=message)])
+        allowed = pathway.allowed("destination", leg.status)
+        raise TransitionRefused("paused", message, place=PLACE, allowed=allowed)
     return _conflict(case, leg, said, told, acting)
 
 

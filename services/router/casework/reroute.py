@@ -11,10 +11,11 @@ from schemas.progress import ProgressReported
 from schemas.vocabulary import LegStatus, ProgressKind, RouteAction
 from services.router.casework.act import CONFIRM, REFUSE, Acting, ask, begin, open_legs
 from services.router.casework.case import Case, Leg
-from services.router.casework.deadlines import NOT_ANSWERED
+from services.router.casework.deadlines import MET, NOT_ANSWERED, NOT_MET
+from services.router.casework.enter import enter
 from services.router.casework.fitting import Candidate, Seeking, alternatives, person_of
 from services.router.casework.reviews import WaitingRoute
-from services.router.casework.steps import ReviewKind, Step
+from services.router.casework.steps import ReviewAnswered, ReviewKind, Step
 from services.router.rules.decision import Reason, Reasons, RouteDecided
 from services.router.rules.due import Due
 from services.router.rules.language import Priority
@@ -44,6 +45,30 @@ def after_progress(case: Case, leg: Leg, said: ProgressReported, acting: Acting)
         steps += look_further(case, now, acting, NO_CAPACITY)
     elif leg.status in NOT_ANSWERED and now.status not in NOT_ANSWERED and not now.closed:
         steps += _which_stays(case, now, acting)
+    return steps
+
+
+def has_been_asked_about(case: Case, leg: Leg, said: ProgressReported) -> bool:
+    """Whether somebody may have been asked about just this: then the questions of the case are needed."""
+    return (leg.status in NOT_MET and said.kind in MET) or (leg.status in NOT_ANSWERED and bool(case.successors(leg)))
+
+
+def has_come(case: Case, leg: Leg, said: ProgressReported, acting: Acting) -> list[Step]:
+    """What somebody was asked about because it had not come has come: that answers the question, and is kept as it.
+
+    `leg` is as it stood before. Where it closed instead, whoever was asked still looks.
+    """
+    now = case.legs[leg.id]
+    over: set[ReviewKind] = set()
+    if now.closed:
+        return []
+    if leg.status in NOT_ANSWERED and now.status not in NOT_ANSWERED:
+        over.add(ReviewKind.NO_DESTINATION)
+    if said.kind in MET:
+        over.add(ReviewKind.DEADLINE)
+    asked = (r for r in case.reviews.values() if r.leg_id == leg.id and r.kind in over and not r.answered)
+    steps: list[Step] = [ReviewAnswered(r.id, acting.by, f"told since: {said.kind.value}") for r in asked]
+    enter(case, steps)
     return steps
 
 

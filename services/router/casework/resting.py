@@ -11,6 +11,9 @@ from schemas.vocabulary import LegStatus, PauseReason, TimerKind, WelfareOutcome
 from services.router.rules.calendar import LONDON, local_day
 
 START_OF_WORK: Final = time(9)  # what is due on a day falls due when people begin it
+RESTING: Final = frozenset(  # where a leg waits for a day that somebody names, and is ours to look after
+    {LegStatus.ON_HOLD, LegStatus.SUITABLE_BUT_NOT_READY, LegStatus.DEFERRED, LegStatus.DEPRIORITISED}
+)
 RESUMED: Final = "resumed"  # how a pause ended whose leg goes on
 WELFARE_CHECK_DAYS: Final = 7  # between two checks, where no offer says otherwise
 

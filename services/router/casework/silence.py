@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from schemas.vocabulary import LegStatus, TimerKind
+from schemas.vocabulary import TimerKind
 from services.router.casework.case import Case, Leg
 from services.router.casework.deadlines import NOT_ANSWERED
-from services.router.casework.resting import OPEN, CheckStatus, Offer, Pause, WelfareCheck
-from services.router.casework.steps import ReviewKind
+from services.router.casework.pauses import ASK_HOW
+from services.router.casework.resting import OPEN, RESTING, CheckStatus, Offer, Pause, WelfareCheck
 
 
 def nothing_silent(case: Case) -> list[str]:
@@ -31,8 +31,9 @@ def _leg(case: Case, leg: Leg) -> str | None:
         if any(timer.kind in kinds and timer.leg_id == leg.id for timer in case.timers.values()):
             return None
         return None if _asked_about(case, leg) else f"leg {leg.id}: nobody waits for its destination's answer"
-    if leg.status is LegStatus.ON_HOLD and case.open_pause(leg.id) is None:
-        return None if case.asks(ReviewKind.PAUSE_END, leg.id) else f"leg {leg.id}: it rests without an end"
+    if leg.status in RESTING and case.open_pause(leg.id) is None:
+        asked = any(case.asks(kind, leg.id) for kind in ASK_HOW)
+        return None if asked else f"leg {leg.id}: it rests without an end"
     return None
 
 
@@ -46,7 +47,7 @@ def _offer(case: Case, offer: Offer) -> str | None:
 
 
 def _pause(case: Case, pause: Pause) -> str | None:
-    if case.legs[pause.leg_id].status is not LegStatus.ON_HOLD:
+    if case.legs[pause.leg_id].status not in RESTING:
         return f"pause {pause.id}: its leg does not rest"
     if pause.review_id is not None:
         return None if case.open_review(pause.review_id) else f"pause {pause.id}: it is over and nobody is asked"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
+from typing import NamedTuple
 
 from services.router.rules.combine import Combined, combine, in_order
 from services.router.rules.compile import EVENT, Explainer
@@ -35,11 +36,10 @@ def decide_on(rules: RuleSet, facts: Facts, hit: list[int], hanging: list[int]) 
     """What follows where the rules at these places hold, and those at the others hang on an unknown."""
     certain = _in_force(rules, hit, facts)
     unsure = _in_force(rules, hanging, facts)
-    acted = [place for place in unsure if rules.wishes[place].rule.if_unknown == "act"]
-    combined = _combined(rules, tuple(certain), tuple(acted))
-    questions = _questions(rules, _that_matter(rules, certain, acted, unsure, combined), facts) if unsure else ()
+    acted, combined, questions, reviews = settle(
+        rules, certain, unsure, lambda place: hanging_on(rules.rules[place].when, rules.facts, facts.values)
+    )
     outcome = combined.outcome()
-    reviews = _reviews(rules, combined, questions)
     matched = _matched(rules, certain, rules.why_they_hold, facts, certain=True)
     if acted:
         matched += _matched(rules, acted, rules.why_they_act, facts, certain=False)
@@ -47,6 +47,23 @@ def decide_on(rules: RuleSet, facts: Facts, hit: list[int], hanging: list[int]) 
     if reviews is not outcome.reviews:
         outcome = outcome._replace(reviews=reviews)
     return Decision(rules.digest, facts, *outcome, questions, tuple(matched), unknown)
+
+
+class Settled(NamedTuple):
+    """What follows from which rules hold and which hang on what; it needs no values of facts."""
+
+    acted: list[int]  # floors that are acted on although a fact is unknown
+    combined: Combined
+    questions: tuple[Question, ...]
+    reviews: tuple[ReviewDecided, ...]
+
+
+def settle(rules: RuleSet, certain: list[int], unsure: list[int], hanging: Callable[[int], tuple[str, ...]]) -> Settled:
+    """What follows where the rules at some places hold, and those at others hang on the facts that `hanging` tells."""
+    acted = [place for place in unsure if rules.wishes[place].rule.if_unknown == "act"]
+    combined = _combined(rules, tuple(certain), tuple(acted))
+    questions = _questions(rules, _that_matter(rules, certain, acted, unsure, combined), hanging) if unsure else ()
+    return Settled(acted, combined, questions, _reviews(rules, combined, questions))
 
 
 def _in_force(rules: RuleSet, places: list[int], facts: Facts) -> list[int]:
@@ -70,8 +87,8 @@ def _combined(rules: RuleSet, certain: tuple[int, ...], acted: tuple[int, ...]) 
 
 def _that_matter(
     rules: RuleSet, certain: list[int], acted: list[int], unsure: list[int], outcome: Combined
-) -> list[Rule]:
-    """The rules whose answer could change what is done.
+) -> list[int]:
+    """The rules, by place, whose answer could change what is done.
 
     A floor that acted already is held against what is certain: without it, would less be done?
     """
@@ -84,16 +101,19 @@ def _that_matter(
         if rule.if_unknown in bases:
             beside, before = bases[rule.if_unknown]
             if _combined(rules, tuple(sorted([*certain, place])), beside).effects() != before:
-                matter.append(rule)
+                matter.append(place)
     return matter
 
 
-def _questions(rules: RuleSet, matter: Iterable[Rule], facts: Facts) -> tuple[Question, ...]:
+def _questions(
+    rules: RuleSet, matter: Iterable[int], hanging: Callable[[int], tuple[str, ...]]
+) -> tuple[Question, ...]:
     """One question a fact, with the most urgent due of the rules that hang on it."""
     asked: dict[str, Question] = {}
-    for rule in matter:
-        due = _most_urgent(rule, rules.otherwise.review.due)
-        for name in hanging_on(rule.when, rules.facts, facts.values):
+    for place in matter:
+        rule = rules.wishes[place].rule
+        due = most_urgent(rule, rules.otherwise.review.due)
+        for name in hanging(place):
             before = asked.get(name)
             if before is None:
                 asked[name] = Question(name, rules.facts[name].ask, due, (rule.id,))
@@ -102,7 +122,8 @@ def _questions(rules: RuleSet, matter: Iterable[Rule], facts: Facts) -> tuple[Qu
     return in_order(asked)
 
 
-def _most_urgent(rule: Rule, otherwise: Due) -> Due:
+def most_urgent(rule: Rule, otherwise: Due) -> Due:
+    """By when what is not known of a rule is asked for."""
     dues = [action.due for action in rule.then if isinstance(action, Route | Hold | Review | Escalate)]
     return reduce(sooner, dues) if dues else otherwise
 

@@ -5,13 +5,28 @@ They help who writes; what is right is for the loader to say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Iterable
 
 from schemas.vocabulary import LegStatus
 from services.router.rules.calendar import Nation
-from services.router.rules.declarations import Choice, Fact, SetOf, WholeNumber, YesNo
+from services.router.rules.declarations import Choice, Fact, LegOfEvent, SetOf, WholeNumber, YesNo
 from services.router.rules.directory import Intake, ServiceStatus
+from services.router.rules.editor_outcomes import examples_schema, invariants_schema
+from services.router.rules.editor_parts import (
+    DAY,
+    DUE,
+    LENGTH,
+    TEXT,
+    WHOLE,
+    YES_NO,
+    Schema,
+    a_file,
+    an_object,
+    map_of,
+    one_of,
+    some_of,
+    top,
+)
 from services.router.rules.events import EventKind
 from services.router.rules.explain import condition_in_words
 from services.router.rules.language import Json, Role
@@ -20,20 +35,6 @@ from services.router.rules.loading.conditions import operators_of
 from services.router.rules.loading.rules import ACTIONS, ACTIONS_NEED
 from services.router.rules.ruleset import RuleSet
 
-DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-Schema: TypeAlias = dict[str, Json]
-
-TEXT: Final[Schema] = {"type": "string"}
-WHOLE: Final[Schema] = {"type": "integer"}
-YES_NO: Final[Schema] = {"enum": ["yes", "no", True, False]}
-DAY: Final[Schema] = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}
-DUE: Final[Schema] = {
-    "type": "string",
-    "pattern": r"^[0-9]{1,4} (hour|day|week|working day|working hour)s?$",
-    "examples": ["4 hours", "2 working days", "4 working hours"],
-}
-LENGTH: Final[Schema] = {"type": "string", "pattern": r"^([0-9]{1,4} (day|week)s?|daily|weekly|fortnightly)$"}
-
 
 def schemas_for(rules: RuleSet) -> dict[str, Schema]:
     """A schema for each kind of file, by the files it is for (as a glob inside the folder)."""
@@ -41,19 +42,21 @@ def schemas_for(rules: RuleSet) -> dict[str, Schema]:
     rule = _rule(rules)
     definitions: Schema = {"condition": condition, "rule": rule}
     listed: Schema = {"type": "array", "items": {"$ref": "#/$defs/rule"}}
-    otherwise = _object(
-        {"review": TEXT, "role": _one_of(Role), "due": DUE, "contradiction": TEXT},
+    otherwise = an_object(
+        {"review": TEXT, "role": one_of(Role), "due": DUE, "contradiction": TEXT},
         needs=("review", "role", "due", "contradiction"),
     )
     terms: Schema = {"type": "object", "additionalProperties": {"$ref": "#/$defs/condition"}}
     return {
-        "rules/*.yaml": _file({"rules": listed}, definitions),
-        "floors.yaml": _file({"otherwise": otherwise, "rules": listed}, definitions),
-        "terms.yaml": _file({"terms": terms}, {"condition": condition}),
-        "facts.yaml": _file({"facts": _map_of(_declaration(rules))}),
-        "destinations.yaml": _file({"destinations": _map_of(_destination(rules))}),
-        "calendar.yaml": _top(_calendar()),
-        "pathway.yaml": _top(_pathway()),
+        "rules/*.yaml": a_file({"rules": listed}, definitions),
+        "floors.yaml": a_file({"otherwise": otherwise, "rules": listed}, definitions),
+        "terms.yaml": a_file({"terms": terms}, {"condition": condition}),
+        "facts.yaml": a_file({"facts": map_of(_declaration(rules))}),
+        "destinations.yaml": a_file({"destinations": map_of(_destination(rules))}),
+        "calendar.yaml": top(_calendar()),
+        "pathway.yaml": top(_pathway()),
+        "invariants.yaml": invariants_schema(rules, condition),
+        "examples/*.yaml": examples_schema(rules),
     }
 
 
@@ -70,11 +73,25 @@ def _condition(rules: RuleSet) -> Schema:
             {"const": name, "description": condition_in_words(said)} for name, said in sorted(rules.terms.items())
         ]
         words["term"] = {"description": "A condition with a name.", "oneOf": means}
-    tests: Schema = {name: _test(fact) for name, fact in rules.facts.items()}
-    return {**_object({**words, **tests}), "minProperties": 1}
+    legs = an_object({**_selection(rules), "stands": _words(LegStatus)}, needs=("stands",))
+    words["leg"] = {**legs, "description": "A leg to any destination of this kind, or that serves this, stands so."}
+    tests: Schema = {name: _test(fact, rules) for name, fact in rules.facts.items()}
+    return {**an_object({**words, **tests}), "minProperties": 1}
 
 
-def _test(fact: Fact) -> Schema:
+def _selection(rules: RuleSet) -> Schema:
+    """Destinations by what they are."""
+    known = rules.destinations.values()
+    return {"kind": _words(sorted({e.kind for e in known})), "serves": _words(sorted({e.serves for e in known}))}
+
+
+def _words(words: Iterable[str]) -> Schema:
+    """One of them, or a list."""
+    known = [str(word) for word in words]
+    return {"anyOf": [one_of(known), some_of(known)]}
+
+
+def _test(fact: Fact, rules: RuleSet) -> Schema:
     """A value, a list of values, or operators."""
     kind = fact.type
     value: Schema
@@ -85,10 +102,12 @@ def _test(fact: Fact) -> Schema:
             value = {"type": "integer", "minimum": low, "maximum": high}
             plain = [value]
         case Choice(values) | SetOf(values):
-            value = _one_of(values)
-            plain = [value, _some_of(values)]
+            value = one_of(values)
+            plain = [value, some_of(values)]
     operators: Schema = {name: _operand(name, value) for name in operators_of(kind)}
-    by_operator: Schema = {**_object(operators), "minProperties": 1}
+    by_operator: Schema = {**an_object(operators), "minProperties": 1}
+    if isinstance(fact.source, LegOfEvent):
+        plain.append({**an_object(_selection(rules)), "minProperties": 1})
     return {"description": f"{fact.says} ({kind})", "anyOf": [*plain, by_operator]}
 
 
@@ -104,7 +123,7 @@ def _operand(operator: str, value: Schema) -> Schema:
 
 def _rule(rules: RuleSet) -> Schema:
     names = sorted(rules.destinations)
-    return _object(
+    return an_object(
         {
             "id": {"type": "string", "pattern": "^[a-z][a-z0-9]*([_-][a-z0-9]+)*$"},
             "because": {
@@ -112,9 +131,9 @@ def _rule(rules: RuleSet) -> Schema:
                 "description": "For the service that gets the referral, and whoever asks why.",
             },
             "when": {"$ref": "#/$defs/condition"},
-            "then": {"type": "array", "minItems": 1, "items": {"oneOf": [_action(verb, names) for verb in ACTIONS]}},
-            "withhold": {"anyOf": [_one_of(names), _some_of(names)]},
-            "if_unknown": _one_of(("ask", "act", "note")),
+            "then": {"type": "array", "minItems": 1, "items": {"oneOf": [_action(verb, rules) for verb in ACTIONS]}},
+            "withhold": {"anyOf": [one_of(names), some_of(names)]},
+            "if_unknown": one_of(("ask", "act", "note")),
             "from": DAY,
             "until": DAY,
         },
@@ -122,7 +141,8 @@ def _rule(rules: RuleSet) -> Schema:
     )
 
 
-def _action(verb: str, names: list[str]) -> Schema:
+def _action(verb: str, rules: RuleSet) -> Schema:
+    names = sorted(rules.destinations)
     to_a_destination = ("route", "offer_pause", "propose_resume", "notify")
     parts: dict[str, Schema] = {
         "priority": {"enum": [1, 2, 3, 4]},
@@ -131,53 +151,56 @@ def _action(verb: str, names: list[str]) -> Schema:
         "for": LENGTH,
         "welfare_check": LENGTH,
         "answer_within": DUE,
-        "role": _one_of(Role),
+        "role": one_of(Role),
         "of": TEXT,
     }
-    what = _one_of(names) if verb in to_a_destination else _one_of(Role) if verb == "escalate" else TEXT
+    what = one_of(names) if verb in to_a_destination else one_of(Role) if verb == "escalate" else TEXT
+    if verb in ("offer_pause", "propose_resume"):
+        what = {"anyOf": [what, {**an_object(_selection(rules)), "minProperties": 1}]}
     known: Schema = {verb: what, **{part: parts[part] for part in ACTIONS[verb]}}
-    return _object(known, needs=(verb, *ACTIONS_NEED.get(verb, ())))
+    return an_object(known, needs=(verb, *ACTIONS_NEED.get(verb, ())))
 
 
 def _declaration(rules: RuleSet) -> Schema:
     kinds = [kind.value for kind in EventKind]
-    of_kinds: Schema = {"anyOf": [_one_of(kinds), _some_of(kinds)]}
+    of_kinds: Schema = {"anyOf": [one_of(kinds), some_of(kinds)]}
     known: Schema = {
         "says": TEXT,
         "ask": TEXT,
         "from": {"anyOf": [TEXT, {"type": "array", "items": TEXT}], "description": "A field of a published payload."},
-        "as": _one_of(facts.MEASURES),
-        "by": _one_of(sorted(rules.destinations)),
-        "unstated": _one_of(("unknown", "absent")),
+        "as": one_of(facts.MEASURES),
+        "by": one_of(sorted(rules.destinations)),
+        "unstated": one_of(("unknown", "absent")),
         "remember": YES_NO,
         "ordered": YES_NO,
         "range": {"type": "array", "items": WHOLE, "minItems": 2, "maxItems": 2},
         "count": of_kinds,
         "within": LENGTH,
         "days_since": of_kinds,
-        "days_in_status": _one_of(sorted(rules.destinations)),
+        "days_in_status": one_of(sorted(rules.destinations)),
         "days_to": {"const": "holiday"},
     }
-    return _object(known, needs=("says",))
+    return an_object(known, needs=("says",))
 
 
 def _destination(rules: RuleSet) -> Schema:
     names = sorted(rules.destinations)
     texts: Schema = {"type": "array", "items": TEXT}
-    capacity = _object({"intake": _one_of(Intake), "places": WHOLE, "as_of": DAY}, needs=("intake",))
+    capacity = an_object({"intake": one_of(Intake), "places": WHOLE, "as_of": DAY}, needs=("intake",))
     known: Schema = {
         **dict.fromkeys(("label", "kind", "source", "serves", *destinations.FOR_PEOPLE), TEXT),
-        "side": _one_of(("person", "other_party", "panel")),
+        "side": one_of(("person", "other_party", "panel")),
         **dict.fromkeys(("voluntary", "consent_needed"), YES_NO),
         **{name: {"type": "integer", "minimum": 0, "maximum": 130} for name in ("minimum_age", "maximum_age")},
         **dict.fromkeys(("service_areas", "share"), texts),
-        "instead": _some_of(names),
-        "status": _one_of(ServiceStatus),
-        "capacity": {"anyOf": [_one_of(Intake), capacity]},
+        "instead": some_of(names),
+        "status": one_of(ServiceStatus),
+        "capacity": {"anyOf": [one_of(Intake), capacity]},
         **dict.fromkeys(("acknowledge_within", "first_contact_within"), DUE),
         "channel": {"const": "queue"},
+        "source_hears": one_of(destinations.SOURCE_HEARS),
     }
-    return _object(known, needs=destinations.NEEDED)
+    return an_object(known, needs=destinations.NEEDED)
 
 
 def _calendar() -> Schema:
@@ -186,64 +209,41 @@ def _calendar() -> Schema:
     due = (*(f"priority_{number}" for number in (1, 2, 3, 4)), "tasks")
     spans = ("from", "until", "name")
     known: Schema = {
-        "nation": _one_of(Nation),
+        "nation": one_of(Nation),
         "day_starts": time,
         "day_ends": time,
-        "closures": {"type": "array", "items": _object({"from": DAY, "until": DAY, "name": TEXT}, needs=spans)},
-        "seasons": {"type": "array", "items": _object({"from": of_year, "until": of_year, "name": TEXT}, needs=spans)},
-        "due": _object(dict.fromkeys(due, DUE), needs=due),
+        "closures": {"type": "array", "items": an_object({"from": DAY, "until": DAY, "name": TEXT}, needs=spans)},
+        "seasons": {
+            "type": "array",
+            "items": an_object({"from": of_year, "until": of_year, "name": TEXT}, needs=spans),
+        },
+        "due": an_object(dict.fromkeys(due, DUE), needs=due),
     }
-    return _object({key: known[key] for key in calendars.KEYS}, needs=("nation", "day_ends", "due"))
+    return an_object({key: known[key] for key in calendars.KEYS}, needs=("nation", "day_ends", "due"))
 
 
 def _pathway() -> Schema:
-    some: Schema = {"anyOf": [_one_of(LegStatus), _some_of([status.value for status in LegStatus])]}
+    some: Schema = {"anyOf": [one_of(LegStatus), some_of([status.value for status in LegStatus])]}
     flags = dict.fromkeys(("closed", "hold", "release", "administration", "court_ordered"), YES_NO)
-    status = _object({"label": TEXT, **flags, "implies": _one_of(LegStatus)}, needs=("label",))
+    status = an_object({"label": TEXT, **flags, "implies": one_of(LegStatus)}, needs=("label",))
     who = [*pathway.WHO]
     needs = [*pathway.NEEDS]
-    transition = _object(
+    transition = an_object(
         {
             "from": some,
             "to": some,
-            "who": {"anyOf": [_one_of(who), _some_of(who)]},
-            "needs": {"anyOf": [_one_of(needs), _some_of(needs)]},
+            "who": {"anyOf": [one_of(who), some_of(who)]},
+            "needs": {"anyOf": [one_of(needs), some_of(needs)]},
         },
         needs=("from", "to", "who"),
     )
-    reason = _object({"label": TEXT, "still_open": YES_NO}, needs=("label",))
-    return _object(
+    reason = an_object({"label": TEXT, "still_open": YES_NO}, needs=("label",))
+    return an_object(
         {
             "court_ordered": YES_NO,
-            "statuses": _object({each.value: status for each in LegStatus}, needs=[each.value for each in LegStatus]),
+            "statuses": an_object({each.value: status for each in LegStatus}, needs=[each.value for each in LegStatus]),
             "transitions": {"type": "array", "items": transition},
-            "reasons": _object({category: _map_of(reason) for category in pathway.CATEGORIES}),
+            "reasons": an_object({category: map_of(reason) for category in pathway.CATEGORIES}),
         },
         needs=("court_ordered", "statuses", "transitions", "reasons"),
     )
-
-
-def _object(properties: Mapping[str, Json], needs: Iterable[str] = ()) -> Schema:
-    made: Schema = {"type": "object", "additionalProperties": False, "properties": dict(properties)}
-    needed: list[Json] = [*needs]
-    return made | ({"required": needed} if needed else {})
-
-
-def _map_of(item: Schema) -> Schema:
-    return {"type": "object", "additionalProperties": item}
-
-
-def _one_of(words: Iterable[str]) -> Schema:
-    return {"enum": [str(word) for word in words]}
-
-
-def _some_of(words: Iterable[str]) -> Schema:
-    return {"type": "array", "items": _one_of(words), "minItems": 1, "uniqueItems": True}
-
-
-def _file(properties: Mapping[str, Json], definitions: Schema | None = None) -> Schema:
-    return _top(_object(properties, needs=properties)) | ({"$defs": definitions} if definitions else {})
-
-
-def _top(schema: Schema) -> Schema:
-    return {"$schema": DIALECT, **schema}

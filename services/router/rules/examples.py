@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.router.rules.files import Files, files_in
-from services.router.rules.loader import read_file
+from services.router.rules.files import Files
+from services.router.rules.loader import files_in, read_file
 from services.router.rules.loading.desk import Desk
 from services.router.rules.loading.examples import Example, ExampleReader
 from services.router.rules.mistakes import RuleSetRefused

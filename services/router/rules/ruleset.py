@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
@@ -18,11 +19,13 @@ from services.router.rules.events import EventKind
 from services.router.rules.extract import Plan, plan_for
 from services.router.rules.language import Condition, Otherwise, Rule
 from services.router.rules.pathway import Pathway
+from services.router.rules.promises import Invariant
 
 # By their places among the rules: those that certainly hold, and those that are acted on all the same.
 Places: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
 
 
+SourceHears: TypeAlias = Literal["outcome", "answer", "nothing"]  # answer: whether it took him on, and no more
 FIRST_CONTACT_WITHIN: Final = Due(working_days=5)  # where a destination names no other time
 
 
@@ -45,6 +48,7 @@ class Destination:
     channel: Literal["queue"]
     serves: str  # the kind of need; destinations with the same one can do each other's job
     first_contact_within: Due = FIRST_CONTACT_WITHIN  # of its acceptance
+    source_hears: SourceHears = "outcome"  # of a referral, as far as its side lets them
     instead: tuple[str, ...] = ()  # of those, which to try first where this one cannot take somebody
     status: ServiceStatus = ServiceStatus.ACTIVE
     capacity: Capacity | None = None  # None: the directory does not say; the service itself will
@@ -55,7 +59,7 @@ class Destination:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """One version of the rules. Everything that `decide` needs is made when it is."""
+    """One version of the rules. What `decide` needs beside is made once, when it is first asked for."""
 
     digest: str  # "sha256:..." of what it means; layout, comments and the order of files are no part of that
     facts: Mapping[str, Fact]
@@ -65,31 +69,50 @@ class RuleSet:
     otherwise: Otherwise
     pathway: Pathway  # where legs stand, and how they may move
     terms: Mapping[str, Condition] = field(default_factory=dict, repr=False, compare=False)  # written out in the rules
-    matchers: Mapping[str, Matcher] = field(init=False, repr=False, compare=False)
-    why_they_hold: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)
-    why_they_act: Mapping[str, Explainer] = field(init=False, repr=False, compare=False)  # floors, on the unknown
-    wishes: tuple[Wishes, ...] = field(init=False, repr=False, compare=False)  # in the order of the rules
-    plans: Mapping[EventKind, Plan] = field(init=False, repr=False, compare=False)
-    remembered_as: Mapping[tuple[str, Measure], Mapping[str, tuple[str, ...]]] = field(
-        init=False, repr=False, compare=False
-    )  # of a field and what is made of it: the facts that keep it, and the areas that they ask for
-    some_are_dated: bool = field(init=False, repr=False, compare=False)
-    settled: dict[Places, Combined] = field(init=False, repr=False, compare=False)  # outcomes worked out before
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)  # that say so, by their paths
+    invariants: tuple[Invariant, ...] = ()  # what is promised of every decision, by id; proved, never run
+    settled: dict[Places, Combined] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )  # outcomes worked out before
 
-    def __post_init__(self) -> None:
-        """Make what is made once: a matcher for each kind of event, and the explanations that never vary."""
-        matchers = compile_matchers(self.rules, self.facts, [kind.value for kind in EventKind])
-        holding = {rule.id: compile_explainer(rule.when, self.facts, "what makes it hold") for rule in self.rules}
+    @cached_property
+    def matchers(self) -> Mapping[str, Matcher]:
+        """For each kind of event what tells which rules hold."""
+        return MappingProxyType(compile_matchers(self.rules, self.facts, [kind.value for kind in EventKind]))
+
+    @cached_property
+    def why_they_hold(self) -> Mapping[str, Explainer]:
+        """Of each rule, what tells which tests make it hold."""
+        made = {rule.id: compile_explainer(rule.when, self.facts, "what makes it hold") for rule in self.rules}
+        return MappingProxyType(made)
+
+    @cached_property
+    def why_they_act(self) -> Mapping[str, Explainer]:
+        """Of each floor that acts on the unknown, what tells which tests speak for it."""
         acting = [rule for rule in self.rules if rule.if_unknown == "act"]
-        unsure = {rule.id: compile_explainer(rule.when, self.facts, "what speaks for it") for rule in acting}
-        object.__setattr__(self, "matchers", MappingProxyType(matchers))
-        object.__setattr__(self, "why_they_hold", MappingProxyType(holding))
-        object.__setattr__(self, "why_they_act", MappingProxyType(unsure))
-        object.__setattr__(self, "wishes", tuple(wishes_of(rule) for rule in self.rules))
-        object.__setattr__(self, "plans", MappingProxyType({kind: plan_for(self.facts, kind) for kind in EventKind}))
-        object.__setattr__(self, "remembered_as", MappingProxyType(_remembered_as(self.facts.values())))
-        object.__setattr__(self, "settled", {})
-        object.__setattr__(self, "some_are_dated", any(_dated(rule) for rule in self.rules))
+        return MappingProxyType(
+            {rule.id: compile_explainer(rule.when, self.facts, "what speaks for it") for rule in acting}
+        )
+
+    @cached_property
+    def wishes(self) -> tuple[Wishes, ...]:
+        """What each rule asks for, in the order of the rules."""
+        return tuple(wishes_of(rule) for rule in self.rules)
+
+    @cached_property
+    def plans(self) -> Mapping[EventKind, Plan]:
+        """For each kind of event how its facts are got."""
+        return MappingProxyType({kind: plan_for(self.facts, kind) for kind in EventKind})
+
+    @cached_property
+    def remembered_as(self) -> Mapping[tuple[str, Measure], Mapping[str, tuple[str, ...]]]:
+        """Of a field and what is made of it: the facts that keep it, and the areas that they ask for."""
+        return MappingProxyType(_remembered_as(self.facts.values()))
+
+    @cached_property
+    def some_are_dated(self) -> bool:
+        """Is any rule in force on some days only?"""
+        return any(_dated(rule) for rule in self.rules)
 
     def in_force(self, day: date) -> tuple[Rule, ...]:
         """The rules that apply on a day."""

@@ -13,7 +13,7 @@ from nats.errors import Error as NatsError
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from services.ground import outbox
+from services.ground import outbox, sender
 from services.ground.errors import LeaseLost
 from services.ground.publisher import ATOMIC_FROM, Confirmed
 from services.ground.settings import Settings
@@ -24,14 +24,14 @@ from tests.support.system import System, system
 
 async def test_a_lease_lost_while_the_store_is_away_does_not_end_the_loop(settings: Settings) -> None:
     async with system(settings) as onward:
-        consumer: Any = onward.services["router"].consumer
+        consumer: Any = onward.services["intake"].consumer
         transact, renew = consumer._transact, consumer._look_after_partitions
         struck: list[str] = []
 
         async def lost(batch: object, act: object) -> Any:
             if not struck:
                 struck.append("lease")
-                raise LeaseLost("router")
+                raise LeaseLost("intake")
             return await transact(batch, act)
 
         async def away() -> None:
@@ -97,12 +97,13 @@ async def test_what_is_confirmed_is_marked_once_however_batches_overlap(
 
 
 async def test_audit_entries_wait_for_each_other_and_what_they_came_from_is_acknowledged_after_them(
-    settings: Settings,
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sender, "GATHER_MOST", ATOMIC_FROM)
     async with system(settings.model_copy(update={"gather_seconds": 3600.0})) as onward:
         await onward.publish(referral_of(1))
         await _until(onward, "SELECT count(*) FROM deliveries", at_least=1)
-        assert await onward.messages("AUDIT") == [], "too few to be sent by themselves"
+        assert await onward.messages("AUDIT", "audit.collect") == [], "too few to be sent by themselves"
         js = onward.connection.jetstream()
         [intake] = feeds_of("intake", settings)
         assert (await js.consumer_info(intake.stream, intake.durable)).num_ack_pending == 1

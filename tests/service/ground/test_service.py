@@ -41,7 +41,7 @@ async def test_a_broker_that_is_not_there_is_an_error_in_limited_time(tmp_path: 
     async with open_world(alone, WallClock()) as world:
         started = datetime.now(UTC)
         with pytest.raises(BrokerUnreachable) as refused:
-            await SERVICES["intake"](world).start()
+            await (await SERVICES["intake"](world)).start()
         assert (datetime.now(UTC) - started).total_seconds() < 10
         assert "hunter2" not in str(refused.value)
 
@@ -52,7 +52,7 @@ async def test_a_broker_that_dies_while_a_service_starts_does_not_end_the_servic
 ) -> None:
     async with open_world(Settings(data_dir=tmp_path), WallClock()) as world:
         await migrate(world)
-        service = SERVICES["intake"](world)
+        service = await SERVICES["intake"](world)
         struck = _before_the_first(question, lambda: _dies_before_it_answers(world), monkeypatch)
         await service.start()
         connection = await connect(world, name="test")
@@ -75,7 +75,7 @@ async def test_a_broker_that_dies_before_it_says_who_is_busy_is_asked_again(
         connection = await connect(world, name="test")
         struck = _before_the_first("consumer_info", lambda: _dies_before_it_answers(world), monkeypatch)
         try:
-            await settle(world, connection, seconds=20)
+            await settle(world, connection, seconds=20, names=["intake"])
             assert struck
         finally:
             await connection.close()
@@ -87,7 +87,7 @@ async def test_a_broker_that_does_not_answer_a_starting_service_is_an_error_in_l
     async with open_world(Settings(data_dir=tmp_path), WallClock()) as world:
         await migrate(world)
         impatient = world.settings.model_copy(update={"connect_seconds": 3.0})
-        service = SERVICES["intake"](World(impatient, world.clock, world.database, world.nats_url))
+        service = await SERVICES["intake"](World(impatient, world.clock, world.database, world.nats_url))
         frozen: list[int] = []
         _before_the_first("consumer_info", lambda: frozen.append(_frozen(world)), monkeypatch)
         with pytest.raises(BrokerUnreachable, match="within 3 s"):
@@ -101,7 +101,7 @@ async def test_a_service_whose_connection_is_closed_for_good_says_so_and_one_tha
 ) -> None:
     async with open_world(Settings(data_dir=tmp_path), WallClock()) as world:
         await migrate(world)
-        service, stopped = SERVICES["intake"](world), SERVICES["audit"](world)
+        service, stopped = await SERVICES["intake"](world), await SERVICES["audit"](world)
         await service.start()
         await stopped.start()
         await stopped.stop()
@@ -141,7 +141,9 @@ def _before_the_first(question: str, strike: Callable[[], object], monkeypatch: 
 
 async def test_a_service_does_not_start_before_migrate_and_says_so(tmp_path: Path) -> None:
     async with open_world(Settings(data_dir=tmp_path), WallClock()) as world:
-        service = SERVICES["router"](world)
+        with pytest.raises(NotMigrated, match="onward migrate"):
+            await SERVICES["router"](world)
+        service = await SERVICES["intake"](world)
         with pytest.raises(NotMigrated, match="onward migrate"):
             await service.start()
         await service.stop()
@@ -153,7 +155,7 @@ async def test_a_service_whose_consumer_is_missing_does_not_start_and_consume_no
         connection = await connect(world, name="test")
         await connection.jetstream().delete_consumer("CASE", "router-3")
         await connection.close()
-        service = SERVICES["router"](world)
+        service = await SERVICES["router"](world)
         with pytest.raises(NotMigrated, match="router-3"):
             await service.start()
         await service.stop()
@@ -179,7 +181,7 @@ async def test_a_broker_too_small_for_our_commands_is_refused(tmp_path: Path) ->
     async with open_world(Settings(data_dir=tmp_path), WallClock()) as world:
         await migrate(world)
         larger = world.settings.model_copy(update={"max_message_bytes": 10_000_000})
-        service = SERVICES["dispatch"](type(world)(larger, world.clock, world.database, world.nats_url))
+        service = await SERVICES["dispatch"](type(world)(larger, world.clock, world.database, world.nats_url))
         with pytest.raises(OnwardError, match="ONWARD_MAX_MESSAGE_BYTES"):
             await service.start()
         await service.stop()

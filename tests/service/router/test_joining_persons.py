@@ -135,6 +135,10 @@ async def test_unmerge_puts_back_what_belonged_to_whom(onward: System) -> None:
     assert after[0] == before[0]
     assert before[1].items() <= after[1].items()
     assert await onward.rows("SELECT * FROM reviews WHERE kind = 'two_legs' AND answered_at IS NULL") == []
+    waiting = "SELECT r.kind FROM timers t JOIN reviews r ON r.id = t.review_id WHERE t.cancelled_at IS NULL"
+    assert await onward.rows(f"{waiting} AND r.answered_at IS NOT NULL") == [], (
+        "nobody is asked again what was answered"
+    )
     assert await onward.rows("SELECT person_id, remembered, referral_event FROM cases ORDER BY person_id") == remembered
     asked = await onward.rows("SELECT person_id FROM reviews WHERE question LIKE 'This person was taken for one%'")
     assert {row["person_id"] for row in asked} == {survivor, merged}, "what was decided in between is looked at"
@@ -254,14 +258,17 @@ async def test_who_is_kept_apart_is_asked_about_once(onward: System) -> None:
     await _all_is_well(onward)
 
 
-async def test_a_merge_answers_the_question_that_led_to_it(onward: System) -> None:
+@pytest.mark.parametrize("who_stays", [0, 1], ids=["the asked about", "the other"])
+async def test_a_merge_answers_the_question_that_led_to_it(onward: System, who_stays: int) -> None:
     one, two = await _two(onward)
-    await _disagreeing(onward, (await _open_legs(onward, one))["dapp"], "first")
+    leg = (await _open_legs(onward, one))["dapp"]
+    await _disagreeing(onward, leg, "first")
     [asked] = await onward.rows("SELECT * FROM reviews WHERE kind = 'link'")
-    await _publish(onward, _joining("merge_persons", one, two, review_id=asked["id"]), "decision")
+    survivor, merged = ((one, two), (two, one))[who_stays]
+    await _publish(onward, _joining("merge_persons", survivor, merged, review_id=asked["id"]), "decision")
     [answered] = await onward.rows("SELECT * FROM reviews WHERE kind = 'link'")
     assert answered["answer"] == "merged"
-    await _disagreeing(onward, (await _open_legs(onward, one))["dapp"], "second")
+    await _disagreeing(onward, leg, "second")
     assert len(await onward.rows("SELECT * FROM reviews WHERE kind = 'link'")) == 1, "they agree now"
 
 

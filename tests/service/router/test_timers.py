@@ -146,14 +146,14 @@ async def test_a_router_that_dies_between_commit_and_publish_fires_exactly_once(
     async with system(settings.model_copy(update={"drain_seconds": 0.2}), clock=clock) as onward:
         leg, _ = await _referred(onward)
         consumer: Any = onward.services["router"].consumer
-        publish = consumer._publisher.publish
+        publish = consumer._sender.publisher.publish
 
         async def die(messages: Sequence[Outgoing]) -> Any:
             if any(message.subject == SUBJECT for message in messages):
                 await asyncio.Event().wait()  # until the process is gone
             return await publish(messages)
 
-        consumer._publisher.publish = die
+        consumer._sender.publisher.publish = die
         clock.move(LATE)
         await _wait_for(onward, "SELECT count(*) AS n FROM timers WHERE fired_at IS NOT NULL")
         assert await onward.messages("INTAKE", SUBJECT) == []
@@ -285,6 +285,24 @@ async def test_a_timer_that_the_broker_lost_is_fired_again_until_its_event_was_t
     async with system(settings, clock=clock) as onward:
         await onward.settle()
         await _each_fired_once(onward, leg)
+        assert await onward.world.database.write(lambda c: _again(c, settings, clock)) == 0
+
+
+async def test_a_timer_that_waits_at_a_router_that_is_away_is_not_fired_again(settings: Settings) -> None:
+    """After an outage the router has many to take: were they fired again meanwhile, it would have ever more."""
+    clock = SetClock(MONDAY)
+    async with system(settings, clock=clock) as onward:
+        await _referred(onward)
+    clock.move(LATE)
+    async with system(settings, clock=clock, names=ALL_BUT_THE_ROUTER) as onward:
+        await onward.world.database.write(lambda c: _fire(c, clock))
+        for row in await onward.rows("SELECT payload FROM outbox WHERE subject = :to", to=SUBJECT):
+            await onward.publish(json.loads(row["payload"]), channel="timer")
+        fired = await onward.rows("SELECT id FROM timers WHERE fired_at IS NOT NULL")
+        for timer in fired:
+            await _wait_for(onward, f"SELECT count(*) AS n FROM accepted_events WHERE origin_id = '{timer['id']}'")  # noqa: S608
+        assert fired
+        clock.move(timedelta(seconds=settings.reconcile_seconds))
         assert await onward.world.database.write(lambda c: _again(c, settings, clock)) == 0
 
 

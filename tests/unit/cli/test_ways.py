@@ -26,6 +26,7 @@ WHO = ("--by", "a.jones", "--role", "facilitator", "--organisation", "Northshire
 OFFERED = {
     ReviewKind.OFFER_LAPSED: ["agree", "decline"],
     ReviewKind.PAUSE_END: ["resume", "extend", "close"],
+    ReviewKind.UNTIMED_HOLD: ["resume", "extend", "close"],
     ReviewKind.WELFARE_CHECK: ["well", "concern", "not_reached", "refused"],
     ReviewKind.FACT: ["partner", "sibling", "not_known"],
     ReviewKind.CONFIRM_ROUTE: ["confirm", "refuse"],
@@ -98,6 +99,7 @@ def test_a_safety_rules_route_is_never_told_to_be_refused() -> None:
             {"resume_leg", "extend_pause", "shorten_pause", "record_check", "reschedule_check", "mute_checks",
              "close_leg", "correct_status"},
         ),
+        ({"status": LegStatus.DEFERRED}, {"resume_leg", "extend_pause", "close_leg", "correct_status"}),
         ({"closed_at": NOW}, {"reopen_leg", "close_leg", "correct_status"}),
         ({"closed_at": NOW, "concluded_at": NOW}, {"reopen_leg", "correct_status"}),
     ],

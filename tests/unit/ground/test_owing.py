@@ -16,6 +16,7 @@ from services.ground.settings import Settings
 from tests.support.toy import ToyHandler
 
 PARTITION = 0
+OWNER = ("audit", PARTITION)
 
 
 class _SlowRelay:
@@ -48,8 +49,10 @@ class _Service(ToyHandler):
 
 async def test_no_batch_overtakes_one_that_asks_what_is_owed() -> None:
     consumer, relay, publisher = _consumer()
-    consumer._owing.update([PARTITION])
-    sending = [asyncio.create_task(consumer._publish([_message(id_)], [])) for id_ in ("first", "second", "third")]
+    consumer._together.owe([OWNER])
+    sending = [
+        asyncio.create_task(consumer._sender.publish([_message(id_)], [])) for id_ in ("first", "second", "third")
+    ]
     await asyncio.sleep(0.01)
     assert publisher.sent == []
     relay.calls[0].set()
@@ -60,17 +63,17 @@ async def test_no_batch_overtakes_one_that_asks_what_is_owed() -> None:
 
 async def test_a_commit_whose_answer_is_lost_while_others_send_what_is_owed_is_not_forgotten() -> None:
     consumer, relay, publisher = _consumer()
-    consumer._owing.update([PARTITION])
-    sending = [asyncio.create_task(consumer._publish([_message(id_)], [])) for id_ in ("first", "second")]
+    consumer._together.owe([OWNER])
+    sending = [asyncio.create_task(consumer._sender.publish([_message(id_)], [])) for id_ in ("first", "second")]
     await asyncio.sleep(0.01)
-    consumer._owing.update([PARTITION])  # after the first has read what is owed
+    consumer._together.owe([OWNER])  # after the first has read what is owed
     relay.calls[0].set()
     await asyncio.sleep(0.01)
     assert publisher.sent == ["first"]
     assert len(relay.calls) == 2, "the second asks again"
     relay.calls[1].set()
     await asyncio.gather(*sending)
-    assert not consumer._owing
+    assert not consumer._together._owing
 
 
 def _consumer() -> tuple[Consumer[Any], _SlowRelay, _Publisher]:
@@ -82,8 +85,9 @@ def _consumer() -> tuple[Consumer[Any], _SlowRelay, _Publisher]:
         connection=Client(),
     )
     consumer._epochs = {PARTITION: 1}
+    consumer._together.join(consumer)
     relay, publisher = _SlowRelay(), _Publisher()
-    consumer._relay, consumer._publisher = cast(Any, relay), cast(Any, publisher)
+    consumer._sender.relay, consumer._sender.publisher = cast(Any, relay), cast(Any, publisher)
     return consumer, relay, publisher
 
 

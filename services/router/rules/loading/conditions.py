@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping as Names
 from dataclasses import dataclass, field, replace
 
-from services.router.rules.declarations import Choice, Fact, FactType, SetOf, WholeNumber, YesNo
+from schemas.vocabulary import LegStatus
+from services.router.rules.declarations import Choice, Fact, FactType, LegOfEvent, SetOf, WholeNumber, YesNo
 from services.router.rules.language import (
     All,
     Any,
@@ -20,10 +21,12 @@ from services.router.rules.language import (
     Position,
 )
 from services.router.rules.loading.desk import Desk
+from services.router.rules.loading.selecting import SELECTS, is_selection, selected
 from services.router.rules.loading.tree import Listing, Mapping, Node, Scalar
 from services.router.rules.mistakes import did_you_mean
+from services.router.rules.ruleset import Destination
 
-WORDS = ("all", "any", "not", "term")  # beside the names of facts
+WORDS = ("all", "any", "not", "term", "leg")  # beside the names of facts
 MOST_PARTS = 500  # of one condition, terms written out; far above what a person can read
 DEEPEST = 40  # levels of one condition, terms written out; Python itself refuses code that nests much deeper
 NOTHING = All(())  # stands where a mistake was; a set with mistakes is never used
@@ -43,6 +46,7 @@ class Conditions:
 
     desk: Desk
     facts: Names[str, Fact]
+    destinations: Names[str, Destination]
     terms: dict[str, Node] = field(default_factory=dict)
     _read: dict[str, Condition] = field(default_factory=dict)
     _open: list[str] = field(default_factory=list)
@@ -76,11 +80,23 @@ class Conditions:
                 return Not(self.condition(value, "not"))
             case "term":
                 return self._use_term(value)
+            case "leg":
+                return written_at(self._legs(value), key.at)
         fact = self.facts.get(key.text)
         if fact is None:
             self.desk.note(key.at, f"no fact {key.text!r}{did_you_mean(key.text, (*self.facts, *WORDS))}")
             return NOTHING
         return written_at(self._test(fact, value), key.at)
+
+    def _legs(self, node: Node) -> Condition:
+        """That a leg to any of these destinations stands so."""
+        said = self.desk.mapping(node, "leg", (*SELECTS, "stands"), needs=("stands",))
+        if said is None:
+            return NOTHING
+        names = selected(self.desk, said, self.destinations)
+        statuses = self.desk.words(said.get("stands"), "stands", [status.value for status in LegStatus])
+        parts = tuple(In(name, statuses) for name in names)
+        return parts[0] if len(parts) == 1 else Any(parts)
 
     def _use_term(self, node: Node) -> Condition:
         if not isinstance(node, Scalar):
@@ -103,6 +119,9 @@ class Conditions:
         return self._read[name]
 
     def _test(self, fact: Fact, node: Node) -> Condition:
+        if isinstance(fact.source, LegOfEvent) and is_selection(node):
+            said = self.desk.mapping(node, fact.name, SELECTS)
+            return In(fact.name, selected(self.desk, said, self.destinations)) if said is not None else NOTHING
         if isinstance(node, Mapping):
             if not node.entries:
                 self.desk.note(node.at, f"{fact.name} has an empty mapping: say what it must be")

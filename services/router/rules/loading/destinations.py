@@ -16,7 +16,7 @@ from services.router.rules.loading.alternatives import check_alternatives, read_
 from services.router.rules.loading.desk import Desk
 from services.router.rules.loading.tree import Mapping, Node, Scalar
 from services.router.rules.mistakes import did_you_mean
-from services.router.rules.ruleset import FIRST_CONTACT_WITHIN, Destination
+from services.router.rules.ruleset import FIRST_CONTACT_WITHIN, Destination, SourceHears
 
 SHAREABLE: Final = (ReferralSubmitted, RiskReported, ProgressReported)
 # What never goes to a service that works with the person who harms. The answers to a risk instrument are the victim's
@@ -35,8 +35,10 @@ _KEYS = (
     "status",
     "capacity",
     "first_contact_within",
+    "source_hears",
     *FOR_PEOPLE,
 )
+SOURCE_HEARS: tuple[SourceHears, ...] = ("outcome", "answer", "nothing")
 _SIDES: tuple[Literal["person", "other_party", "panel"], ...] = ("person", "other_party", "panel")
 
 
@@ -75,6 +77,7 @@ def _destination(desk: Desk, name: str, said: Mapping) -> Destination:
         share=_share(desk, said.get("share"), side),
         channel=desk.word(said.get("channel"), "channel", _CHANNELS) or "queue",
         first_contact_within=desk.due(said.get("first_contact_within"), "first_contact_within") or FIRST_CONTACT_WITHIN,
+        source_hears=desk.word(said.get("source_hears"), "source_hears", SOURCE_HEARS) or "outcome",
         serves=desk.identifier(serves, "a kind of need") if isinstance(serves, Scalar) else name,
         instead=_named(desk, said.get("instead")),
         status=desk.word(said.get("status"), "status", ServiceStatus) or ServiceStatus.ACTIVE,

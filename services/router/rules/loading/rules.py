@@ -28,6 +28,7 @@ from services.router.rules.language import (
 from services.router.rules.loading.calendars import Dues
 from services.router.rules.loading.conditions import Conditions
 from services.router.rules.loading.desk import Desk
+from services.router.rules.loading.selecting import SELECTS, is_selection, selected
 from services.router.rules.loading.tree import Mapping, Node, Scalar
 from services.router.rules.mistakes import did_you_mean
 from services.router.rules.ruleset import Destination
@@ -138,26 +139,31 @@ class Rules:
             self.desk.note(then.at, "then is empty: say what is done, or `record:` why nothing is")
         found: list[Action] = []
         for item in items:
-            action = self._action(item)
-            if action is not None and any(_same_wish(action, other) for other in found):
-                self.desk.note(item.at, "the rule asks for this twice")
-            if action is not None:
+            for action in self._action(item):
+                if any(_same_wish(action, other) for other in found):
+                    self.desk.note(item.at, "the rule asks for this twice")
                 found.append(action)
         if withhold is not None:
             found.append(Withhold(self.desk.words(withhold, "withhold", self.destinations)))
         return tuple(found)
 
-    def _action(self, node: Node) -> Action | None:
+    def _action(self, node: Node) -> tuple[Action, ...]:
+        """The action of one item; of a rest, one for each destination that is meant."""
         if not isinstance(node, Mapping):
             self.desk.note(node.at, "an action is a mapping such as {route: gp_follow_up, priority: 3}")
-            return None
+            return ()
         verbs = [key for key, _ in node.entries if key.text in ACTIONS]
         if len(verbs) != 1:
             self._no_verb(node, verbs)
-            return None
+            return ()
         verb = verbs[0].text
         said = self.desk.mapping(node, verb, (verb, *ACTIONS[verb]), needs=ACTIONS_NEED.get(verb, ()))
-        return None if said is None else self._made(verb, said)
+        made = self._made(verb, said) if said is not None else None
+        what = said.get(verb) if said is not None else None
+        if isinstance(made, OfferPause | ProposeResume) and isinstance(what, Mapping) and is_selection(what):
+            self.desk.mapping(what, verb, SELECTS)
+            return tuple(replace(made, destination=name) for name in selected(self.desk, what, self.destinations))
+        return () if made is None else (made,)
 
     def _no_verb(self, node: Mapping, verbs: list[Scalar]) -> None:
         if verbs:
@@ -181,10 +187,10 @@ class Rules:
                 if days is not None and checks is not None and checks > days:
                     self.desk.note(said.at, "the first welfare check would come after the pause")
                 within = self.desk.due(said.get("answer_within"), "answer_within")
-                offer = OfferPause(self._destination(what), days or 0, checks or 0)
+                offer = OfferPause(self._one_or_selected(what), days or 0, checks or 0)
                 return replace(offer, answer_within=within) if within is not None else offer
             case "propose_resume":
-                return ProposeResume(self._destination(what))
+                return ProposeResume(self._one_or_selected(what))
             case "hold":
                 return Hold(self.desk.text(what, verb) or "", due or self.dues.tasks)
             case "review":
@@ -208,6 +214,9 @@ class Rules:
             due or self.dues.by_priority[priority],
             "human" if confirm == "human" else None,
         )
+
+    def _one_or_selected(self, node: Node | None) -> str:
+        return "" if is_selection(node) else self._destination(node)
 
     def _destination(self, node: Node | None) -> str:
         if isinstance(node, Scalar) and node.text in self.destinations:

@@ -29,6 +29,7 @@ from schemas.vocabulary import (
 )
 from services.ground.settings import Settings
 from services.ground.work import Work
+from services.router.casework.again import Original
 from services.router.casework.case import Case, Leg
 from services.router.casework.places import Places
 from services.router.casework.resting import CheckStatus, Offer, Timer, WelfareCheck
@@ -70,6 +71,7 @@ class World:
     case: Case = field(init=False)
     steps: list[Step] = field(default_factory=list)
     rung: list[Timer] = field(default_factory=list)
+    decided: dict[str, dict[str, Original]] = field(default_factory=dict)  # what happened to him, as it was decided
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -155,9 +157,12 @@ class World:
         )
         taken = as_decided(Taken(event, data, data, self.now, b"{}", kind_of(data)), self.case)
         work = cast(Work, _Work(self.now, self.id))
-        _, _, steps = decide_event(taken, self.case, None, Batch(rules(), {}, Fallen([], work), Places(), work))
+        _, _, steps = decide_event(taken, self.case, None, self._batch(work))
         self.case.events.append(PastEvent(taken.kind.value, taken.occurred_at))
         return self._done(steps)
+
+    def _batch(self, work: Work) -> Batch:
+        return Batch(rules(), {}, Fallen([], work), Places(), work, self.decided, {PERSON})
 
     def go(self, by: timedelta) -> None:
         """Let time pass; timers ring as they fall due."""

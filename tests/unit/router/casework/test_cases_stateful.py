@@ -16,6 +16,8 @@ from schemas.refusal import Unacceptable
 from schemas.vocabulary import DecisionKind, LegStatus, ProgressKind
 from services.router.casework.act import act
 from services.router.casework.case import Case, Leg
+from services.router.casework.pauses import ASK_HOW
+from services.router.casework.resting import RESTING
 from services.router.casework.steps import (
     Command,
     LegMoved,
@@ -181,12 +183,12 @@ class Cases(RuleBasedStateMachine):
     @invariant()
     def what_rests_is_remembered_and_what_does_not_rest_has_no_pause(self) -> None:
         for leg in self.case.legs.values():
-            if leg.status is not LegStatus.ON_HOLD:
+            if leg.status not in RESTING:
                 assert leg.held_from is None
                 assert leg.id not in self.paused
             elif leg.id not in self.paused:
-                kinds = {review.kind.value for review in self.asked if review.leg_id == leg.id}
-                assert "pause_end" in kinds, "a rest without an end has somebody who is asked for one"
+                kinds = {review.kind for review in self.asked if review.leg_id == leg.id}
+                assert kinds & ASK_HOW, "a rest without an end has somebody who is asked for one"
 
     @invariant()
     def every_question_has_a_due_time_and_every_command_its_number(self) -> None:

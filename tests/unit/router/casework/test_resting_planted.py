@@ -66,8 +66,11 @@ def _extending_does_not_move_the_review(monkeypatch: pytest.MonkeyPatch) -> None
 def _resuming_forgets_where_he_stood(monkeypatch: pytest.MonkeyPatch) -> None:
     real = pauses.resume_leg
 
-    def resume(case: Case, leg: Leg, acting: Acting, *, because: str, word: Word) -> list[Step]:
-        return real(case, leg._replace(held_from=LegStatus.ON_PROGRAMME), acting, because=because, word=word)
+    def resume(
+        case: Case, leg: Leg, acting: Acting, *, because: str, word: Word, to: LegStatus | None = None
+    ) -> list[Step]:
+        forgetful = leg._replace(held_from=LegStatus.ON_PROGRAMME)
+        return real(case, forgetful, acting, because=because, word=word, to=to)
 
     monkeypatch.setattr(decided, "resume_leg", resume)
 

@@ -44,7 +44,7 @@ def test_the_shipped_files_are_right(glob: str, path: object) -> None:
 
 
 def test_every_file_of_a_rule_set_has_a_schema() -> None:
-    assert {path for _, path in FILES} == {path for path in FOLDER.rglob("*.yaml") if path.parent.name != "examples"}
+    assert {path for _, path in FILES} == set(FOLDER.rglob("*.yaml"))
 
 
 def mistakes() -> Iterator[tuple[str, Json]]:
@@ -60,6 +60,44 @@ def mistakes() -> Iterator[tuple[str, Json]]:
     yield "a due time that is none", rule(then=[{"route": "dapp", "priority": 2, "due": "soon"}])
     yield "a role that is none", rule(then=[{"escalate": "boss"}])
     yield "a word that is none", rule(becuase="Some.")
+
+
+def promise(**changed: Json) -> Json:
+    one: dict[str, Json] = {"id": "some", "because": "Some.", "given": {"event": "referral"}, "then": {"hold": "yes"}}
+    return {"always": [{**one, **changed}]}
+
+
+def example(**changed: Json) -> Json:
+    one: dict[str, Json] = {"name": "Some", "facts": {"event": "referral"}, "expect": {"holds": "referral-under-18"}}
+    return {"examples": [{**one, **changed}]}
+
+
+def slips_in_outcomes() -> Iterator[tuple[str, str, Json]]:
+    invariants, examples = "invariants.yaml", "examples/*.yaml"
+    yield "given a fact that is none", invariants, promise(given={"evnt": "referral"})
+    yield "a deed that is none", invariants, promise(then={"rout": "dapp"})
+    yield "a destination that is none", invariants, promise(then={"route": "dap"})
+    yield "a destination chosen by nothing", invariants, promise(then={"route": {}})
+    yield "a tier that is none", invariants, promise(then={"route": "dapp", "tier": "flor"})
+    yield "two deeds in one", invariants, promise(then={"route": "dapp", "hold": "yes"})
+    yield "a role that is none", invariants, promise(then=[{"any": [{"escalate": "boss"}]}])
+    yield "no then", invariants, {"always": [{"id": "some", "because": "Some."}]}
+    yield "neither always nor never", invariants, {"sometimes": []}
+    yield "an outcome that is none", examples, example(expect={"route": {"dapp": 2}})
+    yield "a priority that is none", examples, example(expect={"routes": {"dapp": 5}})
+    yield "a rule that is none", examples, example(expect={"holds": "under-18"})
+    yield "a fact that is none", examples, example(facts={"event": "referral", "ages": 2})
+    yield "a value that is none", examples, example(facts={"event": "referral", "consent": "perhaps"})
+    yield "facts and a message", examples, example(risk={})
+
+
+@pytest.mark.parametrize(
+    ("glob", "said"), [pytest.param(glob, said, id=f"{glob}: {name}") for name, glob, said in slips_in_outcomes()]
+)
+def test_a_slip_in_a_promise_or_an_example_is_seen_while_one_writes(glob: str, said: Json) -> None:
+    assert wrong("invariants.yaml", promise()) == []
+    assert wrong("examples/*.yaml", example()) == []
+    assert wrong(glob, said)
 
 
 @pytest.mark.parametrize("said", [pytest.param(said, id=name) for name, said in mistakes()])

@@ -1,0 +1,147 @@
+"""A version of the rules is put in force while events flow: routers take it up between batches, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from services.cli.wiring import migrate
+from services.ground.clock import WallClock
+from services.ground.errors import OnwardError
+from services.ground.settings import Settings
+from services.ground.work import Work
+from services.ground.world import World, open_world
+from services.router import versions
+from services.router.in_force import load_in_force
+from services.router.rules.files import Files
+from services.router.rules.loader import files_in, read_rule_set
+from services.router.rules.mistakes import RuleSetRefused
+from services.router.versions import By, StepKind
+from tests.support.checks import problems_of
+from tests.support.events import referral_of
+from tests.support.system import system
+
+SHIPPED = files_in(Settings().rules_dir)
+BY = By("a.khan", "programme_manager", "onward", "as a test wants it")
+EVENTS, BEFORE_THE_CHANGE = 400, 120
+NEW_RULE = """
+- id: referral-all-are-housed
+  because: A rule that the shipped set does not have.
+  when: {event: referral}
+  then:
+    - route: housing_support
+      priority: 3
+      due: 10 working days
+"""
+
+
+def changed() -> tuple[str, Files]:
+    """The shipped rules with one more, and their digest."""
+    files = {**SHIPPED, "rules/referral.yaml": SHIPPED["rules/referral.yaml"] + NEW_RULE.encode()}
+    return read_rule_set(files).digest, files
+
+
+async def put_in_force(world: World, digest: str, files: Files) -> None:
+    """Past those who approve: what they may is tested by itself."""
+
+    def keep(connection: Connection) -> None:
+        work = Work(connection, service="router", now=world.clock.now())
+        now = versions.in_force(connection)
+        assert now is not None
+        proposal = versions.propose(work, digest, files, BY, {"floors": False})
+        versions.put_in_force(work, digest, BY, instead_of=now.digest, kind=StepKind.IN_FORCE, proposal=proposal)
+        work.finish()
+
+    await world.database.write(keep)
+
+
+async def test_a_change_goes_live_under_load(settings: Settings) -> None:
+    old = read_rule_set(SHIPPED).digest
+    new, files = changed()
+    async with system(settings) as onward:
+        for number in range(EVENTS):
+            await onward.publish(referral_of(number))
+            if number == BEFORE_THE_CHANGE:
+                await put_in_force(onward.world, new, files)
+            await asyncio.sleep(1 / 200)
+        await onward.settle()
+        decided = await onward.rows(
+            "SELECT d.rule_set, o.subject FROM decisions d JOIN outbox o ON o.id = d.event_id ORDER BY d.id"
+        )
+        assert len(decided) == EVENTS
+        assert {row["rule_set"] for row in decided} == {old, new}
+        for subject in {row["subject"] for row in decided}:  # of one partition each
+            in_turn = [digest for digest, _ in groupby(r["rule_set"] for r in decided if r["subject"] == subject)]
+            assert in_turn in ([old, new], [new], [old]), f"{subject} went back and forth"
+        housed = await onward.rows(
+            "SELECT count(*) AS n FROM legs l JOIN decisions d ON d.event_id = l.opened_by "
+            "WHERE l.destination = 'housing_support' AND d.rule_set = :old",
+            old=old,
+        )
+        assert housed == [{"n": 0}], "what was decided by the old rules was done by them"
+        sent = [f"referral-{number}" for number in range(EVENTS)]
+        assert await problems_of(onward.world.database, onward.connection, acknowledged=sent) == []
+        entries = [message["data"] for message in await onward.messages("AUDIT")]
+        steps = [tuple(entry["fields"]) for entry in entries if entry["purpose"] == "rules"]
+        assert steps == [("first",), ("proposed",), ("in_force",)]
+
+
+async def test_a_router_that_cannot_load_a_version_keeps_the_one_it_has_and_says_so(settings: Settings) -> None:
+    old = read_rule_set(SHIPPED).digest
+    broken = {**SHIPPED, "floors.yaml": b"floors: of a later version\n"}
+    async with system(settings) as onward:
+        await onward.publish(referral_of(1))
+        await onward.settle()
+        await put_in_force(onward.world, "sha256:" + "0" * 64, broken)
+        await onward.publish(referral_of(2))
+        await onward.settle()
+        assert [row["rule_set"] for row in await onward.rows("SELECT rule_set FROM decisions")] == [old, old]
+        [told] = await onward.rows("SELECT digest, refused, why FROM router_rules")
+        assert (told["digest"], told["refused"]) == (old, "sha256:" + "0" * 64)
+        assert "floors.yaml:1:1" in told["why"]
+        found = await load_in_force(onward.world.database)
+        assert found.digest == old, "one that starts now decides by what was in force before"
+
+
+async def test_the_first_rules_are_those_of_the_installation_and_stay_until_somebody_says_otherwise(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with open_world(settings, WallClock()) as world:
+        await migrate(world)
+        first = await world.database.read(versions.in_force)
+        assert first is not None
+        assert first.digest == read_rule_set(SHIPPED).digest
+        elsewhere = world.settings.model_copy(update={"rules_dir": tmp_path})
+        await migrate(World(elsewhere, world.clock, world.database, world.nats_url))
+        assert await world.database.read(versions.in_force) == first
+
+
+async def test_rules_that_cannot_be_read_are_refused_before_anything_runs(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    wrong = settings.model_copy(update={"rules_dir": tmp_path / "rules"})
+    async with open_world(wrong, WallClock()) as world:
+        with pytest.raises(RuleSetRefused, match=r"floors.yaml:1:1: this file is missing"):
+            await migrate(world)
+
+
+async def test_of_two_who_change_the_rules_at_once_the_second_is_told(settings: Settings) -> None:
+    new, files = changed()
+    async with system(settings, names=()) as onward:
+        await put_in_force(onward.world, new, files)
+
+        def late(connection: Connection) -> None:
+            work = Work(connection, service="router", now=onward.world.clock.now())
+            old = read_rule_set(SHIPPED).digest
+            versions.put_in_force(work, new, BY, instead_of=old, kind=StepKind.IN_FORCE, proposal=None)
+
+        with pytest.raises(OnwardError, match="changed in the meantime"):
+            await onward.world.database.write(late)
+        assert [step["step"] for step in await onward.world.database.read(versions.steps)] == [
+            "first",
+            "proposed",
+            "in_force",
+        ]
