@@ -90,10 +90,11 @@ def test_a_report_names_ids_and_rules_and_no_value_of_a_fact(rules: RuleSet) -> 
     replay = replay_of(rules, [10, 17, 18, None])
     lower = moved(rules, next(each.test for each in thresholds_of(replay, rules) if each.rules == ("older",)), 17)
     found = report_of(replay.against(lower), Workload(replay), kept={rules.digest: rules}, most=None)
-    [case] = found["cases"]  # type: ignore[misc,union-attr]
-    assert case["person_id"] == "p000001"  # type: ignore[index,call-overload]
-    assert case["rules"] == [  # type: ignore[index,call-overload]
-        {"rule": "older", "before": "did not hold", "after": "held", "asks_otherwise": False}
-    ]
+    cases = found["cases"]
+    assert isinstance(cases, list)
+    [case] = cases
+    assert isinstance(case, dict)
+    assert case["person_id"] == "p000001"
+    assert case["rules"] == [{"rule": "older", "before": "did not hold", "after": "held", "asks_otherwise": False}]
     assert found["changed"] == found["persons"] == 1
     assert "17" not in str(found["cases"]).replace("2026-03-02T12", "")
