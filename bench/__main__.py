@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
-from bench import decide, durability, growth, replay, router_step, whole_way
+from bench import decide, durability, growth, prove, replay, router_step, whole_way
 from bench.report import Report, WrongResult
 from services.ground.log import configure_logging
 from services.ground.settings import Settings
@@ -29,6 +29,7 @@ BENCHMARKS: Final[Mapping[str, _Benchmark]] = {
     "growth": growth.run,
     "decide": decide.run,
     "replay": replay.run,
+    "prove": prove.run,
 }
 
 

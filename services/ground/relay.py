@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -16,6 +17,10 @@ from services.ground.log import logger
 from services.ground.publisher import Outgoing, Publisher
 from services.ground.streams import SUBJECTS
 
+# Added to the broker's id of what was found untaken before, so that it is stored once more. A broker that lost messages
+# can take an old acknowledgement for the new message in that place: it has it, and never delivers it, and under its own
+# id would store it no sooner than in an hour. To its reader it is the same message.
+AGAIN = "-again"
 ALL_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -27,6 +32,7 @@ class Relay:
         self._clock = clock
         self._database = database
         self._publisher = publisher
+        self._untaken: set[str] = set()  # ids of rows that no reader had taken when last we looked
         self._log = logger(service)
 
     async def send_unsent(self, partitions: Sequence[int], *, older_than_seconds: float) -> None:
@@ -77,12 +83,17 @@ class Relay:
         for stream, messages in missing.items():
             if messages:
                 self._log.warning("not_taken_sent_again", stream=stream, messages=len(messages))
-                await self._publisher.publish(messages)
+                await self._publisher.publish([_again(m) if m.id in self._untaken else m for m in messages])
+        self._untaken = {message.id for messages in missing.values() for message in messages}
 
     async def _send(self, page: Sequence[Outgoing]) -> None:
         confirmed = await self._publisher.publish(page)
         kept = self._publisher.still_kept(confirmed)
         await self._database.write(lambda c: outbox.mark_sent(c, kept, self._clock.now()))
+
+
+def _again(message: Outgoing) -> Outgoing:
+    return replace(message, id=f"{message.id}{AGAIN}")
 
 
 class _Confirmed(NamedTuple):

@@ -71,7 +71,7 @@ class Store:
         return driver
 
     def empty(self) -> None:
-        """As it was when it was made. Row by row: another copy of the file would have every statement prepared again."""
+        """As it was when it was made: by its rows, as a copy of the file would have every statement prepared again."""
         for name in self._emptied:
             self.driver.execute(f"DELETE FROM {name}")  # noqa: S608
         self.shrunk.clear()

@@ -65,6 +65,25 @@ async def test_a_message_that_the_broker_confirmed_and_lost_is_sent_again(settin
         await _until(onward, "SELECT count(*) FROM decisions", 1)
 
 
+async def test_what_the_broker_holds_and_takes_for_acknowledged_reaches_its_reader_all_the_same(
+    settings: Settings,
+) -> None:
+    """As where it lost messages, and an old acknowledgement came for the new message in the place of one of them."""
+    quick = settings.model_copy(update={"reconcile_seconds": 0.5})
+    async with system(quick, names=BEFORE_THE_ROUTER) as onward:
+        await onward.publish(referral_of(1))
+        await _until(onward, "SELECT count(*) FROM outbox WHERE stream = 'CASE' AND sent_at IS NOT NULL", 1)
+        [held] = await onward.rows("SELECT subject FROM outbox WHERE stream = 'CASE'")
+        durable = f"router-{held['subject'].split('.')[1]}"
+        pulled = await onward.connection.jetstream().pull_subscribe_bind(durable, CASE)
+        [message] = await pulled.fetch(1)
+        await message.ack_sync()
+    async with system(quick) as onward:
+        await _until(onward, "SELECT count(*) FROM decisions", 1)
+        await onward.settle()
+        assert await onward.count("decisions") == 1
+
+
 async def test_what_was_quarantined_is_not_sent_again_for_ever(settings: Settings) -> None:
     async with system(settings, names=BEFORE_THE_ROUTER) as onward:
         await onward.publish(referral_of(1))
