@@ -104,7 +104,7 @@ def test_ops_ask_why_an_event_was_decided_so_and_why_not_otherwise(terminal: Ter
     shutil.copytree(REPOSITORY / "rulesets" / "default", stricter)
     rules = stricter / "rules" / "referral.yaml"
     rules.write_text(rules.read_text().replace("age: {at_least: 18}", "age: {at_least: 80}"))
-    asked = [ONWARD, "rules", "explain", "explained", "--why-not", "dapp", "--json"]
+    asked = [str(ONWARD), "rules", "explain", "explained", "--why-not", "dapp", "--json"]
     elsewhere = {**terminal.environment, "ONWARD_RULES_DIR": str(stricter)}
     by_its_own = json.loads(subprocess.run(asked, capture_output=True, env=elsewhere, timeout=60, check=True).stdout)
     assert by_its_own["why_not"]["standing"] == "routed", "by the rules that decided, whatever rules are there now"
