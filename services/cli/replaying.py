@@ -1,21 +1,18 @@
-"""The past read from the store, and rule sets by folder or digest: what `onward rules replay` stands on."""
+"""The past read from the store: what `onward rules replay` stands on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
 
 from services.cli.looking import Row
-from services.ground.errors import OnwardError
 from services.router.history import decisions, happened, how_many_decisions
-from services.router.rule_sets import digests_like, rule_sets_kept
+from services.router.rule_sets import rule_sets_kept
 from services.router.rules.language import AtLeast
-from services.router.rules.loader import load_rule_set
 from services.router.rules.replay.columns import Columns
 from services.router.rules.replay.compare import Replay
 from services.router.rules.replay.past import Past, Recorder
@@ -23,7 +20,6 @@ from services.router.rules.replay.sliding import steps_of, thresholds_of
 from services.router.rules.replay.standing import History
 from services.router.rules.replay.workload import Workload
 from services.router.rules.ruleset import RuleSet
-from services.router.versions import in_force
 
 Tick = Callable[[int, int], None]  # how much is done, of how much
 
@@ -84,32 +80,3 @@ def moved_thresholds(replay: Replay, workload: Workload, candidate: RuleSet, tic
             }
         )
     return found
-
-
-def rule_set_at(connection: Connection, place: str | None) -> RuleSet:
-    """The rule set in a folder, or the one kept under a digest or its beginning; without either the one in force.
-
-    Raises RuleSetRefused for one with mistakes and OnwardError where there is none.
-    """
-    if place is not None and Path(place).is_dir():
-        return load_rule_set(Path(place))
-    if place is None:
-        now = in_force(connection)
-        if now is None:
-            raise OnwardError("no rules are in force here: run `onward migrate`, or say --against what")
-        digest = now.digest
-    else:
-        digest = _digest(connection, place)
-    rules = rule_sets_kept(connection, [digest]).get(digest)
-    if rules is None:
-        raise OnwardError(f"{digest} was kept, but this version of Onward cannot read it")
-    return rules
-
-
-def _digest(connection: Connection, place: str) -> str:
-    found = digests_like(connection, place)
-    if len(found) > 1:
-        raise OnwardError(f"{len(found)} rule sets begin with {place!r}: say more of the digest")
-    if not found:
-        raise OnwardError(f"{place!r} is neither a folder nor the start of a digest: see `onward rules list`")
-    return found[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,10 +15,12 @@ from sqlalchemy import Connection
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, consulted
+from services.ground.database import Database
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
 from services.ground.settings import Settings
 from services.ground.world import open_store
+from services.router.in_force import rule_set_at
 from services.router.rules.calendar import moment_of
 
 OWNER_ALONE = 0o600
@@ -70,7 +72,7 @@ def _since(said: str | None) -> datetime | None:
 async def _replay(candidate: str, since: datetime | None, against: str | None, html: Path | None, most: int) -> Row:
     # Not before they are needed: no other command should wait for numpy.
     from services.cli.replay_page.page import page
-    from services.cli.replaying import history_of, moved_thresholds, read_past, rule_set_at
+    from services.cli.replaying import history_of, moved_thresholds, read_past
     from services.router.rules.replay.compare import Replay
     from services.router.rules.replay.report import report_of
     from services.router.rules.replay.workload import Workload
@@ -98,7 +100,7 @@ async def _replay(candidate: str, since: datetime | None, against: str | None, h
                     replayed, workload, rules, lambda done, total: progress.update(task, completed=done, total=total)
                 )
                 _write(html, page(found, thresholds, terminal.CLOCK.now()))
-        await _looked(database, settings, found["cases"])
+        await looked_at(database, settings, found["cases"])
     return found
 
 
@@ -111,7 +113,7 @@ def _write(file: Path, text: str) -> None:
         raise OnwardError(f"{file} cannot be written: {error.strerror}") from None
 
 
-async def _looked(database: Any, settings: Settings, cases: list[Row]) -> None:
+async def looked_at(database: Database, settings: Settings, cases: list[Row]) -> None:
     """Keep that somebody looked: one entry for each person of whom a decision was told."""
     now = terminal.CLOCK.now()
     records: dict[str, list[tuple[str, str]]] = {}

@@ -6,7 +6,6 @@ What conflicts comes to a human. Everything goes through what the router calls f
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -98,7 +97,7 @@ def _tell(news: Iterable[News], *, hurried: bool = False) -> Told:
     world = World(MONDAY)
     for name in TOLD_OF:
         leg = world.case.legs[LEGS[name]]
-        world.case.legs[leg.id] = replace(put(rules().pathway, leg, LegStatus.REQUESTED, now=MONDAY), account=None)
+        world.case.legs[leg.id] = put(rules().pathway, leg, LegStatus.REQUESTED, now=MONDAY)._replace(account=None)
         watch = Timer(world.id(), TimerKind.ACKNOWLEDGEMENT, MONDAY + timedelta(days=9), leg_id=leg.id)
         world.case.timers[watch.id] = watch
     world.now = MONDAY + (timedelta() if hurried else timedelta(days=1))
