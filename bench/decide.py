@@ -30,7 +30,7 @@ _CHECKED = 100  # events on which each engine's answers are held against ours
 
 async def run(*, quick: bool) -> Report:
     """Measure every engine at both sizes, interleaved, some times over."""
-    events, repeats = (500, 1) if quick else (4_000, 5)
+    events, repeats = (500, 1) if quick else (10_000, 5)
     report = Report("decide")
     ours: dict[tuple[str, int], list[float]] = defaultdict(list)
     for size in (FEW, MANY):
@@ -89,7 +89,7 @@ def _measure(
         for side_name, microseconds in taken.items():
             ours[side_name, size].append(microseconds)
         for name, matches in others.items():
-            few = max(20, events // (20 if "table" in name or size == MANY else 4))
+            few = max(20, events // (50 if "table" in name or size == MANY else 10))
             found[name].append(_timed_both(matches, given[:few], texts[:few]))
     return found
 

@@ -87,7 +87,7 @@ def test_an_agency_sends_a_referral_and_ops_see_its_whole_way(terminal: Terminal
         assert words in drawn
 
 
-def test_ops_ask_why_an_event_was_decided_so_and_why_not_otherwise(terminal: Terminal) -> None:
+def test_ops_ask_why_an_event_was_decided_so_and_why_not_otherwise(terminal: Terminal, tmp_path: Path) -> None:
     event = referral(id="explained", reference="WHY-1")
     terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(event).encode())
     terminal.until("trace", "explained", has="dispatch")
@@ -100,6 +100,15 @@ def test_ops_ask_why_an_event_was_decided_so_and_why_not_otherwise(terminal: Ter
     assert found["same_rules"] is True
     assert all(test["origin"] for rule in found["matched"] for test in rule["tests"])
     assert found["why_not"]["nearest"] is None
+    stricter = tmp_path / "stricter"
+    shutil.copytree(REPOSITORY / "rulesets" / "default", stricter)
+    rules = stricter / "rules" / "referral.yaml"
+    rules.write_text(rules.read_text().replace("age: {at_least: 18}", "age: {at_least: 80}"))
+    asked = [str(ONWARD), "rules", "explain", "explained", "--why-not", "dapp", "--json"]
+    elsewhere = {**terminal.environment, "ONWARD_RULES_DIR": str(stricter)}
+    by_its_own = json.loads(subprocess.run(asked, capture_output=True, env=elsewhere, timeout=60, check=True).stdout)
+    assert by_its_own["why_not"]["standing"] == "routed", "by the rules that decided, whatever rules are there now"
+    assert by_its_own["same_rules"] is True
     terminal.until("trace", "explained", has="consult")
     misspelt = terminal.onward("rules", "explain", "explained", "--why-not", "housing_suport")
     assert misspelt.returncode == 2
