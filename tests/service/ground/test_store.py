@@ -18,6 +18,7 @@ from services.ground.database import Database, open_database
 from services.ground.errors import NotMigrated, StoreUnusable
 from services.ground.migration import require_schema, upgrade_schema
 from services.ground.settings import Settings
+from services.ground.sql import insert_all, insert_new
 from services.migrations.tables import metadata
 
 
@@ -116,6 +117,16 @@ def _entering(number: int) -> Callable[[Connection], int]:
 
 async def _entered(database: Database) -> list[str]:
     return await database.read(lambda c: list(c.execute(select(tables.inbox.c.id).order_by(text("id"))).scalars()))
+
+
+async def test_a_key_is_new_once_wherever_among_others_it_comes_again(database: Database) -> None:
+    await database.write(upgrade_schema)
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    for place in range(7):  # on SQLite seven rows are three statements: of four, two and one
+        rows = [{"consumer": "x", "source": f"s{place}", "id": str(number), "taken_at": at} for number in range(7)]
+        await database.write(lambda c, there=rows[place]: insert_all(c, tables.inbox, [there]))  # type: ignore[misc]
+        new = await database.write(lambda c, all_=rows: insert_new(c, tables.inbox, all_))  # type: ignore[misc]
+        assert {id_ for _, _, id_ in new} == {str(number) for number in range(7) if number != place}
 
 
 async def test_moments_come_back_aware_and_naive_ones_never_go_in(database: Database) -> None:
