@@ -17,6 +17,7 @@ from services.router.rules.due import Due
 from services.router.rules.language import (
     Action,
     All,
+    Any,
     Condition,
     FactValue,
     In,
@@ -324,6 +325,24 @@ def test_every_true_test_is_shown_with_its_value_and_where_it_came_from(small: R
         ("event is one of referral, relapse", "event", "referral", "made"),
         ("yes is yes", "yes", True, "made"),
     ]
+
+
+def test_an_explanation_that_is_remembered_is_of_the_same_values_from_the_same_places(small: RuleSet) -> None:
+    either = Any((All((ALWAYS, YES_FACT)), In("event", ("relapse",))))
+    rules = made(small, [ordinary("a", Record("x"), when=either), floor("f", Record("y"), when=YES_FACT, act="act")])
+    asked = [
+        type(of)(of.values, {**of.origins, "yes": origin}, of.day)
+        for event in ("referral", "relapse")
+        for said in (True, None)
+        for origin in ("event", "case")
+        for of in [facts(values(event=event, yes=said))]
+    ]
+    for one in asked * 2:  # each as the first of its kind, and with all others remembered
+        for matched in decide(rules, one).matched:
+            assert all((t.value, t.origin) == (one.values[t.fact], one.origins[t.fact]) for t in matched.tests)
+            assert matched.certain is (matched.rule == "a" or one.values["yes"] is True)
+        alone = made(small, list(rules.rules))
+        assert decide(rules, one).matched == decide(alone, one).matched
 
 
 def test_a_decision_names_the_rules_that_it_was_taken_by(tmp_path: Path) -> None:
