@@ -186,7 +186,7 @@ def _microseconds(moments: Sequence[datetime]) -> Numbers:
 
 
 def _by_fact(rows: list[Mapping[str, object]], names: Iterable[str]) -> dict[str, list[object]]:
-    """Each fact's values in these rows. Mostly all rows were decided by one rule set, and hold the same facts in order."""
+    """Each fact's values in these rows, most of which hold the same facts in the same order."""
     first = tuple(rows[0])
     if all(tuple(row) == first for row in rows):
         found = dict(zip(first, map(list, zip(*(row.values() for row in rows), strict=True)), strict=True))
