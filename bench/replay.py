@@ -2,7 +2,7 @@
 
 Beside it the same by deciding one by one with our own code, and by ZEN's expressions, measured on some of the events.
 A replay is everything: which come out otherwise, by which rules, and the work of each destination by week. What was
-decided stands in memory; reading a million decisions from a store takes some ten seconds more, once.
+decided stands in memory; reading a million decisions from a store takes about a minute more, once.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Read(NamedTuple):
 
 
 def read_past(connection: Connection, since: datetime | None, tick: Tick) -> Read:
-    """Everything that was decided since a moment, with all that happened before. Some 10 seconds a million."""
+    """Everything that was decided since a moment, with all that happened before. About a minute a million."""
     recorder, total, done = Recorder(), how_many_decisions(connection, since), 0
     for part in decisions(connection, since):
         recorder.add(part)

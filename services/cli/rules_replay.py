@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, consulted
+from services.ground.collector import calm_collector
 from services.ground.database import Database
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
@@ -78,6 +79,7 @@ async def _replay(candidate: str, since: datetime | None, against: str | None, h
     from services.router.rules.replay.workload import Workload
 
     settings = terminal.settings()
+    calm_collector()  # a million decisions are many objects and no cycle
     async with open_store(settings) as database:
         await database.read(require_schema)
         rules = await database.read(lambda c: rule_set_at(c, candidate))

@@ -6,12 +6,16 @@ Whatever builds facts keeps to this (`facts.py`, `extract.py`, `windows.py`), an
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
+from schemas.risk import RiskReported
 from services.router.rules.compile import FALSE as NEVER
 from services.router.rules.compile import specialise
 from services.router.rules.declarations import NONE, CountWithin, Fact, FromEvent, LegOfEvent
 from services.router.rules.events import EventKind, payload_of
 from services.router.rules.language import FactValue, Rule
+
+_REFUSED_WITHOUT: Final = {(RiskReported, EventKind.CONTEXTUAL, "context.kind")}  # by the published schema
 
 
 def can_be_unknown(fact: Fact) -> bool:
@@ -35,6 +39,13 @@ def fixed_for(fact: Fact, kind: EventKind) -> FactValue:
     if stated or source.remembered:
         return None
     return False if source.measure == "given" else fact.silent
+
+
+def must_state(fact: Fact, kind: EventKind) -> bool:
+    """Is the fact a field without which no event of this kind is accepted?"""
+    return isinstance(fact.source, FromEvent) and any(
+        (field.payload, kind, field.path) in _REFUSED_WITHOUT for field in fact.source.fields
+    )
 
 
 def least_for(fact: Fact, kind: EventKind) -> int | None:

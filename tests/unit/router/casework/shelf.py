@@ -123,7 +123,7 @@ class Shelf:
         case.joined = list(kept.joined)
         for owner, leg in self.legs.values():
             if owner in whose:
-                case.legs[leg.id] = replace(leg, person_id=None if owner == person else owner)
+                case.legs[leg.id] = leg._replace(person_id=None if owner == person else owner)
         case.reviews = {id_: r for id_, (owner, r) in self.reviews.items() if owner in whose and not r.answered}
         case.timers = {id_: timer for id_, (owner, timer) in self.timers.items() if owner in whose}
         events = [event for one in whose for event in self.cases[one].events]
@@ -189,7 +189,7 @@ class Shelf:
         comes = more.get("handoverfrom")
         other = self.load(comes) if comes is not None and data.kind == DecisionKind.MERGE_PERSONS else None  # type: ignore[union-attr]
         occurred = self.now
-        taken = as_decided(Taken(event, data, data, occurred, b"{}"), case)
+        taken = as_decided(Taken(event, data, data, occurred, b"{}", kind_of(data)), case)
         work = cast(Work, _Work(self.now, self.id))
         batch = Batch(rules(), {}, Fallen([], work), self.places, work)
         _, _, steps = decide_event(taken, case, other, batch)
@@ -222,7 +222,7 @@ class Shelf:
                 self.history.append(HistoryRow(leg.id, leg.status, because))
             case LegParted(leg):
                 owner, kept = self.legs[leg.id]
-                self.legs[leg.id] = (owner, replace(kept, joined_to=None))
+                self.legs[leg.id] = (owner, kept._replace(joined_to=None))
                 self.history.append(HistoryRow(leg.id, leg.status, "the persons are apart again"))
             case CasePlaced(person, merged_into, joined):
                 self.cases[person].merged_into = merged_into

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
+from pydantic import ValidationError
 
 from schemas.risk import RiskReported
 from schemas.vocabulary import Behaviour, ContextKind, LegStatus, RiskKind, Severity, Substance
@@ -19,7 +20,7 @@ from services.router.rules.facts import Facts, facts_of, facts_stated
 from services.router.rules.loader import files_in, load_rule_set, read_rule_set
 from services.router.rules.outcomes import run_example
 from services.router.rules.prove.checks import all_checks
-from services.router.rules.prove.kinds import fixed_for, never_more
+from services.router.rules.prove.kinds import fixed_for, must_state, never_more
 from services.router.rules.prove.proofs import Proofs
 from services.router.rules.prove.saved import broken_promises, example_of, file_for
 from services.router.rules.prove.witness import variables_for
@@ -45,7 +46,8 @@ def impossible(proofs: Proofs, facts: Facts) -> list[tuple[int, ...]]:
 
 @pytest.mark.parametrize("kind", EventKind)
 def test_an_event_that_states_nothing_of_a_person_who_is_new_can_be(proofs: Proofs, kind: EventKind) -> None:
-    assert impossible(proofs, facts_stated(RULES, kind, {"days_to_holiday": 40}, local_day(NOW))) == []
+    stated = {"days_to_holiday": 40} | ({"context": "holiday"} if kind is EventKind.CONTEXTUAL else {})
+    assert impossible(proofs, facts_stated(RULES, kind, stated, local_day(NOW))) == []
 
 
 def test_every_shipped_example_is_an_event_that_can_be(proofs: Proofs) -> None:
@@ -79,6 +81,14 @@ def test_whatever_is_made_of_a_risk_event_and_its_case_can_be(proofs: Proofs) ->
         legs = {name: LegView(draw.choice(list(LegStatus)), NOW) for name in draw.sample(sorted(RULES.destinations), 3)}
         event = CaseEvent(EventKind(kind), payload, payload.occurred_at, NOW)
         assert impossible(proofs, facts_of(RULES, event, CaseView(legs, past), NOW)) == []
+
+
+def test_what_the_proof_takes_as_stated_is_refused_where_it_is_not() -> None:
+    said = {"about": PERSON, "kind": RiskKind.CONTEXTUAL, "occurred_at": NOW}
+    with pytest.raises(ValidationError, match="contextual needs context"):
+        RiskReported.model_validate(said)
+    stated = [(fact.name, kind) for fact in RULES.facts.values() for kind in EventKind if must_state(fact, kind)]
+    assert stated == [("context", EventKind.CONTEXTUAL)]
 
 
 def test_a_count_of_fewer_events_in_fewer_days_is_never_the_greater() -> None:
