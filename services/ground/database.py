@@ -21,6 +21,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from services.ground.errors import StoreUnusable
+from services.ground.log import logger
 from services.ground.settings import Settings
 
 metadata = MetaData()  # every service's tables; one service owns and writes each
@@ -31,7 +32,10 @@ _JSON = {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_de
 SQLITE_CACHE_KIB = 64_000
 SQLITE_WAL_PAGES = 8_000  # 32 MB between checkpoints; at SQLite's own 4 MB nearly every batch pays for one
 SQLITE_STATEMENTS = 1_000  # that the driver knows already: those of `bulk` in each of their lengths, and the rest
+SQLITE_CHECKED_BYTES = 256 * 2**20  # larger files are not read through at each start: 16 GB took over half a minute
 BUSY_MILLISECONDS = 5_000
+
+log = logger("store")
 
 
 class Database(Protocol):
@@ -176,7 +180,7 @@ def _open_sqlite(settings: Settings) -> Database:
     try:
         with writing.connect() as connection:
             mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-            damage = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+            damage = _damage(connection, settings)
     except SQLAlchemyError as error:
         raise StoreUnusable(f"cannot open {settings.sqlite_file}: {error.__class__.__name__}") from error
     if mode != "wal":
@@ -186,6 +190,14 @@ def _open_sqlite(settings: Settings) -> Database:
     if damage != "ok":
         raise StoreUnusable(f"{settings.sqlite_file} is damaged; restore it from a backup")
     return SqliteDatabase(writing=writing, reading=reading)
+
+
+def _damage(connection: Connection, settings: Settings) -> str:
+    """What is wrong with the file; "ok" where nothing is, or where looking would take as long as to hold up a start."""
+    if settings.sqlite_file.stat().st_size > SQLITE_CHECKED_BYTES:
+        log.info("store_not_checked_whole", above=SQLITE_CHECKED_BYTES)
+        return "ok"
+    return str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one())
 
 
 def _sqlite_engine(settings: Settings, *, begin: str, connections: int) -> Engine:

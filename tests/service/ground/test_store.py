@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, event, insert, select, text
 from sqlalchemy.exc import StatementError
 
+from services.ground import database as database_module
 from services.ground import tables
 from services.ground.database import Database, open_database
 from services.ground.errors import NotMigrated, StoreUnusable
@@ -145,6 +146,25 @@ async def test_sqlite_keeps_a_commit_through_a_power_cut(database: Database) -> 
         pytest.skip("PostgreSQL's own settings are checked when it is opened")
     assert await database.write(lambda c: c.execute(text("PRAGMA synchronous")).scalar_one()) == 2, "FULL"
     assert await database.write(lambda c: c.execute(text("PRAGMA journal_mode")).scalar_one()) == "wal"
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+async def test_a_damaged_file_is_refused_at_the_start_unless_looking_would_hold_it_up(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = await open_database(settings)
+    await opened.write(upgrade_schema)
+    root = await opened.read(
+        lambda c: c.execute(text("SELECT rootpage FROM sqlite_master WHERE name = 'attempts'")).scalar_one()
+    )
+    await opened.close()
+    content = bytearray(settings.sqlite_file.read_bytes())
+    content[(root - 1) * 4096 : (root - 1) * 4096 + 100] = b"\xff" * 100
+    settings.sqlite_file.write_bytes(content)
+    with pytest.raises(StoreUnusable, match="damaged"):
+        await open_database(settings)
+    monkeypatch.setattr(database_module, "SQLITE_CHECKED_BYTES", 0)
+    await (await open_database(settings)).close()
 
 
 async def test_a_postgres_that_would_lose_commits_is_refused(settings: Settings) -> None:
