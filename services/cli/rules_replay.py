@@ -131,9 +131,10 @@ async def looked_at(database: Database, settings: Settings, cases: list[Row]) ->
 
 
 def _show(found: Row) -> None:
+    whose = f"{found['persons']:,} {'person' if found['persons'] == 1 else 'persons'}"
     _say(
         f"[bold]{found['decisions']:,} decisions[/], {found['from']} to {found['until']}: "
-        f"[bold]{found['changed']:,}[/] come out otherwise, of {found['persons']:,} persons."
+        f"[bold]{found['changed']:,}[/] would come out otherwise, of {whose}."
     )
     _say(f"[dim]before: {found['against']}\nafter:  {found['candidate']}[/]")
     for change in found["changes"][:SHOWN_CHANGES]:

@@ -158,7 +158,7 @@ class Recorder:
         """The places of what counts: of each event the last decision, in the order of time."""
         order = sorted(range(len(self._rows)), key=lambda place: self._rows[place][4])
         last = {self._rows[place][1]: place for place in order}
-        return np.array(sorted(last.values(), key=lambda place: self._rows[place][4]), np.int64)
+        return np.array(sorted(last.values(), key=lambda place: (self._rows[place][4], place)), np.int64)
 
 
 def local_days(moments: Numbers) -> Numbers:
