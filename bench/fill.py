@@ -5,11 +5,14 @@ A copy's ids begin with its number in place of the moment, so they are older tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection, text
 
 from services.ground.database import metadata
+
+BELOW: Final = 1_000_000  # places of the seed's messages in their streams are fewer
 
 # Every table that grows with the router's work, and its columns that hold ids of ours.
 TABLES: Final = {
@@ -46,9 +49,17 @@ def copy_seed(connection: Connection, number: int) -> None:
     for name, ids in TABLES.items():
         columns = [column.name for column in metadata.tables[name].columns]
         shown = ", ".join(f'"{column}"' for column in columns)
-        values = ", ".join(f':prefix || substr("{c}", 9)' if c in ids else f'"{c}"' for c in columns)
+        values = ", ".join(_copied(c, ids) for c in columns)
         query = f"INSERT INTO {name} ({shown}) SELECT {values} FROM seed_{name}"  # noqa: S608 - our own names
-        connection.execute(text(query), {"prefix": f"{number:08x}"})
+        given = {"prefix": f"{number:08x}"} | ({"below": number * BELOW} if ":below" in query else {})
+        connection.execute(text(query), given)
+
+
+def _copied(column: str, ids: Sequence[str]) -> str:
+    """What stands in a copy's column. Two copies at one place in a stream would mean that the broker lost something."""
+    if column == "stream_sequence":
+        return '"stream_sequence" - :below'
+    return f':prefix || substr("{column}", 9)' if column in ids else f'"{column}"'
 
 
 def forget_seed(connection: Connection) -> None:

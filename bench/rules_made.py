@@ -64,17 +64,22 @@ def shipped() -> RuleSet:
 def rules_made(count: int, *, seed: int = 7) -> RuleSet:
     """A rule set of so many rules: those that ship, evenly taken, and others made from them by small changes."""
     base, random = shipped(), Random(seed)
-    step = max(1, len(base.rules) // count)
-    made = list(base.rules[::step][:count])
+    shipped_too = min(count, len(base.rules))
+    made = [base.rules[place * len(base.rules) // shipped_too] for place in range(shipped_too)]
     while len(made) < count:
         made.append(_bent(random.choice(base.rules), len(made), base, random))
     return replace(base, digest=f"made:{count}", rules=tuple(sorted(made, key=lambda rule: rule.id)))
 
 
 def _bent(rule: Rule, number: int, base: RuleSet, random: Random) -> Rule:
-    """The same rule, but with one more test, other bounds and other destinations."""
-    fact = base.facts[random.choice([name for name, fact in base.facts.items() if isinstance(fact.source, FromEvent)])]
-    when = All((*_parts(_moved(rule.when, base, random)), _some_test(fact, random)))
+    """The same rule for a finer case: two more tests, other bounds and other destinations.
+
+    More rules say finer things, not more of each event: about as many hold as people can follow.
+    """
+    said = [fact for fact in base.facts.values() if isinstance(fact.source, FromEvent)]
+    when = All(
+        (*_parts(_moved(rule.when, base, random)), *(_some_test(fact, random) for fact in random.sample(said, 2)))
+    )
     then = tuple(
         replace(action, destination=random.choice(sorted(base.destinations)), priority=random.choice((1, 2, 3, 4)))
         if isinstance(action, Route)

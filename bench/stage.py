@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -125,6 +125,7 @@ class Stage:
     settings: Settings
     world: World
     connection: Client
+    before: Mapping[str, int] = field(default_factory=dict)  # messages that each stream held when all began
 
     async def preload(self, count: int, *, stream: str, first: int = 0) -> int:
         """Put events into the stream of accepted events, or of submitted ones. Returns how many routes they have."""
@@ -141,8 +142,8 @@ class Stage:
         return Outgoing(f"bench-{number}", stream, f"intake.{events.SOURCE}.referral", events.submitted(number))
 
     async def stored(self, stream: str) -> int:
-        """How many messages a stream holds."""
-        return int((await self.connection.jetstream().stream_info(stream)).state.messages)
+        """How many messages a stream has taken since all began."""
+        return await _messages(self.connection, stream) - self.before.get(stream, 0)
 
     async def drained(self, stream: str) -> bool:
         """Whether every consumer of a stream that was used has taken and acknowledged all."""
@@ -186,7 +187,8 @@ async def stage(**settings: object) -> AsyncIterator[Stage]:
             await migrate(world)
             connection = await connect(world, name="bench")
             try:
-                yield Stage(chosen, world, connection)
+                before = {name: await _messages(connection, name) for name in streams.SUBJECTS}
+                yield Stage(chosen, world, connection, before)
             finally:
                 await connection.close()
 
@@ -202,6 +204,10 @@ async def sides(on: Stage, names: Sequence[str], **settings: object) -> AsyncIte
     finally:
         for side in started:
             await asyncio.to_thread(side.stop)
+
+
+async def _messages(connection: Client, stream: str) -> int:
+    return int((await connection.jetstream().stream_info(stream)).state.messages)
 
 
 def _plain_environment() -> dict[str, str]:

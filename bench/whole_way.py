@@ -56,7 +56,7 @@ async def saturated(side: str, count: int, *, nats_sync: str) -> Run:
             done = await on.finish(started, count, stream=streams.INTAKE, expected={streams.ROUTE: routes})
             if side == "whole":
                 # Collected at intake, altered by the router, disclosed by dispatch: each has its entry in the log.
-                await _log_reaches(on, 2 * count + routes)
+                await _log_reaches(on, 2 * count + routes + on.before[streams.AUDIT])
             return done
 
 

@@ -1,21 +1,18 @@
-"""The past read from the store, and rule sets by folder or digest: what `onward rules replay` stands on."""
+"""The past read from the store: what `onward rules replay` stands on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
 
 from services.cli.looking import Row
-from services.ground.errors import OnwardError
 from services.router.history import decisions, happened, how_many_decisions
-from services.router.rule_sets import digests_like, rule_sets_kept
+from services.router.rule_sets import rule_sets_kept
 from services.router.rules.language import AtLeast
-from services.router.rules.loader import load_rule_set
 from services.router.rules.replay.columns import Columns
 from services.router.rules.replay.compare import Replay
 from services.router.rules.replay.past import Past, Recorder
@@ -35,7 +32,7 @@ class Read(NamedTuple):
 
 
 def read_past(connection: Connection, since: datetime | None, tick: Tick) -> Read:
-    """Everything that was decided since a moment, with all that happened before. Some 10 seconds a million."""
+    """Everything that was decided since a moment, with all that happened before. About a minute a million."""
     recorder, total, done = Recorder(), how_many_decisions(connection, since), 0
     for part in decisions(connection, since):
         recorder.add(part)
@@ -83,20 +80,3 @@ def moved_thresholds(replay: Replay, workload: Workload, candidate: RuleSet, tic
             }
         )
     return found
-
-
-def rule_set_at(connection: Connection, place: str) -> RuleSet:
-    """The rule set in a folder, or the one that was kept under a digest or its beginning.
-
-    Raises RuleSetRefused for one with mistakes and OnwardError where there is none.
-    """
-    if Path(place).is_dir():
-        return load_rule_set(Path(place))
-    found = digests_like(connection, place)
-    if len(found) > 1:
-        raise OnwardError(f"{len(found)} rule sets begin with {place!r}: say more of the digest")
-    rules = rule_sets_kept(connection, found)
-    if not found or found[0] not in rules:
-        why = "was kept, but this version cannot read it" if found else "is neither a folder nor a digest that was kept"
-        raise OnwardError(f"{place!r} {why}")
-    return rules[found[0]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row
+from services.cli.rules_past import past_of, show_past
 from services.cli.rules_proofs import (
     WITHIN,
     clock,
@@ -21,7 +23,10 @@ from services.cli.rules_proofs import (
     progress,
     say,
 )
-from services.ground.errors import OnwardError
+from services.ground.errors import OnwardError, StoreUnusable
+from services.ground.migration import require_schema
+from services.ground.world import open_store
+from services.router.in_force import rule_set_at
 from services.router.rules.digest import canonical
 from services.router.rules.loader import load_rule_set
 from services.router.rules.ruleset import RuleSet
@@ -41,8 +46,8 @@ LABELS = {
 
 
 def diff(
-    before: Annotated[Path, typer.Argument(metavar="A", help="A rule set.")],
-    after: Annotated[Path, typer.Argument(metavar="B", help="The one that would come in its place.")],
+    before: Annotated[str, typer.Argument(metavar="A", help="A rule set's folder, or the digest of a kept one.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The one that would come in its place.")],
     within: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for all proofs together.")] = WITHIN,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
@@ -50,7 +55,8 @@ def diff(
 
     Per destination: proved the same, widened, narrowed, more or less urgent, sooner or later, each with the smallest
     event that shows it, decided by both. So too for pauses, holds, reviews, notices, escalations, and what is asked.
-    What no event of all shows is proved the same. Needs no running system, changes nothing.
+    What no event of all shows is proved the same. Where a system has run here, its past events tell too which of them
+    would have come out otherwise. Needs no running system, changes nothing.
 
     Exits 0 when both are proved to do the same, 1 when they differ or it was not proved in time, and 2 when one of them
     cannot be read or they cannot be compared.
@@ -59,17 +65,35 @@ def diff(
     if as_json:
         terminal.print_json(found)
     else:
-        _show(terminal.literal(found))
+        show_difference(terminal.literal(found))
     if not found["same"]:
         raise SystemExit(terminal.NEEDS_ATTENTION)
 
 
-async def _diff(before: Path, after: Path, within: float) -> Row:
-    one, other = load_rule_set(before), load_rule_set(after)
+async def _diff(before: str, after: str, within: float) -> Row:
+    settings = terminal.settings()
+    try:
+        async with open_store(settings) as database:
+            await database.read(require_schema)
+            one, other = [await database.read(partial(rule_set_at, place=each)) for each in (before, after)]
+            return difference_of(one, other, within) | {"past": await past_of(database, settings, one, other)}
+    except StoreUnusable:
+        one, other = _in_folder(before), _in_folder(after)
+        return difference_of(one, other, within) | {"past": None}
+
+
+def _in_folder(place: str) -> RuleSet:
+    if not Path(place).is_dir():
+        raise OnwardError(f"{place!r} is no folder, and no system has run here that would know it as a digest")
+    return load_rule_set(Path(place))
+
+
+def difference_of(one: RuleSet, other: RuleSet, within: float = WITHIN) -> Row:
+    """What the other does otherwise, of all events there can be. Raises OnwardError where they cannot be compared."""
     topics = _compared(one, other, within)
     return {
-        "before": {"folder": str(before), "rule_set": one.digest},
-        "after": {"folder": str(after), "rule_set": other.digest},
+        "before": one.digest,
+        "after": other.digest,
         "rules": _named({rule.id: rule for rule in one.rules}, {rule.id: rule for rule in other.rules}),
         "promises": _named({i.id: i for i in one.invariants}, {i.id: i for i in other.invariants}),
         "topics": topics,
@@ -132,16 +156,13 @@ def _besides(one: RuleSet, other: RuleSet) -> Iterator[str]:
         yield "the pathway is another: where legs can stand, and how they move"
 
 
-def _show(found: Row) -> None:
+def show_difference(found: Row) -> None:
+    """Tell people what is the same, what is not, and what would have come of the past."""
     for title in ("rules", "promises"):
         for how, names in found[title].items():
             if names:
                 say(f"{title} {how}: {', '.join(names)}")
-    differ = [topic for topic in found["topics"] if topic["verdict"] != "same"]
-    for topic in differ:
-        _show_topic(topic)
-    for line in found["besides"]:
-        say(f"[yellow]look:[/] {line}")
+    differ = show_what_differs(found)
     same = [topic for topic in found["topics"] if topic["verdict"] == "same"]
     routes = [str(topic["of"]) for topic in same if topic["sort"] == "route"]
     if routes and differ:
@@ -151,6 +172,18 @@ def _show(found: Row) -> None:
         say(f"[green]proved the same[/] {rest} others (pauses, notices, questions and the like)")
     if found["same"]:
         say(f"[green]Proved the same[/] for every event there can be: all {len(same)} things that they do.")
+    if found.get("past") is not None:
+        show_past(found["past"])
+
+
+def show_what_differs(found: Row) -> list[Row]:
+    """Everything that is not proved the same, with an event each way. Returns those topics."""
+    differ = [topic for topic in found["topics"] if topic["verdict"] != "same"]
+    for topic in differ:
+        _show_topic(topic)
+    for line in found["besides"]:
+        say(f"[yellow]look:[/] {line}")
+    return differ
 
 
 def _show_topic(topic: Row) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, rows
+from services.cli.rules_diff import show_what_differs
+from services.cli.rules_past import show_past
 from services.ground.clock import for_people
 from services.ground.migration import require_schema
 from services.ground.world import open_store
@@ -52,7 +54,7 @@ def show(
 
 
 def show_plan(plan: Row) -> None:
-    """What changes from one version to the next, by name."""
+    """What changes from one version to the next: by name, by proof, and in what happened so far."""
     table = Table("", "Added", "Removed", "Changed", box=None, header_style="bold")
     for part in ("rules", "facts", "destinations", "promises"):
         names = plan[part]
@@ -62,6 +64,9 @@ def show_plan(plan: Row) -> None:
         terminal.out.print(table)
     for part in plan["other"]:
         terminal.out.print(f"{part} is changed", highlight=False)
+    show_what_differs(plan)
+    if plan["past"] is not None:
+        show_past(plan["past"])
     if plan["floors"]:
         terminal.out.print("[yellow]Floors, or what they are made of or promise, change.[/]", highlight=False)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import os
+from datetime import date, datetime, time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,12 +15,16 @@ from sqlalchemy import Connection
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, consulted
+from services.ground.collector import calm_collector
+from services.ground.database import Database
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
 from services.ground.settings import Settings
 from services.ground.world import open_store
-from services.router.rules.calendar import DAY_STARTS, moment_of
+from services.router.in_force import rule_set_at
+from services.router.rules.calendar import moment_of
 
+OWNER_ALONE = 0o600
 CASES_MOST = 200  # changed cases that are told one by one, unless asked otherwise
 SHOWN_CHANGES, SHOWN_WEEKS = 20, 13  # in a terminal; --json and --html tell all
 
@@ -29,7 +34,7 @@ def replay(
     since: Annotated[str | None, typer.Option(metavar="DATE", help="Only what was decided from this day on.")] = None,
     against: Annotated[
         str | None,
-        typer.Option(metavar="DIGEST|DIR", help="Compared with these rules; else those of ONWARD_RULES_DIR."),
+        typer.Option(metavar="DIGEST|DIR", help="Compared with these rules; else those in force."),
     ] = None,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page on which thresholds can be moved.")
@@ -62,22 +67,23 @@ def _since(said: str | None) -> datetime | None:
         day = date.fromisoformat(said)
     except ValueError:
         terminal.fail(f"--since takes a day such as 2026-01-31, not {said!r}")
-    return moment_of(day, DAY_STARTS).astimezone(UTC).replace(hour=0)
+    return moment_of(day, time())
 
 
 async def _replay(candidate: str, since: datetime | None, against: str | None, html: Path | None, most: int) -> Row:
     # Not before they are needed: no other command should wait for numpy.
     from services.cli.replay_page.page import page
-    from services.cli.replaying import history_of, moved_thresholds, read_past, rule_set_at
+    from services.cli.replaying import history_of, moved_thresholds, read_past
     from services.router.rules.replay.compare import Replay
     from services.router.rules.replay.report import report_of
     from services.router.rules.replay.workload import Workload
 
     settings = terminal.settings()
+    calm_collector()  # a million decisions are many objects and no cycle
     async with open_store(settings) as database:
         await database.read(require_schema)
         rules = await database.read(lambda c: rule_set_at(c, candidate))
-        base = await database.read(lambda c: rule_set_at(c, against or str(settings.rules_dir)))
+        base = await database.read(lambda c: rule_set_at(c, against))
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=terminal.err, transient=True) as progress:
             task = progress.add_task("reading what was decided", total=None)
@@ -96,18 +102,20 @@ async def _replay(candidate: str, since: datetime | None, against: str | None, h
                     replayed, workload, rules, lambda done, total: progress.update(task, completed=done, total=total)
                 )
                 _write(html, page(found, thresholds, terminal.CLOCK.now()))
-        await _looked(database, settings, found["cases"])
+        await looked_at(database, settings, found["cases"])
     return found
 
 
 def _write(file: Path, text: str) -> None:
+    """A file of ours is its owner's alone: it tells whose cases change."""
     try:
-        file.write_text(text, encoding="utf-8")
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ALONE), "wb") as opened:
+            opened.write(text.encode())
     except OSError as error:
         raise OnwardError(f"{file} cannot be written: {error.strerror}") from None
 
 
-async def _looked(database: Any, settings: Settings, cases: list[Row]) -> None:
+async def looked_at(database: Database, settings: Settings, cases: list[Row]) -> None:
     """Keep that somebody looked: one entry for each person of whom a decision was told."""
     now = terminal.CLOCK.now()
     records: dict[str, list[tuple[str, str]]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,16 +14,19 @@ from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row
 from services.cli.rules_check import fitness_of, show_fitness
+from services.cli.rules_diff import difference_of
 from services.cli.rules_examples import AT_LEAST, worth_of
 from services.cli.rules_history import show_plan
+from services.cli.rules_past import past_of
 from services.cli.sending import send_now
 from services.ground.clock import WallClock
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
 from services.ground.settings import Settings
 from services.ground.work import Work
-from services.ground.world import connect, open_world
+from services.ground.world import connect, open_store, open_world
 from services.router import versions
+from services.router.in_force import rules_of
 from services.router.rules.approval import Approval, who_is_missing, why_it_cannot_approve
 from services.router.rules.files import Files
 from services.router.rules.loader import files_in, read_rule_set
@@ -110,19 +114,32 @@ async def _put_forward(folder: Path, said: Callable[[Settings], By]) -> Row:
     found: Row = {"rule_set": candidate.digest, "fitness": fitness, "score": worth["score"], "proposal": None}
     if not fitness["fit"] or worth["score"] < AT_LEAST:
         return found
-    return found | await _stepped(lambda work, _, by: _proposed(work, candidate, files, by), None, said)
+    settings = terminal.settings()
+    async with open_store(settings) as database:
+        await database.read(require_schema)
+        before = await database.read(rules_of)
+        proved = difference_of(before, candidate)
+        past = await past_of(database, settings, before, candidate)
+    plan: Row = {
+        **plan_of(before, candidate),
+        "topics": [topic for topic in proved["topics"] if topic["verdict"] != "same"],
+        "besides": proved["besides"],
+        "past": None if past is None else {name: told for name, told in past.items() if name != "cases"},
+    }
+    put = partial(_proposed, before=before, candidate=candidate, files=files, plan=plan)
+    return found | await _stepped(put, None, said)
 
 
-def _proposed(work: Work, candidate: RuleSet, files: Files, by: By) -> Row:
+def _proposed(
+    work: Work, _: str | None, by: By, *, before: RuleSet, candidate: RuleSet, files: Files, plan: Row
+) -> Row:
     now = versions.in_force(work.connection)
-    if now is None:
-        raise OnwardError("no rules are in force here: run `onward migrate`")
+    if now is None or now.digest != before.digest:
+        raise OnwardError("the rules in force were changed while the plan was made: begin again")
     if now.digest == candidate.digest:
         raise OnwardError(f"{candidate.digest} is in force already: it means the same, however it is written")
     if versions.open_proposal(work.connection, candidate.digest) is not None:
         raise OnwardError("this version is put forward already: approve it, or withdraw it first")
-    before = read_rule_set(versions.files_of(work.connection, now.digest))
-    plan = plan_of(before, candidate)
     proposal = versions.propose(work, candidate.digest, files, by, plan)
     missing = "a second person" + (", a safeguarding_lead, since floors change" if plan["floors"] else "")
     return {"proposal": proposal, "in_force": now.digest, "plan": plan, "waits_for": missing}

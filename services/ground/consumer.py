@@ -123,7 +123,7 @@ class Consumer(Generic[Body]):
 
     async def start(self) -> None:
         """Take partitions, send what they owe, and begin."""
-        await self._sender.publisher.start()
+        await self._sender.start()
         self._together.join(self)
         await self._look_after_partitions()
         self._chores = [
@@ -170,7 +170,7 @@ class Consumer(Generic[Body]):
 
     def reconnected(self) -> None:
         """The broker was away and is back."""
-        self._sender.publisher.reconnected()
+        self._sender.reconnected()
         self._subscription.reconnected()
 
     @property

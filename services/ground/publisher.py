@@ -103,7 +103,7 @@ class Publisher:
         """Send all once. Returns those that the broker confirmed."""
         connection = self._reconnects
         waits: list[tuple[list[Outgoing], asyncio.Future[Answer]]] = []
-        for stream, group in groupby(sorted(messages, key=_by_stream), key=_by_stream):
+        for (_, stream), group in groupby(sorted(messages, key=_by_stream), key=_by_stream):
             rows = list(group)
             for start in range(0, len(rows), ATOMIC_MOST):
                 part = rows[start : start + ATOMIC_MOST]
@@ -186,8 +186,9 @@ class Publisher:
         return answer
 
 
-def _by_stream(message: Outgoing) -> str:
-    return message.stream
+def _by_stream(message: Outgoing) -> tuple[bool, str]:
+    """What leaves Onward first: somebody waits for it, and the broker syncs each message to disk in turn."""
+    return message.stream != ROUTE, message.stream
 
 
 def _in_turn(messages: Sequence[Outgoing], atomic_from: int | None = None) -> list[Outgoing]:

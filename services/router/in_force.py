@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -15,7 +16,8 @@ from services.ground.migration import require_schema
 from services.ground.sql import upsert
 from services.ground.work import Work
 from services.router import store
-from services.router.rules.loader import read_rule_set
+from services.router.rule_sets import digests_like, rule_sets_kept
+from services.router.rules.loader import load_rule_set, read_rule_set
 from services.router.rules.mistakes import RuleSetRefused
 from services.router.rules.ruleset import RuleSet
 from services.router.versions import PUT_IN_FORCE, files_of, in_force, steps
@@ -101,3 +103,32 @@ def _newest_first(connection: Connection) -> list[str]:
     now = in_force(connection)
     earlier = [row["digest"] for row in reversed(steps(connection)) if row["step"] in PUT_IN_FORCE]
     return list(dict.fromkeys([now.digest, *earlier] if now is not None else earlier))
+
+
+def rule_set_at(connection: Connection, place: str | None) -> RuleSet:
+    """The rule set in a folder, or the one kept under a digest or its beginning; without either the one in force.
+
+    Raises RuleSetRefused for one with mistakes and OnwardError where there is none.
+    """
+    if place is not None and Path(place).is_dir():
+        return load_rule_set(Path(place))
+    if place is None:
+        now = in_force(connection)
+        if now is None:
+            raise OnwardError("no rules are in force here: run `onward migrate`, or say --against what")
+        digest = now.digest
+    else:
+        digest = _digest(connection, place)
+    rules = rule_sets_kept(connection, [digest]).get(digest)
+    if rules is None:
+        raise OnwardError(f"{digest} was kept, but this version of Onward cannot read it")
+    return rules
+
+
+def _digest(connection: Connection, place: str) -> str:
+    found = digests_like(connection, place)
+    if len(found) > 1:
+        raise OnwardError(f"{len(found)} rule sets begin with {place!r}: say more of the digest")
+    if not found:
+        raise OnwardError(f"{place!r} is neither a folder nor the start of a digest: see `onward rules list`")
+    return found[0]

@@ -87,7 +87,7 @@ def test_an_agency_sends_a_referral_and_ops_see_its_whole_way(terminal: Terminal
         assert words in drawn
 
 
-def test_ops_ask_why_an_event_was_decided_so_and_why_not_otherwise(terminal: Terminal) -> None:
+def test_ops_ask_why_an_event_was_decided_so_and_why_not_otherwise(terminal: Terminal, tmp_path: Path) -> None:
     event = referral(id="explained", reference="WHY-1")
     terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(event).encode())
     terminal.until("trace", "explained", has="dispatch")
@@ -100,11 +100,58 @@ def test_ops_ask_why_an_event_was_decided_so_and_why_not_otherwise(terminal: Ter
     assert found["same_rules"] is True
     assert all(test["origin"] for rule in found["matched"] for test in rule["tests"])
     assert found["why_not"]["nearest"] is None
+    stricter = tmp_path / "stricter"
+    shutil.copytree(REPOSITORY / "rulesets" / "default", stricter)
+    rules = stricter / "rules" / "referral.yaml"
+    rules.write_text(rules.read_text().replace("age: {at_least: 18}", "age: {at_least: 80}"))
+    asked = [str(ONWARD), "rules", "explain", "explained", "--why-not", "dapp", "--json"]
+    elsewhere = {**terminal.environment, "ONWARD_RULES_DIR": str(stricter)}
+    by_its_own = json.loads(subprocess.run(asked, capture_output=True, env=elsewhere, timeout=60, check=True).stdout)
+    assert by_its_own["why_not"]["standing"] == "routed", "by the rules that decided, whatever rules are there now"
+    assert by_its_own["same_rules"] is True
     terminal.until("trace", "explained", has="consult")
     misspelt = terminal.onward("rules", "explain", "explained", "--why-not", "housing_suport")
     assert misspelt.returncode == 2
     assert "no destination 'housing_suport'; did you mean 'housing_support'?" in misspelt.stderr.decode()
     assert terminal.onward("rules", "explain", "never-seen").returncode == 1
+
+
+def test_ops_see_what_a_change_would_have_done_and_nothing_of_anybody_but_ids(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    event = referral(id="replayed", reference="REPLAYED-1")
+    terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(event).encode())
+    terminal.until("trace", "replayed", has="dispatch")
+    candidate, page = tmp_path / "candidate", tmp_path / "change.html"
+    shutil.copytree(REPOSITORY / "rulesets" / "default", candidate)
+    rules = candidate / "rules" / "referral.yaml"
+    rules.write_text(rules.read_text().replace("age: {at_least: 18}", "age: {at_least: 80}"))
+    told = terminal.onward("rules", "replay", str(candidate), "--html", str(page), "--json")
+    assert told.returncode == 0, told.stderr
+    found = json.loads(told.stdout)
+    [by_id] = [json.loads(terminal.onward("trace", "replayed", "--json").stdout)["event_id"]]
+    [case] = [case for case in found["cases"] if case["event_id"] == by_id]
+    assert any(line.startswith("route to dapp") for line in case["before"])
+    assert not any(line.startswith("route to dapp") for line in case["after"])
+    assert "referral-dapp" in {rule["rule"] for rule in case["rules"]}
+    assert found["workload"]["destinations"]["dapp"]["after"] != found["workload"]["destinations"]["dapp"]["before"]
+    assert found["decided_by"] == [{"rule_set": found["against"], "decisions": found["decisions"], "kept": True}]
+    person = event["data"]["person"]
+    for text in (
+        told.stdout.decode(),
+        page.read_text(),
+        terminal.onward("rules", "replay", str(candidate)).stdout.decode(),
+    ):
+        assert not any(
+            words in text for words in (person["name"]["family"], person["date_of_birth"], "threats_to_kill")
+        )
+    assert page.stat().st_mode & 0o777 == 0o600
+    looked = terminal.until("trace", "replayed", has="consult")
+    assert "consult" in looked
+    for wrong, words in (("nowhere", "neither a folder"), (str(candidate), "")):
+        said = terminal.onward("rules", "replay", wrong, "--since", "2026-13-01" if words == "" else "2026-01-01")
+        assert said.returncode == 2
+        assert (words or "--since takes a day") in said.stderr.decode()
 
 
 def test_a_case_is_drawn_into_one_file_that_needs_nothing_else(terminal: Terminal, tmp_path: Path) -> None:

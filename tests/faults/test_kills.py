@@ -15,10 +15,10 @@ from services.ground.settle import settle
 from tests.support.checks import problems_of
 from tests.support.events import Event, referral_of, risk
 from tests.support.poisons import Kind, Recipe, cook
-from tests.support.processes import BROKER, Processes, processes
+from tests.support.processes import ALL, BROKER, Processes, processes
 
-VICTIMS = (*SERVICES, BROKER)
 PAUSE_SECONDS = (0.5, 1.3)  # between kills: a service needs about one to start
+PAUSE_OF_ALL_SECONDS = (2.0, 5.0)  # all of them need more
 STARTS_WITHIN = 1200  # tenths of a second, on a busy machine
 SETTLE_SECONDS = 150.0
 POISONED = 0.04  # of the messages
@@ -53,15 +53,28 @@ class Sent:
 async def test_whatever_is_killed_when_every_acknowledged_message_is_routed_once_and_audited(
     settings: Settings, kills: int
 ) -> None:
+    await _kill(settings, kills, tuple(SERVICES), PAUSE_SECONDS)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("kills", [8, pytest.param(100, marks=pytest.mark.soak)])
+async def test_the_same_holds_of_one_process_in_which_services_hand_on_to_each_other(
+    settings: Settings, kills: int
+) -> None:
+    await _kill(settings, kills, (ALL,), PAUSE_OF_ALL_SECONDS)
+
+
+async def _kill(settings: Settings, kills: int, names: tuple[str, ...], pause: tuple[float, float]) -> None:
     seed = kills
-    async with processes(settings) as system:
+    async with processes(settings, names) as system:
         sent = Sent()
         stop = asyncio.Event()
         chance = random.Random(seed)
         load = asyncio.create_task(_load(system, sent, random.Random(seed + 1), stop))
         for _ in range(kills):
-            await asyncio.sleep(chance.uniform(*PAUSE_SECONDS))
-            system.kill(chance.choice(VICTIMS))
+            await asyncio.sleep(chance.uniform(*pause))
+            system.kill(chance.choice((*names, BROKER)))
         stop.set()
         await load
         await settle(system.world, system.connection, seconds=SETTLE_SECONDS)

@@ -8,12 +8,13 @@ from typing import Final
 
 import pytest
 
-from tests.sim import planted_casework, planted_sending, planted_taking
+from tests.sim import planted_casework, planted_handing_on, planted_sending, planted_taking
 from tests.sim.chaos import Fault
 from tests.sim.people import CASEWORK, RESTING, Load
 
 MUTANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
-    plant.__name__: plant for plant in (*planted_sending.PLANTS, *planted_taking.PLANTS, *planted_casework.PLANTS)
+    plant.__name__: plant
+    for plant in (*planted_handing_on.PLANTS, *planted_sending.PLANTS, *planted_taking.PLANTS, *planted_casework.PLANTS)
 }
 
 # Of mistakes that show only where several things go wrong within a second: what goes wrong often in their worlds.
@@ -23,6 +24,8 @@ NEEDS: Final[dict[str, tuple[Fault, ...]]] = {
     "no_relay_at_takeover": (Fault.CRASH_AFTER_COMMIT, Fault.CRASH),
     "newer_before_owed": (Fault.COMMIT_UNSEEN, Fault.REFUSED),
     "all_commands_at_once": (Fault.REJECTED, Fault.LOST),
+    "handed_on_to_one_who_lost_it": (Fault.PAUSE, Fault.CLOCK, Fault.STORE_SLOW),
+    "half_taken_is_kept": (Fault.TRIPPED,),
     "no_fence": (Fault.PAUSE, Fault.CLOCK, Fault.STORE_SLOW),
     "number_kept_in_memory": (Fault.COMMIT_REFUSED, Fault.CRASH_BEFORE_COMMIT),
     "an_outage_is_an_attempt": (Fault.STORE_SICK, Fault.STATEMENT),

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from nats.aio.client import Client
@@ -80,6 +81,8 @@ class FaultyDatabase:
 
 def name_of(body: Callable[..., object]) -> str:
     """Whose transaction it is, and for a lambda what that does: `Relay.reconcile: outbox.owe_again`."""
+    if isinstance(body, partial):
+        return name_of(body.func)
     whose = body.__qualname__.replace(".<locals>", "")
     if body.__name__ != "<lambda>":
         return whose
@@ -166,8 +169,9 @@ def _what(subject: str, payload: bytes) -> str | None:
 
 
 def _watch_calls(service: Service, gate: Gate) -> None:
-    """Every call of the subscription and the publisher that the consumer awaits."""
-    for part in vars(service.consumer).values():
+    """Every call of the subscription and the publishers that the consumer, or its sender, awaits."""
+    consumer: Any = service.consumer
+    for part in {id(p): p for p in (*vars(consumer).values(), *vars(consumer._sender).values())}.values():
         if isinstance(part, Microbatch | Publisher):
             for name, call in inspect.getmembers(part, inspect.iscoroutinefunction):
                 if not name.startswith("_"):

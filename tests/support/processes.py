@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from services.ground.settings import REPOSITORY, Settings
 from services.ground.world import World
 
 BROKER = "broker"
+ALL = "up"  # every service in one process, as `onward up` runs them
 LAST_WORDS = 20  # lines of each process's log, which has ids only
 PASSED_ON = (
     "data_dir",
@@ -95,9 +96,11 @@ class Processes:
         *,
         name: str | None = None,
         module: str = "services.cli.main",
-        words: tuple[str, ...] = ("run",),
+        words: tuple[str, ...] | None = None,
     ) -> None:
-        """Start one service's process, under a `name` of its own where there are several."""
+        """Start one service's process, or ALL's, under a `name` of its own where there are several."""
+        if words is None:
+            words = () if service == ALL else ("run",)
         here = self.settings.model_copy(update={"nats_url": self.server.url})
         log = self.settings.data_dir / f"{service}.log"
         self.running[name or service] = start_service(service, here, log, module=module, words=words)
@@ -132,7 +135,7 @@ class Processes:
 
     def story(self) -> str:
         """Which process runs still, and what each said last."""
-        logs = {name: self.settings.data_dir / f"{name}.log" for name in SERVICES}
+        logs = {name: self.settings.data_dir / f"{name}.log" for name in (*SERVICES, ALL)}
         logs[BROKER] = self.settings.data_dir / "nats" / "nats.log"
         codes = {name: process.poll() for name, process in self.running.items()}
         lines = [f"{name} ended with {code}" for name, code in codes.items() if code is not None]
@@ -156,8 +159,8 @@ class Processes:
 
 
 @asynccontextmanager
-async def processes(settings: Settings) -> AsyncIterator[Processes]:
-    """A migrated system with every service running as its own process. What fails in it tells what they said last."""
+async def processes(settings: Settings, names: Sequence[str] = tuple(SERVICES)) -> AsyncIterator[Processes]:
+    """A migrated system with these running, each as its own process. What fails in it tells what they said last."""
     database = await open_database(settings)
     server = ChildNatsServer(settings, stay="serving")
     await server.start()
@@ -174,8 +177,8 @@ async def processes(settings: Settings) -> AsyncIterator[Processes]:
     )
     system = Processes(settings, server, database, connection)
     try:
-        for service in SERVICES:
-            system.start(service)
+        for name in names:
+            system.start(name)
         yield system
     except Exception as error:
         error.add_note(system.story())

@@ -85,6 +85,8 @@ class Case:
     def view(self) -> CaseView:
         """The case as rules see it: of each destination the leg that is open, or else the newest."""
         legs: dict[str, LegView] = {}
+        if not self.legs:
+            return CaseView(legs, self.events, self.remembered)
         for leg in sorted(self.legs.values(), key=lambda leg: (not leg.closed, self.goes_on(leg), leg.id)):
             legs[leg.destination] = LegView(leg.status, leg.since)
         return CaseView(legs, self.events, self.remembered)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -122,37 +122,35 @@ def _born(kept: Kept) -> date | None:
 
 def fitting(destination: Destination, person: Person, places: Places, now: datetime) -> tuple[Obstacle, ...]:
     """Why a destination does not take this person, or may not; nothing where it surely fits."""
-    return tuple(_obstacles(destination, person, places, now))
-
-
-def _obstacles(destination: Destination, person: Person, places: Places, now: datetime) -> Iterator[Obstacle]:
+    found: list[Obstacle] = []
     if destination.status is not ServiceStatus.ACTIVE:
-        yield Obstacle("status", certain=True, says=f"is {destination.status.replace('_', ' ')}")
+        found.append(Obstacle("status", certain=True, says=f"is {destination.status.replace('_', ' ')}"))
     if (full := places.full(destination, now)) is not None:
-        yield Obstacle("capacity", certain=True, says=full)
-    yield from _age(destination, person.age)
+        found.append(Obstacle("capacity", certain=True, says=full))
+    if destination.minimum_age is not None or destination.maximum_age is not None:
+        found += _age(destination.minimum_age, destination.maximum_age, person.age)
     if destination.service_areas is not None:
         served = _serves(destination.service_areas, person)
         if served is None:
-            yield Obstacle("area", certain=False, says="has its own area, and where the person lives is not known")
+            says = "has its own area, and where the person lives is not known"
+            found.append(Obstacle("area", certain=False, says=says))
         elif not served:
-            yield Obstacle("area", certain=True, says="does not serve this area")
+            found.append(Obstacle("area", certain=True, says="does not serve this area"))
     if destination.voluntary and person.consent == ConsentToShare.NO:
-        yield Obstacle("consent", certain=True, says="is voluntary, and consent to share was refused")
+        found.append(Obstacle("consent", certain=True, says="is voluntary, and consent to share was refused"))
     elif destination.consent_needed and person.consent != ConsentToShare.YES:
-        yield Obstacle("consent", certain=False, says="needs consent to share, which is not on record")
+        found.append(Obstacle("consent", certain=False, says="needs consent to share, which is not on record"))
+    return tuple(found)
 
 
-def _age(destination: Destination, age: int | None) -> Iterator[Obstacle]:
-    youngest, oldest = destination.minimum_age, destination.maximum_age
-    if (youngest, oldest) == (None, None):
-        return
+def _age(youngest: int | None, oldest: int | None, age: int | None) -> list[Obstacle]:
     if age is None:
-        yield Obstacle("age", certain=False, says="has a limit of age, and the person's age is not known")
-    elif youngest is not None and age < youngest:
-        yield Obstacle("age", certain=True, says=f"takes nobody under {youngest}")
-    elif oldest is not None and age > oldest:
-        yield Obstacle("age", certain=True, says=f"takes nobody over {oldest}")
+        return [Obstacle("age", certain=False, says="has a limit of age, and the person's age is not known")]
+    if youngest is not None and age < youngest:
+        return [Obstacle("age", certain=True, says=f"takes nobody under {youngest}")]
+    if oldest is not None and age > oldest:
+        return [Obstacle("age", certain=True, says=f"takes nobody over {oldest}")]
+    return []
 
 
 def _serves(areas: tuple[str, ...], person: Person) -> bool | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.vocabulary import LegStatus, PauseReason, TimerKind, WelfareOutcome
 from services.router.rules.calendar import LONDON, local_day
@@ -131,8 +131,7 @@ class WelfareCheck:
     instead_of: str | None = None  # the check that was put off
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(NamedTuple):
     """A promise to look again that was not kept yet."""
 
     id: str

@@ -143,7 +143,8 @@ def _matched(
     values, origins = facts.values, facts.origins
     matched = []
     for place in places:
-        rule, _, _, _, reads, explained = rules.wishes[place]
+        asks = rules.wishes[place]
+        rule, reads, explained = asks.rule, asks.reads, asks.explained
         it_was = (certain, *map(values.__getitem__, reads), *map(origins.__getitem__, reads))
         known = explained.get(it_was)
         if known is None:

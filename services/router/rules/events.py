@@ -109,8 +109,7 @@ def payload_of(kind: EventKind) -> type[Reported]:
     return HumanDecision if kind.startswith("decision_") else RiskReported
 
 
-@dataclass(frozen=True, slots=True)
-class CaseEvent:
+class CaseEvent(NamedTuple):
     """One event about one person."""
 
     kind: EventKind

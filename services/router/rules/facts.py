@@ -60,9 +60,9 @@ def remember(rules: RuleSet, event: CaseEvent, remembered: Mapping[str, Kept]) -
     `remembered` is what it remembers before.
     """
     kept: dict[str, Kept] = dict(remembered)
-    for name, read, to_keep in rules.plans[event.kind].remembered:
-        if (stated := read(event.payload)) is not None:
-            kept[name] = to_keep(stated)
+    for step in rules.plans[event.kind].remembered:
+        if (stated := step.read(event.payload)) is not None:
+            kept[step.name] = step.keep(stated)
     return kept
 
 
@@ -102,14 +102,14 @@ def _from_fields(
     origins: dict[str, str],
 ) -> None:
     payload, remembered = event.payload, case.remembered
-    for name, _, source, convert, read, origin in plan.fields:
-        stated = read(payload) if read is not None else None
+    for step in plan.fields:
+        stated = step.read(payload) if step.read is not None else None
         if stated is not None:
-            values[name] = convert(stated, today)
-            origins[name] = origin
-        elif source.remembered and name in remembered:
-            values[name] = from_kept(source, convert, remembered[name], today)
-            origins[name] = CASE
+            values[step.name] = step.convert(stated, today)
+            origins[step.name] = step.origin
+        elif step.source.remembered and step.name in remembered:
+            values[step.name] = from_kept(step.source, step.convert, remembered[step.name], today)
+            origins[step.name] = CASE
 
 
 def _from_legs(plan: Plan, case: CaseView, today: date, values: dict[str, FactValue]) -> None:

@@ -90,7 +90,7 @@ def _through(at: object, steps: Sequence[str]) -> object:
         if at is None:
             return None
         if isinstance(at, (tuple, list)):
-            return _through_many(at, steps[place:])
+            return _through_many(at, steps[place:]) if at else at
         at = getattr(at, step)
     return at
 

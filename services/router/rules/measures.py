@@ -14,6 +14,7 @@ from services.router.rules.language import FactValue
 
 Convert: TypeAlias = Callable[[object, date], FactValue]
 Keep: TypeAlias = Callable[[object], Kept]
+_NOTHING: frozenset[str] = frozenset()
 _OF_DAYS: frozenset[Measure] = frozenset({"age", "days_since", "days_until"})
 KEPT_AS_STATED: frozenset[Measure] = _OF_DAYS | {"served"}  # not as the value that is made of it
 
@@ -46,9 +47,9 @@ def _plain(fact: Fact) -> Convert:
         case Choice():
             return lambda stated, _: str(stated)
         case SetOf():
-            return lambda stated, _: frozenset(map(str, _several(stated)))
-        case WholeNumber():
-            return lambda stated, _: within(fact, stated) if isinstance(stated, int) else None
+            return lambda stated, _: frozenset(map(str, _several(stated))) if stated else _NOTHING
+        case WholeNumber(low, high):
+            return lambda stated, _: max(low, min(high, stated)) if isinstance(stated, int) else None
 
 
 def keeper(fact: Fact, source: FromEvent) -> Keep:

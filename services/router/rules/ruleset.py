@@ -17,7 +17,6 @@ from services.router.rules.directory import Capacity, ServiceStatus
 from services.router.rules.due import Due
 from services.router.rules.events import EventKind
 from services.router.rules.extract import Plan, plan_for
-from services.router.rules.files import Files
 from services.router.rules.language import Condition, Otherwise, Rule
 from services.router.rules.pathway import Pathway
 from services.router.rules.promises import Invariant
@@ -70,7 +69,7 @@ class RuleSet:
     otherwise: Otherwise
     pathway: Pathway  # where legs stand, and how they may move
     terms: Mapping[str, Condition] = field(default_factory=dict, repr=False, compare=False)  # written out in the rules
-    files: Files = field(default_factory=dict, repr=False, compare=False)  # that say so; none: it was made otherwise
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)  # that say so, by their paths
     invariants: tuple[Invariant, ...] = ()  # what is promised of every decision, by id; proved, never run
     settled: dict[Places, Combined] = field(
         init=False, repr=False, compare=False, default_factory=dict

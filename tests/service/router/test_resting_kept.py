@@ -74,7 +74,7 @@ async def test_what_humans_decide_of_a_pause_is_done_and_kept(onward: System, cl
     [pause] = await onward.rows("SELECT * FROM pauses")
     assert pause["ended"] == "resumed"
     told = [m["data"]["action"] for m in await onward.messages("ROUTE", "route.victim_safety")]
-    assert told.count("notify") == 5, "the relapse, the pause, its two new ends and its end"
+    assert told.count("notify") == 6, "the relapse, the pause, its two new ends, the concern and its end"
     audited = [m["data"] for m in await onward.messages("AUDIT", "audit.alter")]
     kinds = {record["kind"] for entry in audited for record in entry["records"]}
     assert {"offer", "pause", "welfare_check"} <= kinds

@@ -12,6 +12,7 @@ from services.router.rules.promises import Silent, is_so
 from services.router.rules.prove.asking import Asking, does_something
 from services.router.rules.prove.both import Both, Shown
 from services.router.rules.prove.circuit import FALSE, Formula
+from services.router.rules.prove.kinds import kinds_of
 from services.router.rules.prove.solver import Found
 from services.router.rules.prove.traits import WITHHELD, Topic, Trait, topics_of, traits_of
 
@@ -101,11 +102,19 @@ def _called(topic: Topic, name: str, place: int) -> str:
 
 
 def _near(both: Both, touched: set[Topic]) -> tuple[set[int], set[int]]:
-    """The rules, by place in each set, whose questions can differ: changed, or with a say where something changed."""
+    """The rules, by place in each set, whose questions can differ.
+
+    They have a say where something changed, for the same kinds of event as a rule that changed.
+    """
     found = []
+    kinds = 0
     for outcomes in (both.before, both.after):
-        places = range(len(outcomes.rules.rules))
-        found.append({place for place in places if touched.intersection(topics_of(outcomes, place))})
+        for rule in outcomes.rules.rules:
+            kinds |= kinds_of(rule) if rule.id in both.changed else 0
+    for outcomes in (both.before, both.after):
+        rules = outcomes.rules.rules
+        beside = [place for place in range(len(rules)) if touched.intersection(topics_of(outcomes, place))]
+        found.append({place for place in beside if kinds_of(rules[place]) & kinds})
     return found[0], found[1]
 
 

@@ -6,10 +6,16 @@ Whatever builds facts keeps to this (`facts.py`, `extract.py`, `windows.py`), an
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
+from schemas.risk import RiskReported
+from services.router.rules.compile import FALSE as NEVER
+from services.router.rules.compile import specialise
 from services.router.rules.declarations import NONE, CountWithin, Fact, FromEvent, LegOfEvent
 from services.router.rules.events import EventKind, payload_of
-from services.router.rules.language import FactValue
+from services.router.rules.language import FactValue, Rule
+
+_REFUSED_WITHOUT: Final = {(RiskReported, EventKind.CONTEXTUAL, "context.kind")}  # by the published schema
 
 
 def can_be_unknown(fact: Fact) -> bool:
@@ -35,6 +41,13 @@ def fixed_for(fact: Fact, kind: EventKind) -> FactValue:
     return False if source.measure == "given" else fact.silent
 
 
+def must_state(fact: Fact, kind: EventKind) -> bool:
+    """Is the fact a field without which no event of this kind is accepted?"""
+    return isinstance(fact.source, FromEvent) and any(
+        (field.payload, kind, field.path) in _REFUSED_WITHOUT for field in fact.source.fields
+    )
+
+
 def least_for(fact: Fact, kind: EventKind) -> int | None:
     """The least that a count comes to for events of this kind, which count themselves."""
     if isinstance(fact.source, CountWithin) and kind in fact.source.kinds:
@@ -51,3 +64,8 @@ def never_more(facts: Mapping[str, Fact]) -> list[tuple[str, str]]:
         for other, wider, range_ in counts
         if name != other and kind == range_ and set(source.kinds) <= set(wider.kinds) and source.days <= wider.days
     ]
+
+
+def kinds_of(rule: Rule) -> int:
+    """The kinds of event for which a rule can hold or hang on an unknown, as bits."""
+    return sum(1 << place for place, kind in enumerate(EventKind) if specialise(rule.when, kind.value) != NEVER)

@@ -30,6 +30,7 @@ class Solver:
         self._circuit = circuit
         self._left = left
         self._z3 = z3.SolverFor(LOGIC)
+        self._context: Term = self._z3.ctx
         self._terms: dict[Formula, Term] = {TRUE: z3.And([]), FALSE: z3.Or([])}
         self._given = 0  # clauses of the circuit that z3 has already
         self._model: Term = None
@@ -94,6 +95,16 @@ class Solver:
                 continue
             waiting.pop()
             if top not in self._terms:
-                terms = [self._terms[part] for part in parts]
-                self._terms[top] = z3.Not(terms[0]) if top < 0 else z3.And(terms) if terms else z3.Bool(f"n{top}")
+                self._terms[top] = self._node(top, [self._terms[part] for part in parts])
         return self._terms[formula]
+
+    def _node(self, formula: Formula, terms: list[Term]) -> Term:
+        """As z3.Not and z3.And would make it, which look into every part of every term and take ten times as long."""
+        if not terms:
+            return z3.Bool(f"n{formula}", self._context)
+        if formula < 0:
+            made = z3.Z3_mk_not(self._context.ref(), terms[0].as_ast())
+        else:
+            parts = (z3.Ast * len(terms))(*[term.as_ast() for term in terms])
+            made = z3.Z3_mk_and(self._context.ref(), len(terms), parts)
+        return z3.BoolRef(made, self._context)

@@ -30,7 +30,7 @@ from services.router.rules.language import (
     tests_of,
 )
 from services.router.rules.prove.circuit import FALSE, TRUE, Circuit, Formula
-from services.router.rules.prove.kinds import can_be_unknown, fixed_for, least_for, never_more
+from services.router.rules.prove.kinds import can_be_unknown, fixed_for, least_for, must_state, never_more
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +268,8 @@ class Space:
             fixed: dict[Formula, list[str]] = {}
             for kind in EventKind:
                 value, least = fixed_for(fact, kind), least_for(fact, kind)
+                if must_state(fact, kind):
+                    fixed.setdefault(-self.is_value(name, fact.silent), []).append(kind.value)
                 if value is not None:
                     fixed.setdefault(self.is_value(name, value), []).append(kind.value)
                 if least is not None and isinstance(kept, Ladder):

@@ -114,13 +114,16 @@ class Recorder:
 
     def add(self, decided: Sequence[Decided]) -> None:
         """Take some more."""
+        if not decided:
+            return
         names = {name for row in decided for name in row.facts}
         for name in names - self._facts.keys():
             coding = _Coding({_Lacking.IT: LACKING, None: UNKNOWN})
             earlier = [np.zeros(len(self._rows), np.int64)] if self._rows else []
             self._facts[name] = (coding, earlier)
+        said_of = _by_fact([row.facts for row in decided], self._facts)
         for name, (coding, parts) in self._facts.items():
-            said = _hashable([row.facts.get(name, _Lacking.IT) for row in decided])
+            said = _hashable(said_of[name])
             parts.append(np.array(list(map(coding.__getitem__, said)), np.int64))
         self._rows += [
             (row.decision_id, row.event_id, row.person_id, row.rule_set, row.decided_at, row.because) for row in decided
@@ -180,6 +183,15 @@ def day_of(ordinal: int) -> date:
 
 def _microseconds(moments: Sequence[datetime]) -> Numbers:
     return np.array([(moment - _EPOCH) // _MICROSECOND for moment in moments], np.int64)
+
+
+def _by_fact(rows: list[Mapping[str, object]], names: Iterable[str]) -> dict[str, list[object]]:
+    """Each fact's values in these rows, most of which hold the same facts in the same order."""
+    first = tuple(rows[0])
+    if all(tuple(row) == first for row in rows):
+        found = dict(zip(first, map(list, zip(*(row.values() for row in rows), strict=True)), strict=True))
+        return {name: found.get(name) or [_Lacking.IT] * len(rows) for name in names}
+    return {name: [row.get(name, _Lacking.IT) for row in rows] for name in names}
 
 
 def _hashable(said: list[object]) -> list[object]:
