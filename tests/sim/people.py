@@ -65,6 +65,17 @@ CASEWORK = Load(
     leaps=(2, 3),
     says=(relapse, *SAYS),
 )
+# So that a leg rests for long, is closed while it does, and checks that nobody did are asked about by then.
+RESTING = Load(
+    persons=(1, 1),
+    events=(3, 5),
+    bursts=(3, 5),
+    decisions=(10, 16),
+    answers=9,
+    answered=0.8,
+    leaps=(4, 6),
+    says=(relapse,),
+)
 
 
 @dataclass(slots=True)

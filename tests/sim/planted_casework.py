@@ -137,11 +137,6 @@ def late_timers_are_dropped(patch: Patch) -> None:
     patch.setattr(timers, "fire_lost", lambda work, **named: False)
 
 
-def lost_timers_stay_lost(patch: Patch) -> None:
-    """What was published and confirmed will be taken."""
-    patch.setattr(timers, "fire_lost", lambda work, **named: False)
-
-
 def timer_closes_its_leg(patch: Patch) -> None:
     """Who does not answer in time does not want him: the leg is closed."""
 
@@ -269,7 +264,6 @@ PLANTS: Final = (
     cancelled_in_memory_alone,
     every_router_fires,
     late_timers_are_dropped,
-    lost_timers_stay_lost,
     timer_closes_its_leg,
     offer_lapses_silently,
     question_asked_once,
