@@ -55,7 +55,8 @@ def _fill(connection: Connection) -> None:
             for number, kind in enumerate(kinds)
         ],
     )
-    case: dict[str, object] = {"opened_at": NOW, "changed_at": NOW, "referral_event": None, "remembered": {}, "joined": None}
+    case: dict[str, object] = {"opened_at": NOW, "changed_at": NOW, "referral_event": None, "remembered": {}}
+    case["joined"] = None
     places = ((each, into) for each, into in (("joined", "person"), ("person", None)))
     insert_all(connection, store.cases, [{**case, "person_id": person, "merged_into": into} for person, into in places])
     decided = [("d0", 0, 0, None), ("d1", 1, 1, None), ("d2", 2, 2, None), ("d2b", 1, 2, "e2"), ("d3", 3, 3, None)]
