@@ -127,6 +127,9 @@ def _every_message_taken(ended: Ended) -> list[str]:
     for message in ended.sent:
         if message.good and message.confirmed and message.raw not in turned_away:
             taken[message.source, message.id] |= outcomes[message.raw]
+    for message in ended.sent:  # one that was turned away may have been accepted when it was said again, and stand
+        if (message.source, message.id) in taken:
+            taken[message.source, message.id] |= outcomes[message.raw]
     return [
         *(f"never taken: {m.id or m.raw!r}" for m in ended.sent if m.confirmed and not outcomes[m.raw]),
         *(f"none of its bodies was accepted: {key}" for key, said in taken.items() if "accepted" not in said),

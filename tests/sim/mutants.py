@@ -10,7 +10,7 @@ import pytest
 
 from tests.sim import planted_casework, planted_handing_on, planted_sending, planted_taking
 from tests.sim.chaos import Fault
-from tests.sim.people import CASEWORK, RESTING, Load
+from tests.sim.people import CASEWORK, Load
 
 MUTANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
     plant.__name__: plant
@@ -39,9 +39,7 @@ NEEDS: Final[dict[str, tuple[Fault, ...]]] = {
 }
 
 # And of mistakes in casework: what is said in their worlds.
-LOADS: Final[dict[str, Load]] = {plant.__name__: CASEWORK for plant in planted_casework.PLANTS} | {
-    "closed_leg_takes_its_check": RESTING
-}
+LOADS: Final[dict[str, Load]] = {plant.__name__: CASEWORK for plant in planted_casework.PLANTS}
 
 
 @contextmanager

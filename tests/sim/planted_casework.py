@@ -24,13 +24,12 @@ from services.router import store, timers
 from services.router.casework import pauses
 from services.router.casework.act import Acting
 from services.router.casework.case import Case
-from services.router.casework.checks import end_checks
 from services.router.casework.deadlines import NOT_ANSWERED
 from services.router.casework.fell_due import ON_DUE
 from services.router.casework.fitting import alternatives
 from services.router.casework.human import open_review
 from services.router.casework.joining import Taken, join
-from services.router.casework.resting import OPEN, OfferAnswer
+from services.router.casework.resting import OfferAnswer
 from services.router.casework.reviews import Review
 from services.router.casework.steps import LegMoved, OfferAnswered, Step, TimerCancelled, TimerSet
 from services.router.fallen import Fallen
@@ -184,19 +183,6 @@ def pause_without_its_review(patch: Patch) -> None:
     patch.setattr(pauses, "_with_checks", without)
 
 
-def closed_leg_takes_its_check(patch: Patch) -> None:
-    """A leg is closed, and with it the check that nobody has done."""
-
-    def all_of_them(checks: Sequence[Any], status: Any, acting: Acting, **named: Any) -> list[Step]:
-        if named.get("reason") == "the leg was closed":
-            legs = {check.leg_id for check in acting.case.checks.values()}
-            closed = [leg for leg in legs if acting.case.legs[leg].closed]
-            checks = [check for leg in sorted(closed) for check in acting.case.checks_of(leg, OPEN)]
-        return end_checks(checks, status, acting, **named)
-
-    patch.setattr("services.router.casework.pauses.end_checks", all_of_them)
-
-
 def merged_persons_timers_lost(patch: Patch) -> None:
     """Somebody is another one: what was promised for him is tidied away."""
 
@@ -268,7 +254,6 @@ PLANTS: Final = (
     offer_lapses_silently,
     question_asked_once,
     pause_without_its_review,
-    closed_leg_takes_its_check,
     merged_persons_timers_lost,
     review_answered_twice,
     asked_in_a_circle,
