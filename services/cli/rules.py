@@ -30,6 +30,7 @@ _WHO = '--by a.khan --because "Two relapses in a month, not three"'
 app.command(epilog=f"Example: onward rules activate rulesets/candidate {_WHO}")(rules_versions.activate)
 app.command(epilog="Example: onward rules approve 3f9c --by j.lee --role safeguarding_lead")(rules_versions.approve)
 app.command(epilog=f"Example: onward rules withdraw 3f9c {_WHO}")(rules_versions.withdraw)
+app.command(epilog=f"Example: onward rules shadow 3f9c {_WHO}")(rules_versions.shadow)
 app.command(epilog=f"Example: onward rules rollback {_WHO}")(rules_versions.rollback)
 app.command(name="list", epilog="Example: onward rules list")(rules_history.list_versions)
 app.command(epilog="Example: onward rules show 3f9c --into rulesets/as-it-was")(rules_history.show)

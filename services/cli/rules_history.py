@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Column, Table
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
@@ -18,6 +19,8 @@ from services.ground.clock import for_people
 from services.ground.migration import require_schema
 from services.ground.world import open_store
 from services.router import store, versions
+
+SHOWN_MOST = 5  # of the events that a version beside decides otherwise
 
 
 def list_versions(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the command line
@@ -48,6 +51,7 @@ def show(
         return
     terminal.out.print(f"{found['digest']}, {len(found['files'])} files", highlight=False)
     _show_steps(terminal.literal(found))
+    _show_tried_out(terminal.literal(found["shadow"]))
     plans = [step["plan"] for step in found["steps"] if step["plan"]]
     if plans:
         show_plan(terminal.literal(plans[-1]))
@@ -88,8 +92,45 @@ def _read(connection: Connection, text: str | None) -> Row:
     found["steps"] = versions.steps(connection, digest)
     if digest is not None:
         files = versions.files_of(connection, digest)
+        found["shadow"] = _tried_out(connection, digest)
         found |= {"digest": digest, "files": {name: content.decode() for name, content in files.items()}}
     return found
+
+
+def _tried_out(connection: Connection, digest: str) -> Row:
+    """How often a version decided beside what was in force, and what of how many was otherwise."""
+    tried = store.shadow_decisions.c
+    of_this = tried.rule_set == digest
+    compared = connection.execute(select(func.count()).where(of_this)).scalar_one()
+    query = select(tried.event_id, tried.differs).where(of_this, tried.differs.is_not(None)).order_by(tried.decision_id)
+    differ = [(str(event), dict(differs)) for event, differs in connection.execute(query)]
+    return {
+        "compared": compared,
+        "differ": len(differ),
+        "outcomes": dict(Counter(name for _, differs in differ for name in differs).most_common()),
+        "events": [{"event_id": event, "differs": differs} for event, differs in differ[-SHOWN_MOST:]],
+    }
+
+
+def _show_tried_out(shadow: Row) -> None:
+    if not shadow["compared"]:
+        return
+    terminal.out.print(
+        f"Tried out beside {shadow['compared']:,} decisions: {shadow['differ']:,} differ"
+        + (
+            f" ({', '.join(f'{name} {count:,}' for name, count in shadow['outcomes'].items())})"
+            if shadow["differ"]
+            else ""
+        ),
+        highlight=False,
+    )
+    for event in shadow["events"]:
+        for name, (mine, other) in event["differs"].items():
+            terminal.out.print(
+                f"    {terminal.short(event['event_id'])} {name}: {mine or 'none'}, beside {other or 'none'}",
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 def _show_steps(found: Row) -> None:

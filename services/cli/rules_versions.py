@@ -88,6 +88,21 @@ def withdraw(
     _tell(terminal.run(_stepped(_withdrawn, digest, _said(by, role, because))), as_json=as_json)
 
 
+def shadow(
+    digest: Digest,
+    by: ByOption,
+    because: BecauseOption,
+    stop: Annotated[bool, typer.Option("--stop", help="Try it out no longer.")] = False,  # noqa: FBT002
+    role: RoleOption = "operator",
+    as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Try a version out that was put forward: routers decide by it too, do nothing of it, and keep what differs.
+
+    `onward rules show DIGEST` tells how much it differs so far. One version at a time.
+    """
+    _tell(terminal.run(_stepped(partial(_tried_out, stop=stop), digest, _said(by, role, because))), as_json=as_json)
+
+
 def rollback(
     by: ByOption,
     because: BecauseOption,
@@ -176,6 +191,19 @@ def _withdrawn(work: Work, text: str | None, by: By) -> Row:
         raise OnwardError("this version waits for nobody: there is nothing to withdraw")
     versions.note(work, digest, StepKind.WITHDRAWN, by, proposal=there[0].id)
     return {"rule_set": digest, "done": "withdrawn", "in_force": False, "waits_for": None}
+
+
+def _tried_out(work: Work, text: str | None, by: By, *, stop: bool) -> Row:
+    digest = versions.digest_named(work.connection, text or "")
+    if not stop and versions.open_proposal(work.connection, digest) is None:
+        raise OnwardError("only what is put forward is tried out: it has been checked")
+    versions.try_out(work, digest, by, stop=stop)
+    return {
+        "rule_set": digest,
+        "done": "tried out no longer" if stop else "tried out",
+        "in_force": False,
+        "waits_for": None,
+    }
 
 
 def _rolled_back(work: Work, text: str | None, by: By) -> Row:

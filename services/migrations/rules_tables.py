@@ -37,8 +37,20 @@ def create_rules_tables() -> None:
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("step", sa.Text(), nullable=False),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("shadow", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("one"),
     )
+    op.create_table(
+        "shadow_decisions",
+        sa.Column("decision_id", sa.Text(), nullable=False),
+        sa.Column("rule_set", sa.Text(), nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("differs", sa.JSON(none_as_null=True), nullable=True),
+        sa.PrimaryKeyConstraint("decision_id"),
+    )
+    with op.batch_alter_table("shadow_decisions", schema=None) as batch_op:
+        batch_op.create_index("shadow_decisions_of_set", ["rule_set"], unique=False)
     op.create_table(
         "router_rules",
         sa.Column("instance", sa.Text(), nullable=False),

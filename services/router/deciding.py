@@ -50,6 +50,7 @@ from services.router.rules.due import Due
 from services.router.rules.events import CaseEvent, Reported, kind_of
 from services.router.rules.facts import facts_of, remember
 from services.router.rules.ruleset import RuleSet
+from services.router.shadow import Beside, what_differs
 
 WHO_IS_IT: Final[Mapping[str, str]] = {  # what a human is asked when intake was not sure whom an event is about
     "perhaps_known": "Is this somebody that we know already?",
@@ -70,6 +71,8 @@ class Batch:
     decided: dict[str, dict[str, Original]] = field(default_factory=dict)  # by person: since what is told late
     telling: Collection[str] = ()  # the persons of whose legs something is told in this batch
     moments: dict[Due, datetime] = field(default_factory=dict)
+    shadow: RuleSet | None = None
+    beside: list[Beside] = field(default_factory=list)
 
 
 def as_decided(taken: Taken, case: Case) -> Taken:
@@ -114,7 +117,8 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
         event.receivedat,
         about.destination if about else None,
     )
-    facts = facts_of(rules, case_event, case.view(), work.now)
+    view = case.view()
+    facts = facts_of(rules, case_event, view, work.now)
     referral = event.id if isinstance(data, ReferralSubmitted) else None
     by = data.decided_by.user if isinstance(data, HumanDecision) else event.originsource
     acting = Acting(
@@ -135,6 +139,10 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
     if DecidedAgain in map(type, steps):
         steps.append(OwnDecision())
     decision = decide(rules, facts)
+    decision_id = work.id()
+    if batch.shadow is not None:
+        differs = what_differs(rules, decision, batch.shadow, case_event, view, work.now)
+        batch.beside.append(Beside(decision_id, batch.shadow.digest, event.id, case.person_id, differs))
     case.remembered = remember(rules, case_event, case.remembered)
     if referral is not None:
         case.referral_event = referral
@@ -149,7 +157,6 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
     steps += _who_is_it(event, acting)
     steps = with_deadlines(data, _owned(case, steps, event.namedperson), acting)
     enter(case, steps, event_id=event.id, now=work.now)
-    decision_id = work.id()
     if isinstance(taken.decided_on, RiskReported) and case.person_id in batch.telling:  # who may tell of before it
         original = Original(event.id, case_event, decision_id)
         original.done.add(decision.to_json())

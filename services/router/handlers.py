@@ -49,6 +49,7 @@ from services.router.questions import load_decided, load_questions
 from services.router.rules.decision import Decision
 from services.router.rules.events import PastEvent, Reported, kind_of
 from services.router.rules.ruleset import RuleSet
+from services.router.shadow import InUse
 from services.router.tell import Telling, tell, tellings
 
 RECORDS_MOST = 100  # of one audit entry
@@ -59,7 +60,7 @@ class RouterHandler:
 
     service = "router"
 
-    def __init__(self, rules: Callable[[Work], RuleSet], settings: Settings) -> None:
+    def __init__(self, rules: Callable[[Work], InUse], settings: Settings) -> None:
         """`rules` gives the rule set in force, asked once a batch so that a batch is decided by one version."""
         self._rules = rules
         self._settings = settings
@@ -76,18 +77,19 @@ class RouterHandler:
 
     def take(self, messages: Sequence[Incoming[Taken]], work: Work) -> None:
         """Decide each event in order and do what was decided."""
-        rules = self._rules(work)
+        in_use = self._rules(work)
         start = 0
         for place, message in enumerate(messages):
             if joins(message.body.event):  # alone, since it reads what was written before it
-                self._take(messages[start:place], rules, work)
-                self._take([message], rules, work)
+                self._take(messages[start:place], in_use, work)
+                self._take([message], in_use, work)
                 start = place + 1
-        self._take(messages[start:], rules, work)
+        self._take(messages[start:], in_use, work)
 
-    def _take(self, messages: Sequence[Incoming[Taken]], rules: RuleSet, work: Work) -> None:
+    def _take(self, messages: Sequence[Incoming[Taken]], in_use: InUse, work: Work) -> None:
         if not messages:
             return
+        rules = in_use.rules
         events = [message.body.event for message in messages]
         comes = events[0].handoverfrom if joins(events[0]) else None
         cases = load_cases([event.subject for event in events] + ([comes] if comes else []), work)
@@ -97,7 +99,7 @@ class RouterHandler:
         fallen = Fallen([event.data for event in events if isinstance(event.data, TimerFellDue)], work)
         decided = load_decided(_told_late(messages, cases), work)
         telling = {cases[event.subject].person_id for event in events if isinstance(event.data, ProgressReported)}
-        batch = Batch(rules, originals, fallen, load_places(work), work, decided, telling)
+        batch = Batch(rules, originals, fallen, load_places(work), work, decided, telling, shadow=in_use.shadow)
         keeping = Keeping(work)
         orders: list[Order] = []
         told: list[Telling] = []
@@ -116,6 +118,7 @@ class RouterHandler:
             _audit(message, self._actor(body.event), decision, decision_id, steps, work)
             hand_over(body.event, message.delivery, self._settings, work)
             fallen.follow(steps)
+        keeping.beside(batch.beside)
         keeping.write()
         fallen.taken(work)
         send_orders(orders, rules, self._settings, work)

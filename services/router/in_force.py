@@ -20,10 +20,11 @@ from services.router.rule_sets import digests_like, rule_sets_kept
 from services.router.rules.loader import load_rule_set, read_rule_set
 from services.router.rules.mistakes import RuleSetRefused
 from services.router.rules.ruleset import RuleSet
+from services.router.shadow import InUse
 from services.router.versions import PUT_IN_FORCE, files_of, in_force, steps
 
 _wanted, _mine = store.rules_in_force.c, store.router_rules.c
-_ASKED = select(_wanted.digest, _mine.digest.label("noted"), _mine.refused).outerjoin_from(
+_ASKED = select(_wanted.digest, _wanted.shadow, _mine.digest.label("noted"), _mine.refused).outerjoin_from(
     store.rules_in_force,
     store.router_rules,
     _mine.instance == bindparam("instance"),
@@ -40,9 +41,10 @@ class RulesInForce:
         self._rules = rules
         self._instance = instance
         self._refused: tuple[str, str] | None = None  # which version, and why
+        self._shadow: tuple[str, RuleSet | None] | None = None  # which version is tried out; none: it cannot be loaded
         self._log = logger("router")
 
-    def __call__(self, work: Work) -> RuleSet:
+    def __call__(self, work: Work) -> InUse:
         """The rules for this batch."""
         [row] = rows_of(work.connection, _ASKED, {"instance": self._instance})
         wanted = str(row["digest"])
@@ -51,7 +53,18 @@ class RulesInForce:
         refused = self._refused[0] if self._refused else None
         if (row["noted"], row["refused"]) != (self._rules.digest, refused):
             self._note(work)
-        return self._rules
+        return InUse(self._rules, self._tried_out(work.connection, row["shadow"]))
+
+    def _tried_out(self, connection: Connection, digest: str | None) -> RuleSet | None:
+        if digest is None:
+            self._shadow = None
+        elif self._shadow is None or self._shadow[0] != digest:
+            try:
+                self._shadow = (digest, read_rule_set(files_of(connection, digest)))
+            except (RuleSetRefused, OnwardError, ValueError):
+                self._shadow = (digest, None)
+                self._log.error("shadow_not_taken_up", rule_set=digest)
+        return self._shadow[1] if self._shadow is not None else None
 
     def _take_up(self, connection: Connection, digest: str) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -55,6 +56,7 @@ from services.router.resting_rows import (
 )
 from services.router.rules.decision import Decision
 from services.router.said import said
+from services.router.shadow import Beside
 
 _Ending = ReviewAnswered | ReviewMoved | ReviewSnoozed | PersonsRuledOut | CasePlaced | LegParted
 _RESTING_CHANGES = {
@@ -124,6 +126,10 @@ class Keeping:
                 "again_because": because,
             }
         )
+
+    def beside(self, tried: Sequence[Beside]) -> None:
+        """What a version that is tried out would have decided."""
+        self._rows[store.shadow_decisions] += [each._asdict() for each in tried]
 
     def human(self, event_id: str, person_id: str, decided: HumanDecision) -> None:
         """What a human decided, why, and on what they saw."""

@@ -280,7 +280,19 @@ rules_in_force = Table(  # one row: what routers decide by
     Column("digest", Text, nullable=False),
     Column("step", Text, nullable=False),  # which put it in force
     Column("since", Moment, nullable=False),
+    Column("shadow", Text),  # a version that decides beside it, and does nothing
 )
+
+shadow_decisions = Table(  # what the version beside would have decided
+    "shadow_decisions",
+    metadata,
+    Column("decision_id", Text, primary_key=True),  # of the one that counts
+    Column("rule_set", Text, nullable=False),  # the version beside
+    Column("event_id", Text, nullable=False),
+    Column("person_id", Text, nullable=False),
+    Column("differs", JSON(none_as_null=True)),  # {outcome: [by the rules in force, beside]}; none: it is the same
+)
+Index("shadow_decisions_of_set", shadow_decisions.c.rule_set)
 
 router_rules = Table(  # what each router decides by, and why that is not what is in force
     "router_rules",

@@ -31,6 +31,8 @@ class StepKind(StrEnum):
     IN_FORCE = "in_force"
     ROLLED_BACK = "rolled_back"  # and so in force again
     WITHDRAWN = "withdrawn"
+    TRIED_OUT = "tried_out"  # it decides beside what is in force, and does nothing
+    TRIED_ENOUGH = "tried_enough"
 
 
 PUT_IN_FORCE: Final = (StepKind.FIRST, StepKind.IN_FORCE, StepKind.ROLLED_BACK)
@@ -53,12 +55,13 @@ class InForce:
     digest: str
     step: str  # id of the step that put it in force
     since: datetime
+    shadow: str | None = None  # the version that is tried out beside it
 
 
 def in_force(connection: Connection) -> InForce | None:
     """The version in force; none in a store where no router has a rule set yet."""
     row = connection.execute(select(store.rules_in_force)).mappings().one_or_none()
-    return InForce(row["digest"], row["step"], row["since"]) if row is not None else None
+    return InForce(row["digest"], row["step"], row["since"], row["shadow"]) if row is not None else None
 
 
 def files_of(connection: Connection, digest: str) -> Files:
@@ -97,7 +100,7 @@ def open_proposal(connection: Connection, digest: str) -> tuple[Proposal, Sequen
             approvals = []
         elif row["step"] == StepKind.APPROVED:
             approvals.append(Approval(row["by_user"], row["role"]))
-        else:
+        elif row["step"] not in (StepKind.TRIED_OUT, StepKind.TRIED_ENOUGH):
             proposal = None
     return (proposal, approvals) if proposal is not None else None
 
@@ -129,12 +132,27 @@ def put_in_force(work: Work, digest: str, by: By, *, instead_of: str, kind: Step
     changed = work.connection.execute(
         update(store.rules_in_force)
         .where(store.rules_in_force.c.digest == instead_of)
-        .values(digest=digest, step=step, since=work.now)
+        .values(digest=digest, step=step, since=work.now, shadow=None)
     ).rowcount
     if changed != 1:
         raise OnwardError(
             "the rules in force were changed in the meantime: look at `onward rules list`, and begin again"
         )
+
+
+def try_out(work: Work, digest: str, by: By, *, stop: bool) -> None:
+    """Have routers decide by this version too, or no longer: what differs from what is in force is kept, and no more.
+
+    Raises OnwardError where there is nothing to stop.
+    """
+    now = store.rules_in_force.c
+    if stop:
+        change = update(store.rules_in_force).where(now.shadow == digest).values(shadow=None)
+    else:
+        change = update(store.rules_in_force).values(shadow=digest)
+    if work.connection.execute(change).rowcount != 1:
+        raise OnwardError("this version is not being tried out")
+    note(work, digest, StepKind.TRIED_ENOUGH if stop else StepKind.TRIED_OUT, by)
 
 
 def note(

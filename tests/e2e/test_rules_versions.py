@@ -88,6 +88,11 @@ def test_rules_are_changed_by_two_persons_and_taken_back_by_one(terminal: Termin
     assert _json(terminal, "list")["in_force"] == first, "nothing decides by it yet"
     assert "1 put forward wait for approval" in terminal.onward("status").stdout.decode()
 
+    assert terminal.onward("rules", "shadow", new, *BY_KHAN).returncode == 0
+    assert "housing_support" not in _destinations(terminal, "tried-out", "X100004"), "it does nothing"
+    tried = terminal.onward("rules", "show", new).stdout.decode()
+    assert "Tried out beside 1 decisions: 1 differ (routes 1)" in tried
+
     own = terminal.onward("rules", "approve", new, "--by", " A.Khan ")
     assert own.returncode == 2
     assert "a second person must approve it" in own.stderr.decode()
@@ -111,6 +116,7 @@ def test_rules_are_changed_by_two_persons_and_taken_back_by_one(terminal: Termin
     assert steps == [
         ("first", "onward"),
         ("proposed", "a.khan"),
+        ("tried_out", "a.khan"),
         ("approved", "j.lee"),
         ("in_force", "j.lee"),
         ("rolled_back", "n.ight"),

@@ -17,6 +17,7 @@ from services.intake.handlers import IntakeHandler
 from services.router import timers
 from services.router.handlers import RouterHandler
 from services.router.rules.ruleset import RuleSet
+from services.router.shadow import InUse
 from tests.sim.broker import Broker
 from tests.sim.chaos import Chaos
 from tests.sim.client import SimClient
@@ -155,5 +156,5 @@ def _handler(service: str, settings: Settings, rules: RuleSet) -> Handler[Any]:
     if service == "intake":
         return IntakeHandler(settings)
     if service == "router":
-        return RouterHandler(lambda _: rules, settings)
+        return RouterHandler(lambda _: InUse(rules), settings)
     return DispatchHandler(settings) if service == "dispatch" else AuditHandler()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import defaultdict
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
@@ -19,9 +21,12 @@ from services.ground.work import Work
 from services.ground.world import World, open_world
 from services.router import versions
 from services.router.in_force import load_in_force
+from services.router.rules.decision import Decision
+from services.router.rules.facts import Facts
 from services.router.rules.files import Files
 from services.router.rules.loader import files_in, read_rule_set
 from services.router.rules.mistakes import RuleSetRefused
+from services.router.rules.ruleset import RuleSet
 from services.router.versions import By, StepKind
 from tests.support.checks import problems_of
 from tests.support.events import referral_of
@@ -59,6 +64,12 @@ async def put_in_force(world: World, digest: str, files: Files) -> None:
         work.finish()
 
     await world.database.write(keep)
+
+
+def _stop(connection: Connection, digest: str, now: datetime) -> None:
+    work = Work(connection, service="router", now=now)
+    versions.try_out(work, digest, BY, stop=True)
+    work.finish()
 
 
 async def test_a_change_goes_live_under_load(settings: Settings) -> None:
@@ -108,6 +119,60 @@ async def test_a_router_that_cannot_load_a_version_keeps_the_one_it_has_and_says
         assert "floors.yaml:1:1" in told["why"]
         found = await load_in_force(onward.world.database)
         assert found.digest == old, "one that starts now decides by what was in force before"
+
+
+async def test_a_version_that_is_tried_out_decides_beside_and_does_nothing(settings: Settings) -> None:
+    new, files = changed()
+    async with system(settings) as onward:
+
+        def put_forward(connection: Connection) -> None:
+            work = Work(connection, service="router", now=onward.world.clock.now())
+            versions.propose(work, new, files, BY, {"floors": False})
+            versions.try_out(work, new, BY, stop=False)
+            work.finish()
+
+        await onward.world.database.write(put_forward)
+        await onward.publish(referral_of(1))
+        await onward.settle()
+        await onward.world.database.write(lambda c: _stop(c, new, onward.world.clock.now()))
+        await onward.publish(referral_of(2))
+        await onward.settle()
+        [tried] = await onward.rows("SELECT s.rule_set, s.differs FROM shadow_decisions s")
+        differs = json.loads(tried["differs"]) if isinstance(tried["differs"], str) else tried["differs"]
+        assert tried["rule_set"] == new
+        assert list(differs) == ["routes"]
+        mine, beside = differs["routes"]
+        assert beside == {**mine, "housing_support": 3}
+        assert await onward.rows("SELECT id FROM legs WHERE destination = 'housing_support'") == []
+        sent = ["referral-1", "referral-2"]
+        assert await problems_of(onward.world.database, onward.connection, acknowledged=sent) == []
+        open_still = await onward.world.database.read(lambda c: versions.open_proposal(c, new))
+        assert open_still is not None, "trying out is no answer to whether it should be in force"
+
+
+async def test_a_version_that_fails_beside_holds_up_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new, files = changed()
+
+    def fail(rules: RuleSet, facts: Facts) -> Decision:
+        raise ArithmeticError
+
+    monkeypatch.setattr("services.router.shadow.decide", fail)
+    async with system(settings) as onward:
+
+        def put_forward(connection: Connection) -> None:
+            work = Work(connection, service="router", now=onward.world.clock.now())
+            versions.propose(work, new, files, BY, {"floors": False})
+            versions.try_out(work, new, BY, stop=False)
+            work.finish()
+
+        await onward.world.database.write(put_forward)
+        await onward.publish(referral_of(1))
+        await onward.settle()
+        [tried] = await onward.rows("SELECT differs FROM shadow_decisions")
+        assert "ArithmeticError" in str(tried["differs"])
+        assert await problems_of(onward.world.database, onward.connection, acknowledged=["referral-1"]) == []
 
 
 async def test_the_first_rules_are_those_of_the_installation_and_stay_until_somebody_says_otherwise(
