@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from services.cli.rules import app
@@ -16,7 +17,10 @@ SHIPPED = Settings().rules_dir
 
 
 def onward(*words: str) -> Result:
-    return CliRunner().invoke(app, list(words))
+    try:
+        return CliRunner().invoke(app, list(words))
+    finally:
+        structlog.reset_defaults()  # it logs to the runner's standard error, which is closed by now
 
 
 @pytest.fixture
