@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +25,6 @@ from services.router.in_force import rules_of
 from services.router.rules.mistakes import RuleSetRefused
 
 OUT: Final = Path("-")  # standard output
-OWNER_ALONE: Final = 0o600  # what is written is about a person
 
 T = TypeVar("T")
 
@@ -117,8 +115,4 @@ def _write(file: Path, text: str) -> None:
         sys.stdout.buffer.write(text.encode())
         sys.stdout.buffer.flush()
         return
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ALONE), "wb") as opened:
-            opened.write(text.encode())
-    except OSError as error:
-        terminal.fail(f"{file} cannot be written: {error.strerror}")
+    terminal.write_private(file, text)

@@ -74,12 +74,11 @@ def state_of_the_store(connection: Connection, now: datetime) -> Row:
 def _rules(connection: Connection) -> Row:
     """The version in force, how many wait for approval, and the routers that cannot load it."""
     now = versions.in_force(connection)
-    digests = {step["digest"] for step in versions.steps(connection)}
     refused = router.router_rules.c.refused
     return {
         "in_force": now.digest if now else None,
         "since": now.since if now else None,
-        "proposed": sum(versions.open_proposal(connection, digest) is not None for digest in digests),
+        "proposed": len(versions.open_proposals(connection)),
         "refused": rows(connection, router.router_rules, refused == now.digest) if now else [],
     }
 

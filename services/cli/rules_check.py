@@ -12,6 +12,7 @@ import typer
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row
+from services.cli.rules_examples import failed_of
 from services.cli.rules_proofs import (
     WITHIN,
     clock,
@@ -19,14 +20,12 @@ from services.cli.rules_proofs import (
     decided_json,
     event_in_words,
     event_json,
-    progress,
-    say,
 )
 from services.ground.errors import OnwardError
 from services.router.rules.examples import read_examples
 from services.router.rules.loader import load_rule_set
 from services.router.rules.loading.examples import Example
-from services.router.rules.outcomes import ExampleResult, run_example
+from services.router.rules.outcomes import run_example
 from services.router.rules.ruleset import RuleSet
 
 GROUPS = {
@@ -63,7 +62,7 @@ def check(
     Exits 0 when it is fit for use (warnings may remain), 2 with every mistake and its place when it cannot be read, and
     1 when an example fails, no example hits a rule, something is wrong, or was not proved in time.
     """
-    found = terminal.run(fitness_of(folder or terminal.settings().rules_dir, within, save=save))
+    found = terminal.run(_found(folder or terminal.settings().rules_dir, within, save=save))
     if as_json:
         terminal.print_json(found)
     else:
@@ -72,18 +71,24 @@ def check(
         raise SystemExit(terminal.NEEDS_ATTENTION)
 
 
-async def fitness_of(folder: Path, within: float = WITHIN, *, save: bool = False) -> Row:
-    """What `onward rules check` says of a rule set: `fit` tells whether it may be used. Raises RuleSetRefused."""
+async def _found(folder: Path, within: float, *, save: bool) -> Row:
     started = time.perf_counter()
     rules = load_rule_set(folder)
-    examples = read_examples(rules, folder)
+    found = fitness_of(rules, read_examples(rules, folder), folder, within)
+    to_save = found.pop("to_save")
+    saved = {"saved": _save(folder, to_save)} if save else {}
+    return {**found, **saved, "seconds": round(time.perf_counter() - started, 3)}
+
+
+def fitness_of(rules: RuleSet, examples: tuple[Example, ...], folder: Path, within: float = WITHIN) -> Row:
+    """What `onward rules check` says of the rule set in a folder: `fit` tells whether it may be used.
+
+    `to_save` are examples, as (file, text), of the events that break its promises.
+    """
     results = [run_example(rules, example) for example in examples]
     hit = {matched.rule for result in results for matched in result.decision.matched}
     proved = _proved(rules, examples, clock(within))
-    if save:
-        proved["saved"] = _save(folder, proved.pop("to_save"))
-    proved.pop("to_save", None)
-    failed = [_failed(result) for result in results if not result.passed]
+    failed = failed_of(results)
     never_hit = sorted({rule.id for rule in rules.rules} - hit)
     return {
         "folder": str(folder),
@@ -95,7 +100,6 @@ async def fitness_of(folder: Path, within: float = WITHIN, *, save: bool = False
         "never_hit": never_hit,
         **proved,
         "fit": not (failed or never_hit or any(one["weight"] == "error" for one in proved["findings"])),
-        "seconds": round(time.perf_counter() - started, 3),
     }
 
 
@@ -106,7 +110,7 @@ def _proved(rules: RuleSet, examples: tuple[Example, ...], left: Callable[[], fl
     from services.router.rules.prove.twins import missing_twins
 
     proofs = Proofs(rules, left)
-    with progress() as bar:
+    with terminal.progress() as bar:
         every = list(bar.track(all_checks(proofs), questions_in(proofs), description="proofs"))
     counted: dict[str, int] = {}
     for one in every:
@@ -136,11 +140,6 @@ def _proved(rules: RuleSet, examples: tuple[Example, ...], left: Callable[[], fl
     }
 
 
-def _failed(result: ExampleResult) -> Row:
-    name, at = result.example.name, str(result.example.at)
-    return {"at": at, "name": name, "differences": list(result.differences)}
-
-
 def _save(folder: Path, files: Iterable[tuple[str, str]]) -> list[Row]:
     """Write examples that are not there; what somebody may have looked at and changed is left as it is."""
     saved = []
@@ -160,30 +159,32 @@ def _save(folder: Path, files: Iterable[tuple[str, str]]) -> list[Row]:
 def show_fitness(found: Row) -> None:
     """Tell people what was proved, and what must be mended where."""
     counted = f"{found['rules']} rules, {found['promises']} promises, {found['examples']} examples"
-    say(f"{counted}, {found['rule_set']}")
+    terminal.say(f"{counted}, {found['rule_set']}")
     for failed in found["failed"]:
-        say(f"[red]{failed['at']}[/]: the example fails: {failed['name']}")
+        terminal.say(f"[red]{failed['at']}[/]: the example fails: {failed['name']}")
         for difference in failed["differences"]:
-            say(f"    {difference}")
+            terminal.say(f"    {difference}")
     for rule in found["never_hit"]:
-        say(f"[red]no example hits {rule}[/]")
+        terminal.say(f"[red]no example hits {rule}[/]")
     for check_, title in GROUPS.items():
         those = [one for one in found["findings"] if one["check"] == check_]
         if those:
-            say(f"\n[bold]{title[0].upper()}{title[1:]}[/]")
+            terminal.say(f"\n[bold]{title[0].upper()}{title[1:]}[/]")
         elif check_ in ALL_FINE and found["proved"].get(check_):
-            say(f"[green]proved[/] {ALL_FINE[check_]} [dim]({found['proved'][check_]})[/]")
+            terminal.say(f"[green]proved[/] {ALL_FINE[check_]} [dim]({found['proved'][check_]})[/]")
         for one in those:
             _show_finding(one)
     _show_twins(found["no_example"])
     for saved in found.get("saved", ()):
-        say(f"saved {saved['file']}" if saved["written"] else f"{saved['file']} is there already and was left as it is")
-    say("")
+        terminal.say(
+            f"saved {saved['file']}" if saved["written"] else f"{saved['file']} is there already and was left as it is"
+        )
+    terminal.say("")
     wrong = sum(one["weight"] == "error" for one in found["findings"]) + len(found["failed"]) + len(found["never_hit"])
     if found["fit"]:
-        say(f"[green]Fit for use:[/] onward rules activate {found['folder']} --by NAME --because TEXT")
+        terminal.say(f"[green]Fit for use:[/] onward rules activate {found['folder']} --by NAME --because TEXT")
     else:
-        say(f"[red]Not fit for use:[/] {wrong} to mend.")
+        terminal.say(f"[red]Not fit for use:[/] {wrong} to mend.")
 
 
 def _show_finding(one: Row) -> None:
@@ -191,16 +192,16 @@ def _show_finding(one: Row) -> None:
     word = "not proved" if one["verdict"] == "not proved" else one["subject"]
     at = f"{one['at']}: " if one["at"] else ""
     who = f"{one['subject']}: " if word == "not proved" else ""
-    say(f"[{colour}]{at}{word}[/]: {who}{one['says']}")
+    terminal.say(f"[{colour}]{at}{word}[/]: {who}{one['says']}")
     if one["event"] is not None:
-        say(f"    [bold]event[/]    {event_in_words(one['event'])}")
-        say(f"    [bold]decided[/]  {decided_in_words(one['decided'])}")
+        terminal.say(f"    [bold]event[/]    {event_in_words(one['event'])}")
+        terminal.say(f"    [bold]decided[/]  {decided_in_words(one['decided'])}")
 
 
 def _show_twins(missing: list[Row]) -> None:
     if missing:
-        say("\n[bold]Tests that no example shows both to hold and to fail[/]")
+        terminal.say("\n[bold]Tests that no example shows both to hold and to fail[/]")
     for one in missing:
-        say(f"[yellow]{one['at']}[/]: {one['rule']}: no example shows this to {one['side']}: {one['test']}")
+        terminal.say(f"[yellow]{one['at']}[/]: {one['rule']}: no example shows this to {one['side']}: {one['test']}")
         if one["event"] is not None:
-            say(f"    [bold]such as[/]  {event_in_words(one['event'])}")
+            terminal.say(f"    [bold]such as[/]  {event_in_words(one['event'])}")

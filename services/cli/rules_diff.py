@@ -20,8 +20,6 @@ from services.cli.rules_proofs import (
     decided_json,
     event_in_words,
     event_json,
-    progress,
-    say,
 )
 from services.ground.errors import OnwardError, StoreUnusable
 from services.ground.migration import require_schema
@@ -29,6 +27,7 @@ from services.ground.world import open_store
 from services.router.in_force import rule_set_at
 from services.router.rules.digest import canonical
 from services.router.rules.loader import load_rule_set
+from services.router.rules.plan import names_changed
 from services.router.rules.ruleset import RuleSet
 
 LABELS = {
@@ -94,20 +93,11 @@ def difference_of(one: RuleSet, other: RuleSet, within: float = WITHIN) -> Row:
     return {
         "before": one.digest,
         "after": other.digest,
-        "rules": _named({rule.id: rule for rule in one.rules}, {rule.id: rule for rule in other.rules}),
-        "promises": _named({i.id: i for i in one.invariants}, {i.id: i for i in other.invariants}),
+        "rules": names_changed({rule.id: rule for rule in one.rules}, {rule.id: rule for rule in other.rules}),
+        "promises": names_changed({i.id: i for i in one.invariants}, {i.id: i for i in other.invariants}),
         "topics": topics,
         "besides": list(_besides(one, other)),
         "same": all(topic["verdict"] == "same" for topic in topics) and not any(_besides(one, other)),
-    }
-
-
-def _named(one: Row, other: Row) -> Row:
-    """Which are new, gone, and otherwise."""
-    return {
-        "added": sorted(other.keys() - one.keys()),
-        "removed": sorted(one.keys() - other.keys()),
-        "changed": sorted(name for name in one.keys() & other.keys() if one[name] != other[name]),
     }
 
 
@@ -119,7 +109,7 @@ def _compared(one: RuleSet, other: RuleSet, within: float) -> list[Row]:
         both = Both(one, other, clock(within))
     except NotComparable as refused:
         raise OnwardError(str(refused)) from None
-    with progress() as bar:
+    with terminal.progress() as bar:
         every = list(bar.track(compared(both), questions_in(both), description="proofs"))
     return [
         {
@@ -161,17 +151,17 @@ def show_difference(found: Row) -> None:
     for title in ("rules", "promises"):
         for how, names in found[title].items():
             if names:
-                say(f"{title} {how}: {', '.join(names)}")
+                terminal.say(f"{title} {how}: {', '.join(names)}")
     differ = show_what_differs(found)
     same = [topic for topic in found["topics"] if topic["verdict"] == "same"]
     routes = [str(topic["of"]) for topic in same if topic["sort"] == "route"]
     if routes and differ:
-        say(f"\n[green]proved the same[/] routes to {', '.join(routes)}")
+        terminal.say(f"\n[green]proved the same[/] routes to {', '.join(routes)}")
     rest = len(same) - len(routes)
     if differ:
-        say(f"[green]proved the same[/] {rest} others (pauses, notices, questions and the like)")
+        terminal.say(f"[green]proved the same[/] {rest} others (pauses, notices, questions and the like)")
     if found["same"]:
-        say(f"[green]Proved the same[/] for every event there can be: all {len(same)} things that they do.")
+        terminal.say(f"[green]Proved the same[/] for every event there can be: all {len(same)} things that they do.")
     if found.get("past") is not None:
         show_past(found["past"])
 
@@ -182,18 +172,18 @@ def show_what_differs(found: Row) -> list[Row]:
     for topic in differ:
         _show_topic(topic)
     for line in found["besides"]:
-        say(f"[yellow]look:[/] {line}")
+        terminal.say(f"[yellow]look:[/] {line}")
     return differ
 
 
 def _show_topic(topic: Row) -> None:
     of = ": ".join(topic["of"]) if isinstance(topic["of"], list) else topic["of"]
-    say(f"\n[bold]{LABELS[topic['sort']].format(of)}[/]")
+    terminal.say(f"\n[bold]{LABELS[topic['sort']].format(of)}[/]")
     for change in topic["changes"]:
         was, now = change["due"]
         due = f" ({was} before, {now} after)" if change["way"] in ("sooner", "later") else ""
-        say(f"  [yellow]{change['way']}[/]{due}, such as: {event_in_words(change['event'])}")
-        say(f"      before  {decided_in_words(change['before'])}")
-        say(f"      after   {decided_in_words(change['after'])}")
+        terminal.say(f"  [yellow]{change['way']}[/]{due}, such as: {event_in_words(change['event'])}")
+        terminal.say(f"      before  {decided_in_words(change['before'])}")
+        terminal.say(f"      after   {decided_in_words(change['after'])}")
     if topic["verdict"] == "not proved":
-        say("  [red]not proved[/]: whether there is more was not decided in time (--within)")
+        terminal.say("  [red]not proved[/]: whether there is more was not decided in time (--within)")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from services.cli import terminal
@@ -18,7 +18,7 @@ from services.router.rules.loader import load_rule_set
 from services.router.rules.loading.examples import Example
 from services.router.rules.mutants import mutants_of
 from services.router.rules.mutation import Score, score_of, try_mutants
-from services.router.rules.outcomes import run_example
+from services.router.rules.outcomes import ExampleResult, run_example
 from services.router.rules.ruleset import RuleSet
 
 SHOWN_MOST = 25  # survivors in a terminal; `--json` and `--all` tell every one
@@ -38,8 +38,7 @@ def run_all(
     or an action removed, a priority changed. Needs no running system, changes nothing. Exits 2 when the rule set cannot
     be used, 1 when an example fails or fewer mistakes than `--at-least` are noticed.
     """
-    found = terminal.run(worth_of(folder or terminal.settings().rules_dir))
-    found["at_least"] = at_least
+    found = terminal.run(_found(folder or terminal.settings().rules_dir)) | {"at_least": at_least}
     if as_json:
         terminal.print_json(found)
     else:
@@ -48,23 +47,30 @@ def run_all(
         raise SystemExit(terminal.NEEDS_ATTENTION)
 
 
-async def worth_of(folder: Path) -> Row:
-    """What a rule set's examples are worth: `score` is the share of small mistakes that they notice."""
+async def _found(folder: Path) -> Row:
     rules = load_rule_set(folder)
-    examples = read_examples(rules, folder)
+    return {"folder": str(folder), **worth_of(rules, read_examples(rules, folder))}
+
+
+def failed_of(results: Iterable[ExampleResult]) -> list[Row]:
+    """The examples of which something else came than they expect."""
+    return [
+        {"at": str(result.example.at), "name": result.example.name, "differences": list(result.differences)}
+        for result in results
+        if not result.passed
+    ]
+
+
+def worth_of(rules: RuleSet, examples: tuple[Example, ...]) -> Row:
+    """What a rule set's examples are worth: `score` is the share of small mistakes that they notice."""
     results = [run_example(rules, example) for example in examples]
     shown = coverage_of(rules, [example.facts for example in examples])
     score = _tried(rules, examples)
     return {
-        "folder": str(folder),
         "rule_set": rules.digest,
         "rules": len(rules.rules),
         "examples": len(examples),
-        "failed": [
-            {"at": str(result.example.at), "name": result.example.name, "differences": list(result.differences)}
-            for result in results
-            if not result.passed
-        ],
+        "failed": failed_of(results),
         "tests": len(shown),
         "shown_both_ways": sum(one.both_ways for one in shown),
         "not_shown": [_not_shown(one) for one in shown if not one.both_ways],
@@ -76,8 +82,7 @@ async def worth_of(folder: Path) -> Row:
 
 
 def _tried(rules: RuleSet, examples: tuple[Example, ...]) -> Score:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=terminal.err, transient=True) as progress:
+    with terminal.progress() as progress:
         total = sum(1 for _ in mutants_of(rules))
         return score_of(list(progress.track(try_mutants(rules, examples), total, description="small mistakes")))
 
@@ -89,16 +94,18 @@ def _not_shown(one: Shown) -> Row:
 
 def _show(found: Row, most: int) -> None:
     for failed in found["failed"]:
-        _say(f"[red]{failed['at']}[/]: {failed['name']}")
+        terminal.say(f"[red]{failed['at']}[/]: {failed['name']}")
         for difference in failed["differences"]:
-            _say(f"    {difference}")
+            terminal.say(f"    {difference}")
     for one in found["not_shown"]:
-        _say(f"[yellow]{one['at']}[/]: {one['rule']}: no example shows it to {' or to '.join(one['not_shown_to'])}:")
-        _say(f"    {one['test']}")
+        terminal.say(
+            f"[yellow]{one['at']}[/]: {one['rule']}: no example shows it to {' or to '.join(one['not_shown_to'])}:"
+        )
+        terminal.say(f"    {one['test']}")
     for survivor in found["survivors"][:most]:
-        _say(f"[yellow]{survivor['at']}[/]: nobody noticed: {survivor['change']}")
+        terminal.say(f"[yellow]{survivor['at']}[/]: nobody noticed: {survivor['change']}")
     if len(found["survivors"]) > most:
-        _say(f"... and {len(found['survivors']) - most} more: --all")
+        terminal.say(f"... and {len(found['survivors']) - most} more: --all")
     table = Table("", "Of", "", box=None, header_style="bold")
     passed = found["examples"] - len(found["failed"])
     table.add_row("examples pass", _share(passed, found["examples"]), _percent(passed, found["examples"]))
@@ -108,11 +115,7 @@ def _show(found: Row, most: int) -> None:
     table.add_row("small mistakes noticed", _share(noticed, tried), _percent(noticed, tried))
     terminal.out.print(table)
     if found["score"] < found["at_least"]:
-        _say(f"[red]Too few mistakes are noticed:[/] {found['score']:.1%} of {found['at_least']:.0%} wanted.")
-
-
-def _say(line: str) -> None:
-    terminal.out.print(line, highlight=False, soft_wrap=True)
+        terminal.say(f"[red]Too few mistakes are noticed:[/] {found['score']:.1%} of {found['at_least']:.0%} wanted.")
 
 
 def _share(part: int, whole: int) -> str:

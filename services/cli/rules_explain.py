@@ -149,24 +149,28 @@ def _as_json(found: WhyNot) -> Row:
 
 def _show(found: Row) -> None:
     again = f" (decided {found['times_decided']} times, this is the last)" if found["times_decided"] > 1 else ""
-    _say(f"[bold]event {found['event_id']}[/], {found['kind']}, decided {for_people(found['decided_at'])}{again}")
-    _say(f"[dim]by {found['rule_set']}[/]")
+    terminal.say(
+        f"[bold]event {found['event_id']}[/], {found['kind']}, decided {for_people(found['decided_at'])}{again}"
+    )
+    terminal.say(f"[dim]by {found['rule_set']}[/]")
     for rule in found["matched"]:
         unsure = "" if rule["certain"] else ", acted on although a fact is not known"
         floor = " (a floor: no rule can withhold it)" if rule["tier"] == "floor" else ""
-        _say(f"\n[green]{rule['rule']}[/]{floor}{unsure}: {rule['because']}")
+        terminal.say(f"\n[green]{rule['rule']}[/]{floor}{unsure}: {rule['because']}")
         for test in rule["tests"]:
-            _say(f"    {test['test']}   [dim]{test['fact']} = {_value(test['value'])}, from {test['origin']}[/]")
+            terminal.say(
+                f"    {test['test']}   [dim]{test['fact']} = {_value(test['value'])}, from {test['origin']}[/]"
+            )
     if not found["matched"]:
-        _say("\nNo rule held.")
+        terminal.say("\nNo rule held.")
     for held in found["withheld"]:
         why = "; ".join(f"{reason['rule']}: {reason['because']}" for reason in held["held_back_by"])
         asked = ", ".join(reason["rule"] for reason in held["reasons"])
-        _say(f"\n[yellow]held back[/] {held['destination']} (asked for by {asked}): {why}")
+        terminal.say(f"\n[yellow]held back[/] {held['destination']} (asked for by {asked}): {why}")
     for unknown in found["unknown"]:
         questions = {question["fact"] for question in found["questions"]}
         named = ", ".join(f"{fact}{'' if fact in questions else ' (not asked)'}" for fact in unknown["facts"])
-        _say(f"\n[yellow]not known[/] for {unknown['rule']}: {named}")
+        terminal.say(f"\n[yellow]not known[/] for {unknown['rule']}: {named}")
     if "why_not" in found:
         _show_why_not(found["why_not"], same_rules=found["same_rules"])
 
@@ -174,31 +178,35 @@ def _show(found: Row) -> None:
 def _show_why_not(found: Row, *, same_rules: bool) -> None:
     name = found["destination"]
     if not same_rules:
-        _say("\n[yellow]look:[/] the rule set that decided was not kept; what follows is what those in use would say.")
+        terminal.say(
+            "\n[yellow]look:[/] the rule set that decided was not kept; what follows is what those in use would say."
+        )
     reasons = ", ".join(reason["rule"] for reason in found["reasons"])
     if found["standing"] == "routed":
-        _say(f"\n[bold]{name}[/] was routed to, by {reasons}.")
+        terminal.say(f"\n[bold]{name}[/] was routed to, by {reasons}.")
         return
     if found["standing"] == "withheld":
-        _say(f"\n[bold]{name}[/] was asked for by {reasons}, and held back:")
+        terminal.say(f"\n[bold]{name}[/] was asked for by {reasons}, and held back:")
         for reason in found["held_back_by"]:
-            _say(f"    [yellow]{reason['rule']}[/]: {reason['because']}")
+            terminal.say(f"    [yellow]{reason['rule']}[/]: {reason['because']}")
     else:
-        _say(f"\n[bold]{name}[/] was not routed to." if found["rules"] else f"\nNo rule routes to [bold]{name}[/].")
+        terminal.say(
+            f"\n[bold]{name}[/] was not routed to." if found["rules"] else f"\nNo rule routes to [bold]{name}[/]."
+        )
     for rule in found["rules"]:
         hangs = ", hangs on what is not known" if rule["truth"] == "unknown" else ""
-        _say(f"  {rule['rule']}{hangs}: {rule['because']}")
+        terminal.say(f"  {rule['rule']}{hangs}: {rule['because']}")
         for test in rule["failing"]:
             was = f"{test['fact']} = {_value(test['value'])}" if test["known"] else f"{test['fact']} is not known"
             at = f", {test['at']}" if test["at"] else ""
-            _say(f"    [red]would need[/] {test['test']}   [dim]{was}, from {test['origin']}{at}[/]")
+            terminal.say(f"    [red]would need[/] {test['test']}   [dim]{was}, from {test['origin']}{at}[/]")
     nearest = found["nearest"]
     if nearest is not None:
         changes = "; ".join(f"{c['fact']} {_value(c['to'])} instead of {_value(c['was'])}" for c in nearest["changes"])
         by = ", ".join(reason["rule"] for reason in nearest["rules"])
-        _say(f"\n[bold]Nearest change[/] that would have led there (tried): {changes} (by {by}).")
+        terminal.say(f"\n[bold]Nearest change[/] that would have led there (tried): {changes} (by {by}).")
     elif found["rules"]:
-        _say("\nNo change of facts that was tried leads there.")
+        terminal.say("\nNo change of facts that was tried leads there.")
 
 
 def _value(value: Any) -> str:
@@ -207,7 +215,3 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return (", ".join(map(str, value)) or "nothing") if isinstance(value, list) else str(value)
-
-
-def _say(line: str) -> None:
-    terminal.out.print(line, highlight=False, soft_wrap=True)

@@ -34,7 +34,7 @@ def list_versions(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag o
         said = f"router {router['instance']} decides by {router['digest'][:19]}"
         if router["refused"]:
             said += f" [red]and could not load {router['refused'][:19]}: {router['why']}[/]"
-        terminal.out.print(said, highlight=False, soft_wrap=True)
+        terminal.say(said)
 
 
 def show(
@@ -126,11 +126,7 @@ def _show_tried_out(shadow: Row) -> None:
     )
     for event in shadow["events"]:
         for name, (mine, other) in event["differs"].items():
-            terminal.out.print(
-                f"    {terminal.short(event['event_id'])} {name}: {mine or 'none'}, beside {other or 'none'}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            terminal.say(f"    {terminal.short(event['event_id'])} {name}: {mine or 'none'}, beside {other or 'none'}")
 
 
 def _show_steps(found: Row) -> None:

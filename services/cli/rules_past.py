@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from services.cli import terminal
 from services.cli.looking import Row
-from services.cli.rules_proofs import progress, say
 from services.cli.rules_replay import looked_at
 from services.ground.database import Database
 from services.ground.settings import Settings
@@ -26,7 +26,7 @@ async def past_of(database: Database, settings: Settings, before: RuleSet, after
     from services.router.rules.replay.report import report_of
     from services.router.rules.replay.workload import Workload
 
-    with progress() as bar:
+    with terminal.progress() as bar:
         task = bar.add_task("past events", total=None)
         read = await database.read(
             lambda c: read_past(c, None, lambda done, total: bar.update(task, completed=done, total=total))
@@ -35,24 +35,24 @@ async def past_of(database: Database, settings: Settings, before: RuleSet, after
         return None
     replayed = Replay(history_of(read, before), before)
     report = report_of(replayed.against(after), Workload(replayed), kept=read.kept, most=CASES_MOST)
-    found: Row = {
-        name: report[name] for name in ("decisions", "from", "until", "changed", "persons", "changes", "cases")
-    }
+    found: Row = {name: report[name] for name in TOLD}
     await looked_at(database, settings, found["cases"])
     return found
 
 
 def show_past(past: Row) -> None:
     """The count, and the kinds of change, the most frequent first."""
-    say(
+    terminal.say(
         f"\nOf [bold]{past['decisions']:,}[/] past decisions [bold]{past['changed']:,}[/] would have come out "
         f"otherwise, of {past['persons']:,} persons."
     )
     for change in past["changes"][:SHOWN_MOST]:
-        say(f"  {change['decisions']:,} times, by {', '.join(rule['rule'] for rule in change['rules'])}")
+        terminal.say(f"  {change['decisions']:,} times, by {', '.join(rule['rule'] for rule in change['rules'])}")
         for line in change["before"]:
-            say(f"    [red]-[/] {line}")
+            terminal.say(f"    [red]-[/] {line}")
         for line in change["after"]:
-            say(f"    [green]+[/] {line}")
+            terminal.say(f"    [green]+[/] {line}")
     if len(past["changes"]) > SHOWN_MOST:
-        say(f"  and {len(past['changes']) - SHOWN_MOST} more kinds of change: --json, or `onward rules replay`")
+        terminal.say(
+            f"  and {len(past['changes']) - SHOWN_MOST} more kinds of change: --json, or `onward rules replay`"
+        )

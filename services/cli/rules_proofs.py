@@ -6,9 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-from services.cli import terminal
 from services.cli.looking import Row
 from services.router.rules.decision import Decision
 from services.router.rules.outcomes import outcome_of
@@ -22,12 +19,6 @@ def clock(within: float) -> Callable[[], float]:
     """How many seconds are left."""
     until = time.monotonic() + within
     return lambda: until - time.monotonic()
-
-
-def progress() -> Progress:
-    """A bar on standard error, gone when it is full."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, console=terminal.err, transient=True)
 
 
 def event_json(witness: Witness | None) -> Row | None:
@@ -66,8 +57,3 @@ def _plainly(said: Any) -> str:
     if isinstance(said, dict):
         return ", ".join(f"{name} ({value})" for name, value in said.items())
     return ", ".join(map(str, said)) if isinstance(said, list) else str(said)
-
-
-def say(line: str) -> None:
-    """One line for people."""
-    terminal.out.print(line, highlight=False, soft_wrap=True)

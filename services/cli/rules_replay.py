@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TimeRemainingColumn
 from rich.table import Table
 from sqlalchemy import Connection
 
@@ -24,7 +23,6 @@ from services.ground.world import open_store
 from services.router.in_force import rule_set_at
 from services.router.rules.calendar import moment_of
 
-OWNER_ALONE = 0o600
 CASES_MOST = 200  # changed cases that are told one by one, unless asked otherwise
 SHOWN_CHANGES, SHOWN_WEEKS = 20, 13  # in a terminal; --json and --html tell all
 
@@ -84,8 +82,7 @@ async def _replay(candidate: str, since: datetime | None, against: str | None, h
         await database.read(require_schema)
         rules = await database.read(lambda c: rule_set_at(c, candidate))
         base = await database.read(lambda c: rule_set_at(c, against))
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=terminal.err, transient=True) as progress:
+        with terminal.progress(TimeRemainingColumn()) as progress:
             task = progress.add_task("reading what was decided", total=None)
             read = await database.read(
                 lambda c: read_past(c, since, lambda done, total: progress.update(task, completed=done, total=total))
@@ -101,18 +98,9 @@ async def _replay(candidate: str, since: datetime | None, against: str | None, h
                 thresholds = moved_thresholds(
                     replayed, workload, rules, lambda done, total: progress.update(task, completed=done, total=total)
                 )
-                _write(html, page(found, thresholds, terminal.CLOCK.now()))
+                terminal.write_private(html, page(found, thresholds, terminal.CLOCK.now()))
         await looked_at(database, settings, found["cases"])
     return found
-
-
-def _write(file: Path, text: str) -> None:
-    """A file of ours is its owner's alone: it tells whose cases change."""
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ALONE), "wb") as opened:
-            opened.write(text.encode())
-    except OSError as error:
-        raise OnwardError(f"{file} cannot be written: {error.strerror}") from None
 
 
 async def looked_at(database: Database, settings: Settings, cases: list[Row]) -> None:
@@ -132,30 +120,34 @@ async def looked_at(database: Database, settings: Settings, cases: list[Row]) ->
 
 def _show(found: Row) -> None:
     whose = f"{found['persons']:,} {'person' if found['persons'] == 1 else 'persons'}"
-    _say(
+    terminal.say(
         f"[bold]{found['decisions']:,} decisions[/], {found['from']} to {found['until']}: "
         f"[bold]{found['changed']:,}[/] would come out otherwise, of {whose}."
     )
-    _say(f"[dim]before: {found['against']}\nafter:  {found['candidate']}[/]")
+    terminal.say(f"[dim]before: {found['against']}\nafter:  {found['candidate']}[/]")
     for change in found["changes"][:SHOWN_CHANGES]:
         _show_change(change)
     if len(found["changes"]) > SHOWN_CHANGES:
-        _say(f"\n[dim]and {len(found['changes']) - SHOWN_CHANGES} more kinds of change: --json or --html tells all[/]")
+        terminal.say(
+            f"\n[dim]and {len(found['changes']) - SHOWN_CHANGES} more kinds of change: --json or --html tells all[/]"
+        )
     _show_rules(found["rules"])
     _show_workload(found["workload"])
     _show_notes(found)
 
 
 def _show_change(change: Row) -> None:
-    _say(f"\n[bold]{change['decisions']:,}[/] {'times' if change['decisions'] > 1 else 'time'}")
+    terminal.say(f"\n[bold]{change['decisions']:,}[/] {'times' if change['decisions'] > 1 else 'time'}")
     for line in change["before"]:
-        _say(f"    [red]-[/] {line}")
+        terminal.say(f"    [red]-[/] {line}")
     for line in change["after"]:
-        _say(f"    [green]+[/] {line}")
+        terminal.say(f"    [green]+[/] {line}")
     for rule in change["rules"]:
         stood = f"{rule['before']}, now {rule['after']}" if rule["before"] != rule["after"] else rule["after"]
-        _say(f"    by {rule['rule']} ({stood}{', and asks for something else' if rule['asks_otherwise'] else ''})")
-    _say(f"    [dim]such as {', '.join(change['examples'])}[/]")
+        terminal.say(
+            f"    by {rule['rule']} ({stood}{', and asks for something else' if rule['asks_otherwise'] else ''})"
+        )
+    terminal.say(f"    [dim]such as {', '.join(change['examples'])}[/]")
 
 
 def _show_rules(rules: list[Row]) -> None:
@@ -171,7 +163,7 @@ def _show_rules(rules: list[Row]) -> None:
     terminal.out.print()
     terminal.out.print(table)
     if idle:
-        _say(f"[dim]never held: {', '.join(rule['rule'] for rule in idle)}[/]")
+        terminal.say(f"[dim]never held: {', '.join(rule['rule'] for rule in idle)}[/]")
 
 
 def _show_workload(workload: Row) -> None:
@@ -180,7 +172,7 @@ def _show_workload(workload: Row) -> None:
     changed = [name for name, load in destinations.items() if load["before"] != load["after"]]
     terminal.out.print()
     if not changed:
-        _say("The work of no destination changes.")
+        terminal.say("The work of no destination changes.")
         return
     table = Table(
         "Week from",
@@ -198,7 +190,7 @@ def _show_workload(workload: Row) -> None:
     table.add_row("all weeks", *(_turned(total, 0) for total in totals), style="bold")
     terminal.out.print(table)
     if len(turned) > SHOWN_WEEKS:
-        _say(f"[dim]and {len(turned) - SHOWN_WEEKS} earlier weeks: --json or --html tells all[/]")
+        terminal.say(f"[dim]and {len(turned) - SHOWN_WEEKS} earlier weeks: --json or --html tells all[/]")
 
 
 def _turns(load: Row, place: int) -> bool:
@@ -212,19 +204,17 @@ def _turned(load: Row, place: int) -> str:
 
 def _show_notes(found: Row) -> None:
     for lacks in found["not_known_then"]:
-        _say(
+        terminal.say(
             f"[yellow]look:[/] {lacks['decisions']:,} records hold nothing that {lacks['fact']} could be read from: "
             "it is unknown there, not no."
         )
     for window in found["windows"]:
         otherwise = window["otherwise_than_kept"]
         doubt = f"; for {otherwise:,} decisions the past is not as it was then" if otherwise else ""
-        _say(f"[dim]{window['fact']} was counted anew from what happened{doubt}.[/]")
+        terminal.say(f"[dim]{window['fact']} was counted anew from what happened{doubt}.[/]")
     missing = [each for each in found["decided_by"] if not each["kept"]]
     if missing:
         many = sum(each["decisions"] for each in missing)
-        _say(f"[yellow]look:[/] {many:,} were decided by rule sets that were not kept; their facts are read as before.")
-
-
-def _say(line: str) -> None:
-    terminal.out.print(line, highlight=False, soft_wrap=True)
+        terminal.say(
+            f"[yellow]look:[/] {many:,} were decided by rule sets that were not kept; their facts are read as before."
+        )

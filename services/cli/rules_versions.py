@@ -28,6 +28,7 @@ from services.ground.world import connect, open_store, open_world
 from services.router import versions
 from services.router.in_force import rules_of
 from services.router.rules.approval import Approval, who_is_missing, why_it_cannot_approve
+from services.router.rules.examples import examples_in
 from services.router.rules.files import Files
 from services.router.rules.loader import files_in, read_rule_set
 from services.router.rules.plan import plan_of
@@ -123,9 +124,9 @@ def _said(by: str, role: str, because: str) -> Callable[[Settings], By]:
 async def _put_forward(folder: Path, said: Callable[[Settings], By]) -> Row:
     files = files_in(folder)
     candidate = read_rule_set(files)
-    fitness, worth = await fitness_of(folder), await worth_of(folder)
-    if files_in(folder) != files:
-        raise OnwardError(f"{folder} was changed while it was checked; nothing was put forward")
+    examples = examples_in(candidate, files)
+    fitness, worth = fitness_of(candidate, examples, folder), worth_of(candidate, examples)
+    del fitness["to_save"]
     found: Row = {"rule_set": candidate.digest, "fitness": fitness, "score": worth["score"], "proposal": None}
     if not fitness["fit"] or worth["score"] < AT_LEAST:
         return found
@@ -248,11 +249,13 @@ def _show(found: Row) -> None:
     if found["proposal"] is None:
         show_fitness(found["fitness"])
         if found["score"] < AT_LEAST:
-            _say(f"[red]Its examples notice {found['score']:.1%} of small mistakes, of {AT_LEAST:.0%} wanted[/]")
-        _say("[red]Nothing was put forward.[/]")
+            terminal.say(
+                f"[red]Its examples notice {found['score']:.1%} of small mistakes, of {AT_LEAST:.0%} wanted[/]"
+            )
+        terminal.say("[red]Nothing was put forward.[/]")
         return
     show_plan(found["plan"])
-    _say(
+    terminal.say(
         f"[green]Put forward[/] as {found['rule_set']}. It decides nothing yet: it waits for {found['waits_for']}.\n"
         f"    onward rules approve {found['rule_set'][7:19]} --by NAME --role ROLE"
     )
@@ -265,8 +268,4 @@ def _tell(found: Row, *, as_json: bool) -> None:
     what = "It is in force from the routers' next batches on." if found["in_force"] else ""
     if found["waits_for"]:
         what = f"It waits for {found['waits_for']}."
-    _say(f"[green]{found['done']}[/] {found['rule_set']}. {what}")
-
-
-def _say(line: str) -> None:
-    terminal.out.print(line, highlight=False, soft_wrap=True)
+    terminal.say(f"[green]{found['done']}[/] {found['rule_set']}. {what}")

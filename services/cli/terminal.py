@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Coroutine
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 import orjson
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
 
 from services.ground.clock import Clock, WallClock
 from services.ground.errors import OnwardError, SettingsRefused
@@ -23,6 +26,7 @@ T = TypeVar("T")
 OK: Final = 0
 NEEDS_ATTENTION: Final = 1  # it worked, and somebody should look (a refused message, an unhealthy system)
 UNUSABLE: Final = 2  # settings, rule files, arguments or the surroundings are wrong; nothing was changed
+OWNER_ALONE: Final = 0o600  # what is written may be about a person
 NOT_KNOWN_YET: Final = 3  # it is kept, and what becomes of it was not known in the time that was waited
 
 CLOCK: Final[Clock] = WallClock()  # of the people who sit here
@@ -54,6 +58,26 @@ def fail(message: str, *, code: int = UNUSABLE) -> NoReturn:
     """Say what is wrong on standard error, and end."""
     err.print(f"[red]onward:[/red] {escape(message)}", highlight=False, soft_wrap=True)
     raise SystemExit(code)
+
+
+def say(line: str) -> None:
+    """One line for people, however long; markup in it is followed."""
+    out.print(line, highlight=False, soft_wrap=True)
+
+
+def progress(*more: ProgressColumn) -> Progress:
+    """A bar on standard error, gone when it is full."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *more)
+    return Progress(*columns, console=err, transient=True)
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file that its owner alone can read; one that cannot be written ends the command."""
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ALONE), "wb") as opened:
+            opened.write(text.encode())
+    except OSError as error:
+        fail(f"{file} cannot be written: {error.strerror}")
 
 
 def literal(value: Any) -> Any:

@@ -89,20 +89,24 @@ def steps(connection: Connection, digest: str | None = None) -> list[Mapping[str
     return [dict(row) for row in connection.execute(asked).mappings()]
 
 
-def open_proposal(connection: Connection, digest: str) -> tuple[Proposal, Sequence[Approval]] | None:
-    """The latest proposal of a version that was neither put in force nor withdrawn, and who approved it so far."""
-    proposal: Proposal | None = None
-    approvals: list[Approval] = []
-    for row in steps(connection, digest):
+def open_proposals(connection: Connection) -> dict[str, tuple[Proposal, Sequence[Approval]]]:
+    """The latest proposal of each version that was neither put in force nor withdrawn since, and who approved it."""
+    waiting: dict[str, tuple[Proposal, list[Approval]]] = {}
+    for row in steps(connection):
+        digest = row["digest"]
         if row["step"] == StepKind.PROPOSED:
             floors = bool(row["plan"] and row["plan"].get("floors"))
-            proposal = Proposal(row["id"], digest, row["by_user"], floors, row["instead_of"])
-            approvals = []
-        elif row["step"] == StepKind.APPROVED:
-            approvals.append(Approval(row["by_user"], row["role"]))
+            waiting[digest] = (Proposal(row["id"], digest, row["by_user"], floors, row["instead_of"]), [])
+        elif row["step"] == StepKind.APPROVED and digest in waiting:
+            waiting[digest][1].append(Approval(row["by_user"], row["role"]))
         elif row["step"] not in (StepKind.TRIED_OUT, StepKind.TRIED_ENOUGH):
-            proposal = None
-    return (proposal, approvals) if proposal is not None else None
+            waiting.pop(digest, None)
+    return {**waiting}
+
+
+def open_proposal(connection: Connection, digest: str) -> tuple[Proposal, Sequence[Approval]] | None:
+    """A version's proposal that waits, and who approved it so far; None where none does."""
+    return open_proposals(connection).get(digest)
 
 
 def keep_first(work: Work, digest: str, files: Files, organisation: str) -> None:

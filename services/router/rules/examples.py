@@ -9,7 +9,7 @@ from services.router.rules.loader import files_in, read_file
 from services.router.rules.loading.desk import Desk
 from services.router.rules.loading.examples import Example, ExampleReader
 from services.router.rules.mistakes import RuleSetRefused
-from services.router.rules.outcomes import OUTCOMES, ExampleResult, run_example
+from services.router.rules.outcomes import OUTCOMES
 from services.router.rules.ruleset import RuleSet
 
 
@@ -28,8 +28,3 @@ def examples_in(rules: RuleSet, files: Files) -> tuple[Example, ...]:
     if desk.mistakes:
         raise RuleSetRefused(desk.mistakes)
     return tuple(found)
-
-
-def run_examples(rules: RuleSet, folder: Path) -> tuple[ExampleResult, ...]:
-    """Every example of a rule set's folder, run."""
-    return tuple(run_example(rules, example) for example in read_examples(rules, folder))

@@ -38,18 +38,26 @@ def plan_of(before: RuleSet, after: RuleSet) -> Plan:
     ]
     return {
         "floors": floors_differ(before, after),
-        "rules": _names({rule.id: rule for rule in before.rules}, {rule.id: rule for rule in after.rules}),
-        "facts": _names(before.facts, after.facts),
-        "destinations": _names(before.destinations, after.destinations),
-        "promises": _names({one.id: one for one in before.invariants}, {one.id: one for one in after.invariants}),
+        "rules": _in_meaning({rule.id: rule for rule in before.rules}, {rule.id: rule for rule in after.rules}),
+        "facts": _in_meaning(before.facts, after.facts),
+        "destinations": _in_meaning(before.destinations, after.destinations),
+        "promises": _in_meaning({one.id: one for one in before.invariants}, {one.id: one for one in after.invariants}),
         "other": other,
     }
 
 
-def _names(before: Mapping[str, object], after: Mapping[str, object]) -> Names:
+def names_changed(before: Mapping[str, object], after: Mapping[str, object]) -> Names:
+    """What is new, gone and otherwise, by name."""
     both = before.keys() & after.keys()
     return {
         "added": sorted(after.keys() - before.keys()),
         "removed": sorted(before.keys() - after.keys()),
-        "changed": sorted(name for name in both if canonical(before[name]) != canonical(after[name])),
+        "changed": sorted(name for name in both if before[name] != after[name]),
     }
+
+
+def _in_meaning(before: Mapping[str, object], after: Mapping[str, object]) -> Names:
+    return names_changed(
+        {name: canonical(said) for name, said in before.items()},
+        {name: canonical(said) for name, said in after.items()},
+    )

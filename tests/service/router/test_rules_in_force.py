@@ -66,6 +66,18 @@ async def put_in_force(world: World, digest: str, files: Files) -> None:
     await world.database.write(keep)
 
 
+async def try_out(world: World, digest: str, files: Files) -> None:
+    """Put a version forward, and have it decide beside."""
+
+    def keep(connection: Connection) -> None:
+        work = Work(connection, service="router", now=world.clock.now())
+        versions.propose(work, digest, files, BY, {"floors": False})
+        versions.try_out(work, digest, BY, stop=False)
+        work.finish()
+
+    await world.database.write(keep)
+
+
 def _stop(connection: Connection, digest: str, now: datetime) -> None:
     work = Work(connection, service="router", now=now)
     versions.try_out(work, digest, BY, stop=True)
@@ -124,14 +136,7 @@ async def test_a_router_that_cannot_load_a_version_keeps_the_one_it_has_and_says
 async def test_a_version_that_is_tried_out_decides_beside_and_does_nothing(settings: Settings) -> None:
     new, files = changed()
     async with system(settings) as onward:
-
-        def put_forward(connection: Connection) -> None:
-            work = Work(connection, service="router", now=onward.world.clock.now())
-            versions.propose(work, new, files, BY, {"floors": False})
-            versions.try_out(work, new, BY, stop=False)
-            work.finish()
-
-        await onward.world.database.write(put_forward)
+        await try_out(onward.world, new, files)
         await onward.publish(referral_of(1))
         await onward.settle()
         await onward.world.database.write(lambda c: _stop(c, new, onward.world.clock.now()))
@@ -160,14 +165,7 @@ async def test_a_version_that_fails_beside_holds_up_nothing(
 
     monkeypatch.setattr("services.router.shadow.decide", fail)
     async with system(settings) as onward:
-
-        def put_forward(connection: Connection) -> None:
-            work = Work(connection, service="router", now=onward.world.clock.now())
-            versions.propose(work, new, files, BY, {"floors": False})
-            versions.try_out(work, new, BY, stop=False)
-            work.finish()
-
-        await onward.world.database.write(put_forward)
+        await try_out(onward.world, new, files)
         await onward.publish(referral_of(1))
         await onward.settle()
         [tried] = await onward.rows("SELECT differs FROM shadow_decisions")
