@@ -45,3 +45,7 @@ class EntryWrong(LogError):
 
 class SplitView(LogError):
     """Two checkpoints, both signed, that no one log can have: somebody was shown another log."""
+
+
+class TreeWrong(LogError):
+    """The log's published tree is not the one that its checkpoint commits to; which entries that touches is told."""

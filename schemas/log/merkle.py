@@ -49,6 +49,36 @@ def fold(hashes: Iterable[bytes]) -> bytes:
     return EMPTY_ROOT if root is None else root
 
 
+class Growing:
+    """A tree that grows on the right and keeps only its complete subtrees, however long it becomes."""
+
+    def __init__(self, begin: int = 0, left: Sequence[bytes] = ()) -> None:
+        """The tree of the first `begin` entries, given as the hashes of `subtrees(0, begin)`; or ProofRefused."""
+        self.size = begin
+        covered = subtrees(0, begin)
+        _check_hashes(left, len(covered))
+        self._right = [(level, each) for (level, _), each in zip(covered, left, strict=True)]
+
+    def append(self, each: bytes, level: int = 0) -> None:
+        """Add the hash of an entry, or of a complete subtree whose first entry is at `size`."""
+        self.size += 1 << level
+        while self._right and self._right[-1][0] == level:
+            each, level = node_hash(self._right.pop()[1], each), level + 1
+        self._right.append((level, each))
+
+    def copy(self) -> Growing:
+        """The same tree, to grow another way."""
+        return Growing(self.size, self.hashes())
+
+    def hashes(self) -> list[bytes]:
+        """The hashes of its complete subtrees, from left (largest) to right."""
+        return [each for _, each in self._right]
+
+    def root(self) -> bytes:
+        """Its root."""
+        return fold(self.hashes())
+
+
 def root_of(size: int, read: HashReader) -> bytes:
     """The root of the first `size` entries."""
     return _root(0, size, read)

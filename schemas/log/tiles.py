@@ -86,35 +86,52 @@ def encode_bundle(entries: Sequence[bytes]) -> bytes:
 
 def decode_bundle(raw: bytes) -> list[bytes]:
     """The entries of a bundle, or Malformed when it does not end where an entry ends."""
-    entries: list[bytes] = []
-    at = 0
-    while at < len(raw):
-        end = at + 2 + int.from_bytes(raw[at : at + 2], "big")
-        if at + 2 > len(raw) or end > len(raw):
-            raise Malformed(f"the bundle ends in the middle of its entry {len(entries)}")
-        entries.append(raw[at + 2 : end])
-        at = end
+    entries, rest = split_bundle(raw)
+    if rest:
+        raise Malformed(f"the bundle ends in the middle of its entry {len(entries)}")
     return entries
 
 
-def fetch_tile(fetch: Fetch, tile: Tile) -> bytes:
-    """A tile or bundle; where a partial one was cleared away, the full one, whose beginning it is."""
+def split_bundle(raw: bytes) -> tuple[list[bytes], bytes]:
+    """The entries of a bundle as far as they are whole, and what is left over."""
+    entries: list[bytes] = []
+    at = 0
+    while at + 2 <= len(raw):
+        end = at + 2 + int.from_bytes(raw[at : at + 2], "big")
+        if end > len(raw):
+            break
+        entries.append(raw[at + 2 : end])
+        at = end
+    return entries, raw[at:]
+
+
+def read_hashes(fetch: Fetch, tile: Tile) -> list[bytes]:
+    """The hashes of a tile. Raises Malformed for one of another length, and what `fetch` raises."""
+    got, raw = _fetch_either(fetch, tile)
+    if len(raw) != got.width * HASH_BYTES:
+        raise Malformed(f"{got.path} has {len(raw)} bytes, not {got.width} hashes of {HASH_BYTES}")
+    return [raw[at : at + HASH_BYTES] for at in range(0, tile.width * HASH_BYTES, HASH_BYTES)]
+
+
+def read_entries(fetch: Fetch, bundle: Tile) -> tuple[list[bytes], bytes]:
+    """The entries of a bundle as far as they are whole, and what is left over. Raises what `fetch` raises."""
+    got, raw = _fetch_either(fetch, bundle)
+    entries, rest = split_bundle(raw)
+    return (entries, rest) if got == bundle else (entries[: bundle.width], b"")
+
+
+def _fetch_either(fetch: Fetch, tile: Tile) -> tuple[Tile, bytes]:
+    """A tile or bundle; where a partial one was cleared away, the full one, which begins with it."""
     try:
-        return fetch(tile.path)
+        return tile, fetch(tile.path)
     except Missing:
-        if tile.width == WIDTH:
+        full = tile._replace(width=WIDTH)
+        if full == tile:
             raise
         try:
-            return fetch(tile._replace(width=WIDTH).path)
+            return full, fetch(full.path)
         except Missing:
             raise Missing(tile.path) from None
-
-
-def split_tile(raw: bytes, tile: Tile) -> list[bytes]:
-    """The hashes of a tile as it was fetched, or Malformed when there are fewer, or a part of one."""
-    if len(raw) % HASH_BYTES or len(raw) < tile.width * HASH_BYTES or len(raw) > WIDTH * HASH_BYTES:
-        raise Malformed(f"{tile.path} has {len(raw)} bytes, not {tile.width} hashes of {HASH_BYTES}")
-    return [raw[at : at + HASH_BYTES] for at in range(0, tile.width * HASH_BYTES, HASH_BYTES)]
 
 
 class TileReader:
@@ -122,29 +139,36 @@ class TileReader:
 
     def __init__(self, fetch: Fetch, size: int, *, cached: int = CACHED_TILES) -> None:
         self._fetch = fetch
-        self._size = size
+        self.size = size
         self._cached = cached
         self._tiles: OrderedDict[tuple[int, int], list[list[bytes]]] = OrderedDict()
 
     def __call__(self, level: int, index: int) -> bytes:
         """The hash of a complete subtree."""
-        if (index + 1) << level > self._size:
-            raise LogError(f"a log of {self._size} has no complete subtree {index} of level {level}")
+        if (index + 1) << level > self.size:
+            raise LogError(f"a log of {self.size} has no complete subtree {index} of level {level}")
         in_tile = level % HEIGHT
         tile, offset = divmod(index << in_tile, WIDTH)
         return self._levels(level // HEIGHT, tile)[in_tile][offset >> in_tile]
 
-    def _levels(self, level: int, index: int) -> list[list[bytes]]:
+    def tile(self, level: int, number: int) -> list[bytes]:
+        """The hashes of one tile."""
+        return self._levels(level, number)[0]
+
+    def load(self, tile: Tile) -> list[bytes]:
+        """Fetch a tile that is not in the cache."""
+        return read_hashes(self._fetch, tile)
+
+    def _levels(self, level: int, number: int) -> list[list[bytes]]:
         """The hashes of a tile, and those of the seven levels over them as far as they are complete."""
-        found = self._tiles.get((level, index))
+        found = self._tiles.get((level, number))
         if found is None:
-            tile = Tile(level, index, width_at(level, index, self._size))
-            found = [split_tile(fetch_tile(self._fetch, tile), tile)]
+            found = [self.load(Tile(level, number, width_at(level, number, self.size)))]
             for _ in range(HEIGHT - 1):
                 below = found[-1]
                 found.append([node_hash(*pair) for pair in zip(below[::2], below[1::2], strict=False)])
-            self._tiles[level, index] = found
+            self._tiles[level, number] = found
             if len(self._tiles) > self._cached:
                 self._tiles.popitem(last=False)
-        self._tiles.move_to_end((level, index))
+        self._tiles.move_to_end((level, number))
         return found

@@ -9,37 +9,8 @@ from hypothesis import strategies as st
 from schemas.log import merkle, tiles
 from schemas.log.errors import LogError, Malformed, Missing
 from schemas.log.tiles import Tile
+from tests.unit.schemas.log.logs import fetch_from, files_of
 from tests.unit.schemas.log.trees import naive_root, some_leaves
-
-
-def files_of(leaves: list[bytes], *sizes: int) -> dict[str, bytes]:
-    """The tiles and bundles of a log that had a checkpoint at each of these sizes."""
-    hashes = [[merkle.leaf_hash(leaf) for leaf in leaves]]
-    while len(hashes[-1]) > 1:
-        below = hashes[-1]
-        hashes.append([merkle.node_hash(*pair) for pair in zip(below[::2], below[1::2], strict=False)])
-    files = {}
-    for old, new in zip((0, *sizes), sizes, strict=False):
-        for level, number, width in tiles.tiles_between(old, new):
-            assert level is not None
-            at = number * tiles.WIDTH
-            files[Tile(level, number, width).path] = b"".join(hashes[level * tiles.HEIGHT][at : at + width])
-        for bundle in tiles.bundles_between(old, new):
-            at = bundle.number * tiles.WIDTH
-            files[bundle.path] = tiles.encode_bundle(leaves[at : at + bundle.width])
-    return files
-
-
-def fetch_from(files: dict[str, bytes]) -> tiles.Fetch:
-    """Read them as a reader does."""
-
-    def fetch(path: str) -> bytes:
-        try:
-            return files[path]
-        except KeyError:
-            raise Missing(path) from None
-
-    return fetch
 
 
 @pytest.mark.parametrize(
