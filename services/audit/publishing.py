@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from schemas.log.checkpoint import open_checkpoint
+from schemas.log.errors import LogError
 from schemas.log.handover import path_of
 from schemas.log.merkle import HASH_BYTES
 from schemas.log.note import VerifierKey, with_signatures
@@ -21,6 +23,7 @@ from schemas.log.tiles import CHECKPOINT, WIDTH, Tile, bundles_between, encode_b
 from services.audit import store
 from services.audit.alarm import Alarm
 from services.audit.files import put_whole, sync_folder, write_whole
+from services.audit.signing import HistoryForked
 from services.audit.tree import TreeDamaged
 from services.ground.errors import OnwardError
 from services.ground.handler import Write
@@ -57,22 +60,38 @@ class LogFiles:
         newest = await self._world.database.read(store.newest_checkpoint)
         if newest is None:
             return
+        keys = await self._world.database.read(store.keys)
         try:
-            if await asyncio.to_thread(self._is_gone):
+            there = await asyncio.to_thread(self._there)
+            if there != self._checkpoint:  # then the rest may not be as we left it either
+                self._require_older(there, keys, newest)
                 self._size, self._checkpoint = 0, b""
             if newest["size"] > self._size:
                 await self._write_tiles(newest["size"])
-            await self._write_keys()
+            await self._write_keys(keys)
             await self._write_checkpoint(newest)
         except OSError as error:
             raise PublishingFailed(self._folder, error) from error
 
-    def _is_gone(self) -> bool:
-        """Whether what we wrote last is there no longer: then the rest may not be either."""
+    def _there(self) -> bytes:
+        """The checkpoint that is published; nothing where none is."""
         try:
-            return (self._folder / CHECKPOINT).read_bytes() != self._checkpoint
+            return (self._folder / CHECKPOINT).read_bytes()
         except FileNotFoundError:
-            return True
+            return b""
+
+    def _require_older(self, there: bytes, keys: Sequence[Mapping[str, Any]], newest: Mapping[str, Any]) -> None:
+        """Raise HistoryForked where a later checkpoint of ours, or another one, would be written over."""
+        try:
+            published = open_checkpoint(there, [VerifierKey.parse(key["verifier"]) for key in keys]).checkpoint
+        except LogError:
+            return  # not ours
+        if published.size > newest["size"] or (
+            published.size == newest["size"] and published.root != bytes(newest["root"])
+        ):
+            raise HistoryForked(
+                f"{self._folder / CHECKPOINT} is of {published.size} entries and the store's last of {newest['size']}"
+            )
 
     async def _write_tiles(self, size: int) -> None:
         folders: set[Path] = set()
@@ -99,9 +118,8 @@ class LogFiles:
             folders.update(_up_to(file.parent, self._folder))
         return folders
 
-    async def _write_keys(self) -> None:
+    async def _write_keys(self, keys: Sequence[Mapping[str, Any]]) -> None:
         """The note by which each former key names the one that followed."""
-        keys = await self._world.database.read(store.keys)
         notes = {
             path_of(VerifierKey.parse(former["verifier"])): bytes(new["handover"])
             for former, new in pairwise(keys)

@@ -36,8 +36,8 @@ class HistoryForked(OnwardError):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"the audit log is not signed: {what}. The store was put back from an old copy, or somebody changed it:"
-            " see docs/running.md, the audit log"
+            f"the audit log is not signed any further: {what}. The store was put back from an old copy, or somebody"
+            " changed it: see docs/running.md, the audit log"
         )
 
 

@@ -158,6 +158,21 @@ def keep_key(connection: Connection, verifier: str, *, handover: bytes | None, n
     insert_missing(connection, log_keys, [{"verifier": verifier, "since": now, "handover": handover}])
 
 
+def state(connection: Connection) -> dict[str, Any]:
+    """How long the log is, how much of it is signed, since when and by which witnesses; since when the rest waits."""
+    newest, size = newest_checkpoint(connection), length(connection)
+    signed = newest["size"] if newest is not None else 0
+    waits = connection.execute(select(log_entries.c.at).where(log_entries.c.position == signed)).scalar()
+    return {
+        "entries": size,
+        "signed": signed,
+        "signed_at": newest["signed_at"] if newest is not None else None,
+        "witnesses": list(cosignatures(connection, signed)),
+        "waits_since": waits if newest is None or waits is None else max(waits, newest["signed_at"]),
+        "alarms": alarms(connection),
+    }
+
+
 def raise_alarm(connection: Connection, name: str, why: str, now: datetime) -> None:
     """Tell `onward status` what is wrong. Since when it is stays as it was first said."""
     upsert(connection, log_alarms, [{"name": name, "why": why, "since": now}], update=["why"])
