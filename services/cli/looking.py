@@ -19,6 +19,7 @@ from schemas.identifiers import crn, cro_number, nhs_number, noms_number, pnc_id
 from schemas.problems import problems_of
 from schemas.vocabulary import AuditOperation
 from services.audit.store import log_entries
+from services.audit.store import state as state_of_the_log
 from services.dispatch.store import deliveries
 from services.ground import tables
 from services.ground.errors import OnwardError
@@ -65,6 +66,7 @@ def state_of_the_store(connection: Connection, now: datetime) -> Row:
         "before_their_predecessor": {"waiting": ahead[0], "oldest": ahead[1]},
         "failing": connection.execute(select(func.count()).select_from(tables.attempts)).scalar_one(),
         "reviews": {"open": reviews, "overdue": overdue},
+        "log": state_of_the_log(connection),
         "rules": _rules(connection),
         "leases": leases,
         "instances": alive,
