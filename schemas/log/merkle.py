@@ -50,33 +50,29 @@ def fold(hashes: Iterable[bytes]) -> bytes:
 
 
 class Growing:
-    """A tree that grows on the right and keeps only its complete subtrees, however long it becomes."""
+    """A tree, or a part of one, that grows on the right and keeps only its complete subtrees, however long it is."""
 
-    def __init__(self, begin: int = 0, left: Sequence[bytes] = ()) -> None:
-        """The tree of the first `begin` entries, given as the hashes of `subtrees(0, begin)`; or ProofRefused."""
-        self.size = begin
-        covered = subtrees(0, begin)
-        _check_hashes(left, len(covered))
-        self._right = [(level, each) for (level, _), each in zip(covered, left, strict=True)]
+    def __init__(self, begin: int = 0) -> None:
+        """Nothing yet, in front of entry `begin`."""
+        self.size = begin  # position of the next entry
+        self.parts: list[tuple[int, bytes]] = []  # (level, hash), as `subtrees(begin, size)` lists them
 
     def append(self, each: bytes, level: int = 0) -> None:
-        """Add the hash of an entry, or of a complete subtree whose first entry is at `size`."""
+        """Add the hash of the entry at `size`, or of a complete subtree that begins there."""
+        index = self.size >> level
         self.size += 1 << level
-        while self._right and self._right[-1][0] == level:
-            each, level = node_hash(self._right.pop()[1], each), level + 1
-        self._right.append((level, each))
+        while index & 1 and self.parts and self.parts[-1][0] == level:
+            each, level, index = node_hash(self.parts.pop()[1], each), level + 1, index >> 1
+        self.parts.append((level, each))
 
-    def copy(self) -> Growing:
-        """The same tree, to grow another way."""
-        return Growing(self.size, self.hashes())
-
-    def hashes(self) -> list[bytes]:
-        """The hashes of its complete subtrees, from left (largest) to right."""
-        return [each for _, each in self._right]
+    def extend(self, part: Growing) -> None:
+        """Add a part that begins where this one ends."""
+        for level, each in part.parts:
+            self.append(each, level)
 
     def root(self) -> bytes:
-        """Its root."""
-        return fold(self.hashes())
+        """The root of a tree that was grown from its first entry on."""
+        return fold(each for _, each in self.parts)
 
 
 def root_of(size: int, read: HashReader) -> bytes:
