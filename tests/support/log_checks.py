@@ -105,14 +105,19 @@ async def signed_log_problems(database: Database, settings: Settings) -> list[st
 
     As it is now, which must be well at any moment; and when all entries are signed and published, which must come.
     """
-    found = await database.read(lambda c: _outside(c, settings))
+    found = await outside_problems(database, settings)
     deadline = asyncio.get_running_loop().time() + SIGNED_WITHIN_SECONDS
     while not (done := await database.read(lambda c: _all_is_published(c, settings))):
         if asyncio.get_running_loop().time() > deadline:
             return [*found, "not all entries are signed and published"]
         await asyncio.sleep(0.05)
     assert done
-    return [*found, *await database.read(lambda c: _outside(c, settings))]
+    return [*found, *await outside_problems(database, settings)]
+
+
+async def outside_problems(database: Database, settings: Settings) -> list[str]:
+    """Where what the key remembers, or what is published, does not go with the store or in itself, as it is now."""
+    return await database.read(lambda c: _outside(c, settings))
 
 
 def _all_is_published(connection: Connection, settings: Settings) -> bool:
