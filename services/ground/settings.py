@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.ground.errors import SettingsRefused
 
@@ -18,6 +18,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def _number(value: object) -> object:
     """The environment holds text, and a Literal of numbers takes none."""
     return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def _words(value: object) -> object:
+    """Words with commas between them, as the environment holds them."""
+    return frozenset(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -90,6 +95,14 @@ class Settings(BaseSettings):
     )
     timer_seconds: PositiveFloat = Field(1.0, description="How often it is looked whether a timer has fallen due.")
     drain_seconds: PositiveFloat = Field(10, description="Time to finish what is in hand when told to stop.")
+
+    justification_required: Annotated[frozenset[Literal["consult", "disclose"]], NoDecode, BeforeValidator(_words)] = (
+        Field(
+            frozenset(),
+            description="Operations that need a justification: consult, disclose, with a comma. The law asks "
+            "for none since DUAA 2025 s.82; a controller may keep to it.",
+        )
+    )
 
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="auto: console on a terminal, else JSON."
