@@ -17,12 +17,12 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Integer, bindparam, exists, select
 
 from services.audit.store import log_entries
 from services.cli.acts import ACTS, KEPT_IN, Act, Sought
 from services.ground import tables
-from services.ground.sql import select_in
+from services.ground.driver import rows_of
 from services.ground.streams import AUDIT
 
 PAGE: Final = 5_000  # rows in memory at once
@@ -49,8 +49,26 @@ GROUP BY kind, id ORDER BY kind, id LIMIT ?
 _ERASED: Final = """
 SELECT 1 FROM entered WHERE operation = 'erase' AND ((kind = ? AND id = ?) OR (kind = 'erased' AND id = ?))
 """
-_THERE: Final = select(log_entries.c.entry_id)
-_ASIDE: Final = select(tables.quarantine.c.message_id).where(tables.quarantine.c.service == "audit")
+_row, _entry, _aside = tables.outbox.c, log_entries.c, tables.quarantine.c
+_MOST: Final = bindparam("most", type_=Integer)
+_LOG: Final = (
+    select(_entry.position, _entry.entry)
+    .where(_entry.position > bindparam("since"))
+    .order_by(_entry.position)
+    .limit(_MOST)
+)
+_WAITING: Final = (  # entries that were kept, and that neither the log nor quarantine has
+    select(_row.id, tables.payloads.c.payload)
+    .where(
+        tables.payloads.c.id == _row.id,
+        _row.stream == AUDIT,
+        _row.id > bindparam("since"),
+        ~exists().where(_entry.entry_id == _row.id),
+        ~exists().where(_aside.service == "audit", _aside.message_id == _row.id),
+    )
+    .order_by(_row.id)
+    .limit(_MOST)
+)
 _SETTLED: Final = select(tables.reconciled.c.service, tables.reconciled.c.up_to).where(
     tables.reconciled.c.stream == AUDIT
 )
@@ -128,30 +146,17 @@ class Reconciling(AbstractContextManager["Reconciling"]):
                 yield read
 
     def _on_their_way(self, connection: Connection) -> int:
-        row = tables.outbox.c
         since = self._way_read or _settled(connection)
-        query = (
-            select(row.id, tables.payloads.c.payload)
-            .join(tables.payloads, tables.payloads.c.id == row.id)
-            .where(row.stream == AUDIT, row.id > since)
-            .order_by(row.id)
-            .limit(self._page)
-        )
-        found = connection.execute(query).all()
-        keys = [(str(id_),) for id_, _ in found]
-        there = {r["entry_id"] for r in select_in(connection, _THERE, (log_entries.c.entry_id,), keys)}
-        there |= {r["message_id"] for r in select_in(connection, _ASIDE, (tables.quarantine.c.message_id,), keys)}
-        self._keep((payload, ON_ITS_WAY) for id_, payload in found if id_ not in there)
+        found = rows_of(connection, _WAITING, {"since": since, "most": self._page})
+        self._keep((row["payload"], ON_ITS_WAY) for row in found)
         self._more = len(found) == self._page
-        self._way_read = str(found[-1][0]) if found else since
+        self._way_read = str(found[-1]["id"]) if found else since
         return len(found)
 
     def _in_the_log(self, connection: Connection) -> int:
-        row = log_entries.c
-        query = select(row.position, row.entry).where(row.position > self._log_read).order_by(row.position)
-        found = connection.execute(query.limit(self._page)).all()
-        self._keep((entry, position) for position, entry in found)
-        for position, _ in found:
+        found = rows_of(connection, _LOG, {"since": self._log_read, "most": self._page})
+        self._keep((row["entry"], row["position"]) for row in found)
+        for position in (int(row["position"]) for row in found):
             if position != self._log_read + 1:
                 self.found.note("log", str(self._log_read + 1), "the log has a gap here")
             self._log_read = position
@@ -197,6 +202,8 @@ class Reconciling(AbstractContextManager["Reconciling"]):
         yield from self._late()
 
     def _look_up(self, kind: str, sought: Sequence[Sought], count: Count, *, late: bool = False) -> None:
+        if not sought:
+            return
         asked = orjson.dumps([one[:5] for one in sought]).decode()
         for place, times, position in self._index.execute(_LOOK_UP, (asked,)):
             one = sought[place]
@@ -270,7 +277,7 @@ class Reconciling(AbstractContextManager["Reconciling"]):
 
 def _settled(connection: Connection) -> str:
     """The id up to which the outboxes' entries were taken by the log, as their services found."""
-    up_to = {str(service): str(found) for service, found in connection.execute(_SETTLED)}
+    up_to = {str(row["service"]): str(row["up_to"]) for row in rows_of(connection, _SETTLED, {})}
     return min(up_to.get(service, "") for service in _WRITERS)
 
 
