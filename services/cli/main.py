@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from services.cli import case, config, demo, health, quarantine, rules, run, send, status, trace, work
+from services.cli import audit, case, config, demo, health, quarantine, rules, run, send, status, trace, work
 
 app = typer.Typer(
     name="onward",
@@ -31,6 +31,7 @@ app.command(epilog="Example: onward case 2003/0073319Z --html case.html")(case.c
 app.add_typer(quarantine.app, name="quarantine", help="What could not be taken: see it, mend it, send it again.")
 app.add_typer(work.app, name="work", help="What waits for a human: see it, answer it, put it off, decide.")
 app.add_typer(rules.app, name="rules", help="Look at a rule set before it runs, and at what it decided.")
+app.add_typer(audit.app, name="audit", help="Who did what with whose data: hold it against what was done, tell of it.")
 app.command(epilog="Example: onward demo")(demo.demo)
 app.command(epilog="Example: onward config")(config.config)
 
