@@ -1,4 +1,4 @@
-"""onward audit: prove the audit log, read it, hand on parts of it, and watch somebody else's."""
+"""onward audit: prove the log, read it, hand on parts of it, run it, and watch somebody else's."""
 
 from __future__ import annotations
 
@@ -44,6 +44,29 @@ COMMANDS = (
         "Cosign a log's checkpoints (C2SP tlog-witness), and refuse whatever did not grow out of what was signed "
         "before.",
         "onward audit witness --state seen.json --key witness.key --name w.example.org --log VKEY",
+    ),
+    Later(
+        "serve",
+        "audit_serve:serve",
+        "Give out the log that the audit service publishes, for anybody to verify. Ctrl-C ends it.",
+        "onward audit serve --port 8376",
+    ),
+    Later(
+        "keys",
+        "audit_keys:app",
+        "The key that signs the log: see it, and put another in its place.",
+    ),
+    Later(
+        "reconcile",
+        "audit_reconcile:reconcile",
+        "Look for acts without an audit entry, and for entries without their act, in the whole store.",
+        "onward audit reconcile --json",
+    ),
+    Later(
+        "report",
+        "audit_report:report",
+        "Tell who consulted whose data, and to whom what was disclosed: which fields, why, on which lawful basis.",
+        "onward audit report 2003/0073319Z --since 2026-11-01 --html report.html",
     ),
 )
 app = group_of(COMMANDS)
