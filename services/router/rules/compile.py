@@ -35,7 +35,7 @@ from services.router.rules.language import (
 
 EVENT = "event"  # the fact that says which kind of event this is; always known
 TRUE, FALSE = All(()), Any(())
-SHARED_LEAST = 3  # rules that ask the same, for it to be looked at before them
+SHARED_LEAST = 2  # rules that ask the same, for it to be looked at before them
 
 Explainer: TypeAlias = Callable[[Values], list[tuple[str, str]]]  # a test in words, and its fact
 Variables: TypeAlias = Mapping[str, str]  # of the generated code, by fact
