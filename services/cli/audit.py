@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from services.cli import audit_read, audit_tail, audit_verify, audit_witness
+from services.cli import audit_keys, audit_read, audit_serve, audit_tail, audit_verify, audit_witness
 
 app = typer.Typer(no_args_is_help=True)
 _KEY = "--key onward/audit+1a2b3c4d+AZ..."
@@ -20,3 +20,5 @@ app.command(epilog="Example: onward audit tail --follow --durable regulator")(au
 app.command(epilog="Example: onward audit witness --state seen.json --key witness.key --name w.example.org --log VKEY")(
     audit_witness.witness
 )
+app.command(epilog="Example: onward audit serve --port 8376")(audit_serve.serve)
+app.add_typer(audit_keys.app, name="keys", help="The key that signs the log, and a new one in its place.")
