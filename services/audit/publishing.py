@@ -22,6 +22,7 @@ from schemas.log.note import VerifierKey, with_signatures
 from schemas.log.tiles import CHECKPOINT, WIDTH, Tile, bundles_between, encode_bundle, tiles_between
 from services.audit import store
 from services.audit.alarm import Alarm
+from services.audit.cosigning import Cosigners
 from services.audit.files import put_whole, sync_folder, write_whole
 from services.audit.signing import HistoryForked
 from services.audit.tree import TreeDamaged
@@ -46,17 +47,19 @@ class LogFiles:
     """One process's part of the publishing: `act` is a duty of the audit service."""
 
     def __init__(self, world: World) -> None:
+        """Raises SettingsRefused for a witness that is not one."""
         self._world = world
         self._folder = world.settings.log_folder
         self._alarm = Alarm("publishing")
+        self._cosigners = Cosigners(world)
         self._size = 0  # of the log whose files are known to be there
         self._checkpoint = b""  # as it was written last
 
     async def act(self, write: Write) -> None:
         """Publish what was signed last, if it is not. Raises PublishingFailed, having told `onward status` why."""
-        await self._alarm.around(self._publish(), write)
+        await self._alarm.around(self._publish(write), write)
 
-    async def _publish(self) -> None:
+    async def _publish(self, write: Write) -> None:
         newest = await self._world.database.read(store.newest_checkpoint)
         if newest is None:
             return
@@ -69,6 +72,7 @@ class LogFiles:
             if newest["size"] > self._size:
                 await self._write_tiles(newest["size"])
             await self._write_keys(keys)
+            await self._cosigners.cosign(newest, write)
             await self._write_checkpoint(newest)
         except OSError as error:
             raise PublishingFailed(self._folder, error) from error

@@ -66,10 +66,11 @@ log_cosignatures = Table(  # by witnesses
     Column("received_at", Moment, nullable=False),
 )
 
-log_keys = Table(  # every key that ever signed, oldest first by `since`
+log_keys = Table(  # every key that ever signed
     "log_keys",
     metadata,
-    Column("verifier", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # 1, 2, ... as they followed on each other
+    Column("verifier", Text, nullable=False, unique=True),
     Column("since", Moment, nullable=False),
     Column("handover", LargeBinary),  # the note by which the key before it names it; None: there is no such note
 )
@@ -140,22 +141,17 @@ def keep_cosignatures(connection: Connection, size: int, lines: Mapping[str, str
     insert_missing(connection, log_cosignatures, rows)
 
 
-def last_cosigned(connection: Connection) -> dict[str, int]:
-    """The largest size that each witness has signed, by its name."""
-    line = log_cosignatures.c
-    found = connection.execute(select(line.witness, func.max(line.size).label("size")).group_by(line.witness))
-    return {row.witness: int(row.size) for row in found}
-
-
 def keys(connection: Connection) -> list[Mapping[str, Any]]:
     """Every key that signed, the first one first."""
-    found = connection.execute(select(log_keys).order_by(log_keys.c.since, log_keys.c.verifier))
+    found = connection.execute(select(log_keys).order_by(log_keys.c.number))
     return [dict(row) for row in found.mappings()]
 
 
 def keep_key(connection: Connection, verifier: str, *, handover: bytes | None, now: datetime) -> None:
-    """Add a key that signs from now on."""
-    insert_missing(connection, log_keys, [{"verifier": verifier, "since": now, "handover": handover}])
+    """Add a key that signs from now on; nothing where it is there."""
+    number = 1 + len(keys(connection))
+    row = {"number": number, "verifier": verifier, "since": now, "handover": handover}
+    insert_missing(connection, log_keys, [row])
 
 
 def state(connection: Connection) -> dict[str, Any]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-import sys
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from services.audit.serving import serving
 from services.cli import terminal
-
-LOOPBACK = "127.0.0.1"
+from services.cli.listening import LOOPBACK, listen, serve_until_stopped
 
 
 def serve(
@@ -26,11 +22,6 @@ def serve(
     folder = terminal.settings().log_folder
     if not folder.is_dir():
         terminal.fail(f"nothing is published in {folder.resolve()} yet: does audit run? (onward status)")
-    try:
-        listening = socket.create_server((host, port))
-    except OSError as error:
-        terminal.fail(f"cannot listen on {host} port {port}: {error.strerror}")
-    terminal.say(f"http://{host}:{listening.getsockname()[1]} gives out {folder.resolve()}")
-    sys.stdout.flush()
-    config = uvicorn.Config(serving(folder), log_level="warning", access_log=False, timeout_graceful_shutdown=5)
-    uvicorn.Server(config).run(sockets=[listening])
+    listening, address = listen(host, port)
+    terminal.say(f"{address} gives out {folder.resolve()}")
+    serve_until_stopped(serving(folder), listening)

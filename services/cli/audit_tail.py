@@ -35,6 +35,7 @@ TOGETHER: Final = 256  # messages that are asked for at once
 PATIENCE_SECONDS: Final = 1.0  # with each question; the next one is asked at once
 EARLIER: Final = timedelta(minutes=1)  # clocks differ; what is too early is passed over by its id
 FORGOTTEN_SECONDS: Final = 60.0  # a consumer without a name, when nobody asks for it
+MOST_RECORDS: Final = 2  # on one line
 
 _ENTRY: Final = store.log_entries.c
 
@@ -186,7 +187,9 @@ def _write_line(raw: bytes) -> None:
         terminal.say(f"[yellow]an entry that cannot be read[/], {len(raw)} bytes")
         return
     at = for_people(datetime.fromisoformat(data["at"]))
-    touched = ", ".join(f"{each['kind']} {each['id']}" for each in data.get("records") or ())
+    records = data.get("records") or ()
+    touched = ", ".join(f"{each['kind']} {each['id']}" for each in records[:MOST_RECORDS])
+    touched += f" and {len(records) - MOST_RECORDS} more" if len(records) > MOST_RECORDS else ""
     to = f" to {data['recipient']}" if data.get("recipient") else ""
     whose = f", person {terminal.short(data['person_id'])}" if data.get("person_id") else ""
     said = f"{at}  {data['operation']:<9} {data['actor']['id']}{to}: {data['purpose']}{whose}"

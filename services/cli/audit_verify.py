@@ -192,9 +192,11 @@ def _tell(shown: Shown) -> None:
         what = f"entry {found.begin} is in the log"
     elif shown.kind == "checkpoint":
         what = "the checkpoint is the log's; of what it covers nothing was read"
+    elif found.end == found.begin:
+        what = "no entry is new" if found.grown_from is not None else "there is no entry in it"
     else:
-        read = f"{found.begin} to {found.end - 1}" if found.end > found.begin else "none"
-        what = f"{found.end - found.begin} entries are what the log committed to ({read})"
+        count = found.end - found.begin
+        what = f"{count} entries are what the log committed to ({found.begin} to {found.end - 1})"
     terminal.say(f"[green]verified[/]  {what}")
     lines = [("log", f"{point.origin}, {point.size} entries, root {point.root.hex()}")]
     if found.grown_from is not None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import socket
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from schemas.log.errors import LogError
 from schemas.log.note import COSIGNATURE, SigningKey
 from services.audit.witness import Witness, WitnessState
 from services.cli import terminal
 from services.cli.audit_source import keys_of
+from services.cli.listening import LOOPBACK, listen, serve_until_stopped
 from services.ground.errors import OnwardError
-
-LOOPBACK = "127.0.0.1"
 
 
 def witness(
@@ -40,16 +36,10 @@ def witness(
         memory = WitnessState(state)
     except OnwardError as error:
         terminal.fail(str(error))
-    try:
-        listening = socket.create_server((host, port))
-    except OSError as error:
-        terminal.fail(f"cannot listen on {host} port {port}: {error.strerror}")
+    listening, address = listen(host, port)
     terminal.say(f"witness  {signing.verifier}")
-    terminal.say(f"listens  http://{host}:{listening.getsockname()[1]}")
-    sys.stdout.flush()
-    app = Witness(signing, logs, memory, terminal.CLOCK).app()
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
-    uvicorn.Server(config).run(sockets=[listening])
+    terminal.say(f"listens  {address}")
+    serve_until_stopped(Witness(signing, logs, memory, terminal.CLOCK).app(), listening)
     memory.close()
 
 

@@ -33,10 +33,12 @@ def create_log_tables() -> None:
     )
     op.create_table(
         "log_keys",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("verifier", sa.Text(), nullable=False),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("handover", sa.LargeBinary(), nullable=True),
-        sa.PrimaryKeyConstraint("verifier"),
+        sa.PrimaryKeyConstraint("number"),
+        sa.UniqueConstraint("verifier"),
     )
     op.create_table(
         "log_alarms",

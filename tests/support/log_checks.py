@@ -17,9 +17,10 @@ from sqlalchemy import Connection, text
 from schemas.log.canonical import canonical
 from schemas.log.checkpoint import Checkpoint, open_checkpoint
 from schemas.log.errors import LogError, Missing
-from schemas.log.merkle import root_of
 from schemas.log.note import Note, VerifierKey
-from schemas.log.tiles import TileReader, bundles_between, read_entries
+from schemas.log.reader import verify_log
+from schemas.log.tiles import bundles_between, read_entries
+from schemas.log.trust import Trust
 from services.audit.keys import last_signed
 from services.ground.database import Database
 from services.ground.settings import Settings
@@ -151,15 +152,15 @@ def _outside(connection: Connection, settings: Settings) -> list[str]:
         elif signed.root != root_at(levels, signed.size):
             found.append(f"the checkpoint {where} has another root than the {signed.size} entries")
         elif where == "published":
-            found += _files_differ(settings.log_folder, signed, entries)
+            found += _files_differ(settings.log_folder, keys, signed, entries)
     return found
 
 
-def _files_differ(folder: Path, signed: Checkpoint, entries: list[bytes]) -> list[str]:
+def _files_differ(folder: Path, keys: list[VerifierKey], signed: Checkpoint, entries: list[bytes]) -> list[str]:
+    """As a consumer verifies it, from the root down; and what they read is what the store has."""
     fetch = fetch_from(folder)
     try:
-        if root_of(signed.size, TileReader(fetch, signed.size)) != signed.root:
-            return ["the published tiles have another root than the checkpoint"]
+        verify_log(fetch, Trust(keys))
         published = [entry for tile in bundles_between(0, signed.size) for entry in read_entries(fetch, tile)[0]]
     except LogError as error:
         return [f"published: {error}"]

@@ -6,57 +6,23 @@ import asyncio
 import json
 import shutil
 import sqlite3
-from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from schemas.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
+from schemas.log.checkpoint import Checkpoint
 from schemas.log.merkle import root_of
-from schemas.log.note import Note, VerifierKey
+from schemas.log.note import Note
 from schemas.log.tiles import TileReader, bundles_between, read_entries
-from services.audit.keys import memory_of, read_keys
+from services.audit.keys import memory_of
 from services.cli.looking import state_of_the_store
 from services.ground.clock import WallClock
 from services.ground.settings import Settings
 from services.ground.streams import ready_subject
-from tests.support.events import referral_of
+from tests.support.grown import alarmed, grow, published, until
 from tests.support.log_checks import fetch_from, signed_log_problems
 from tests.support.system import System, system
-
-WAIT_SECONDS = 20.0
-
-
-async def until(done: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for it."""
-    deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
-    while not await done():
-        assert asyncio.get_running_loop().time() < deadline, "it did not come"
-        await asyncio.sleep(0.02)
-
-
-async def grow(onward: System, *numbers: int) -> None:
-    """Let the log grow by what these persons' referrals leave in it."""
-    for number in numbers:
-        await onward.publish(referral_of(number))
-    await onward.settle()
-
-
-async def published(onward: System, keys: list[VerifierKey] | None = None) -> SignedCheckpoint:
-    """The checkpoint over all entries that there are, once it is published."""
-    size = await onward.count("log_entries")
-    file = onward.world.settings.log_folder / "checkpoint"
-    trusted = keys or [read_keys(onward.world.settings.log_key).current.verifier]
-    found: list[SignedCheckpoint] = []
-
-    async def is_there() -> bool:
-        if file.exists():
-            found[:] = [open_checkpoint(file.read_bytes(), trusted)]
-        return bool(found) and found[0].checkpoint.size == size
-
-    await until(is_there)
-    return found[0]
 
 
 async def test_what_is_published_is_the_log_and_is_signed(settings: Settings) -> None:
@@ -104,10 +70,10 @@ async def test_a_store_that_was_put_back_from_an_old_copy_is_not_signed_and_ever
     if lost == "what lies beside the key":
         memory_of(settings.log_key).unlink()
     async with system(settings) as onward:
-        await until(lambda: _alarmed(onward, "entries and"))
+        await until(lambda: alarmed(onward, "signing", "entries and"))
         await grow(onward, 3, 4)
         assert await onward.count("log_entries") > signed.size
-        await until(lambda: _alarmed(onward, "not those that were signed"))
+        await until(lambda: alarmed(onward, "signing", "not those that were signed"))
         kept = await onward.rows("SELECT max(size) AS size FROM log_checkpoints")
         assert kept[0]["size"] < signed.size, "nothing was signed"
         answer = await _ready(onward)
@@ -124,10 +90,6 @@ def _copy(store: Path, copy: Path) -> None:
     """As docs/running.md says that copies are made."""
     with closing(sqlite3.connect(store)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
-
-
-async def _alarmed(onward: System, why: str) -> bool:
-    return any(why in row["why"] for row in await onward.rows("SELECT why FROM log_alarms WHERE name = 'signing'"))
 
 
 async def _ready(onward: System) -> dict[str, object]:
