@@ -28,7 +28,16 @@ from services.audit import store
 from services.cli import terminal
 from services.cli.audit_source import KeyOption, followed, keys_of, opened
 from services.cli.config import JsonFlag
-from services.cli.consulting import LookBecauseOption, LookByOption, Looker, LookRoleOption, Seen, enter_seen, looker
+from services.cli.consulting import (
+    OPERATOR,
+    LookBecauseOption,
+    LookByOption,
+    Looker,
+    LookRoleOption,
+    Seen,
+    enter_seen,
+    looker,
+)
 from services.ground.migration import require_schema
 from services.ground.settings import Settings
 from services.ground.world import open_store
