@@ -132,7 +132,7 @@ async def _look(id_: str | None, who: Looker | None, *, told: bool = False) -> l
         fields = LISTED if id_ is None else [*LISTED, "digest", "raw"]
         if id_ is not None and len(found) != 1:
             return []  # that is all that is told
-        return [Seen(None, [("quarantine", row["id"]) for row in found], fields)] if found else []
+        return [Seen(None, [("quarantine", row["id"]) for row in found], fields, "quarantine")] if found else []
 
     async with open_store(terminal.settings()) as database:
         await database.read(require_schema)
@@ -174,7 +174,7 @@ def resend_in(connection: Connection, row: Row, raw: bytes, who: Looker, world: 
         actor=actor_of(who),
         records=(("quarantine", row["id"]), ("message", message.id)),
         fields=("raw", "resent_at") if raw != row["raw"] else ("resent_at",),
-        purpose="quarantine",
+        purpose="sent_again",
         justification=checked(who.because) if who.because else None,
         correlation_id=row["id"],
         partition=0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import jsonschema
@@ -15,7 +16,7 @@ from schemas.audit import AuditEntry
 from services.audit.store import log_entries
 from services.cli.acts import ACTS
 from services.cli.playing import begin, happen
-from services.cli.reconciling import Finding, Reconciled, reconciled
+from services.cli.reconciling import Reconciled, reconciled
 from services.cli.story import BEGINNING, steps
 from services.dispatch.store import deliveries
 from services.ground import tables
@@ -39,6 +40,7 @@ SAYS: Mapping[tuple[str, str], set[str]] = {
     ("collect", "repeat"): {"person_id", "fields"},
     ("collect", "quarantine"): {"fields"},
     ("alter", "quarantine"): {"person_id", "fields"},
+    ("alter", "sent_again"): {"fields", "justification"},
     ("alter", "routing"): {"person_id", "fields", "lawful_basis", "causation_id", "decision_id", "rule_set"},
     ("alter", "rules"): {"fields", "justification", "rule_set"},
     ("alter", "two_persons"): {"person_id", "fields", "justification"},
@@ -53,7 +55,9 @@ SAYS: Mapping[tuple[str, str], set[str]] = {
     },
     ("disclose", "receipt"): {"fields", "recipient", "justification"},
     ("consult", "operations"): {"person_id", "fields", "justification"},
+    ("consult", "case_for_ops"): {"person_id", "fields", "justification"},
     ("consult", "case_for_person_side"): {"person_id", "fields", "justification"},
+    ("consult", "quarantine"): {"fields", "justification"},
     ("consult", "decision"): {"person_id", "fields", "justification"},
     ("consult", "work_list"): {"fields", "justification"},
     ("consult", "rules"): {"fields", "justification"},
@@ -72,6 +76,7 @@ async def test_every_entry_of_the_case_says_what_it_must_and_each_act_has_one(
             await happen(step, onward.world, onward.connection)
         await _besides(onward)
         await _look(Typed(onward.world.settings, clock, monkeypatch))
+        clock.move(timedelta(minutes=1))  # until the sweep sends what the commands left
         await onward.settle()
         entries = await _entries(onward)
         assert [said for entry in entries for said in _lacking(entry)] == []
@@ -126,7 +131,7 @@ async def _besides(onward: System) -> None:
 async def _look(typed: Typed) -> None:
     """Everything by which a person sees something."""
     [event] = {row["event_id"] for row in (await typed.json("work", "list", "--because", WHY))[:1]}
-    whose = ("case", "2003/0073319Z")
+    whose = ("case", "NS-2025-0031877")
     aside = (await typed.json("quarantine", "list", "--because", WHY))[0]["id"]
     for words in (
         ("trace", event),
@@ -139,7 +144,7 @@ async def _look(typed: Typed) -> None:
         ("rules", "diff", "rulesets/default", "rulesets/default"),
         ("rules", "replay", "rulesets/default"),
         ("audit", "report"),
-        ("audit", "report", "2003/0073319Z", "--since", "2026-11-01"),
+        ("audit", "report", "NS-2025-0031877", "--since", "2026-11-01"),
     ):
         done = await typed.onward(*words, "--because", WHY)
         assert done.exit_code == 0, (words, done.output)
@@ -184,8 +189,9 @@ async def _faults_are_found(onward: System, well: Reconciled) -> None:
     assert set(PLANTS) == {act.kind for act in ACTS}
     for act in ACTS:
         found, new = await _planted(onward, act.kind)
-        assert [f.kind for f in found.findings if new in f] == [act.kind], (act.kind, found.findings)
-        assert found.acts[act.kind].missing == well.acts[act.kind].missing + 1
+        assert act.kind in {finding.kind for finding in found.findings if new in finding}, found.findings
+        assert found.acts[act.kind].missing > well.acts[act.kind].missing == 0
+        assert all(new in finding for finding in found.findings), "and of nothing else"
 
     lost = await _lost(onward, "delivery", forgotten=True)
     assert {finding.kind for finding in lost.findings} >= {"delivery", "log"}
@@ -265,8 +271,3 @@ async def _altered(onward: System, operation: str, change: Any) -> Reconciled:
     with pytest.raises(_Undo):
         await onward.world.database.write(alter)
     return found[0]
-
-
-def test_what_was_erased_is_no_missing_record() -> None:
-    """A record that an erasure names, and all of a person who was erased, need not be there any more."""
-    assert Finding("entry", "1", "x").kind == "entry"
