@@ -37,6 +37,7 @@ from services.cli.consulting import (
     Seen,
     enter_seen,
     looker,
+    search,
 )
 from services.ground.migration import require_schema
 from services.ground.settings import Settings
@@ -74,7 +75,7 @@ def show(
     """Show an entry as the log has it, verified. Of this system's own log, that you looked is kept in it."""
     with _opened(log, key) as source:
         position = _position(entry, log, source.checkpoint)
-        _keep_that_it_was_read(log, ("log_entry", str(position)), by=by, role=role, because=because)
+        _keep_that_it_was_read(log, search("log", position=position), by=by, role=role, because=because)
         [(_, leaf)] = entries_of(source.fetch, source.tree(), position, position + 1)
     if as_json:
         terminal.print_json({"position": position, "size": source.checkpoint.checkpoint.size, "leaf": _text(leaf)})
@@ -95,7 +96,7 @@ def prove(
     """Write one entry with its proof to a file that verifies alone: onward audit verify FILE."""
     with _opened(log, key) as source:
         position = _position(entry, log, source.checkpoint)
-        _keep_that_it_was_read(log, ("log_entry", str(position)), by=by, role=role, because=because)
+        _keep_that_it_was_read(log, search("log", position=position), by=by, role=role, because=because)
         proof = proof_of(source.fetch, source.checkpoint, position)
     _write(out, [proof.encode()])
     terminal.say(f"{terminal.literal(str(out))}: entry {position} of {source.checkpoint.checkpoint.size}")
@@ -125,7 +126,7 @@ def export(
         first, last = begin or 0, size if end is None else end
         if not first <= last <= size:
             terminal.fail(f"the log has {size} entries that are signed, and no part from {first} to {last}")
-        _keep_that_it_was_read(log, ("log_entries", f"{first}-{last}"), by=by, role=role, because=because)
+        _keep_that_it_was_read(log, search("log", first=first, last=last - 1), by=by, role=role, because=because)
         tree = source.tree()
         with terminal.progress() as bar:
             task = bar.add_task("entries", total=last - first)
