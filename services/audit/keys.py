@@ -78,10 +78,9 @@ def read_keys(file: Path) -> LogKeys:
 
 
 def write_keys(file: Path, keys: LogKeys) -> None:
-    """Write the keys, for their owner alone: all of them or nothing."""
+    """Write the keys, for their owner alone: all of them or nothing. Raises KeyUnusable."""
     lines = [keys.current.secret(), *(f"{each.key.secret()} {each.until.isoformat()}" for each in keys.former)]
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_whole(file, "".join(f"{line}\n" for line in lines).encode(), mode=OWNER_ALONE)
+    _write(file, "".join(f"{line}\n" for line in lines).encode())
 
 
 def make_first_key(file: Path, origin: str, *, signed_before: bool) -> None:
@@ -108,5 +107,16 @@ def last_signed(file: Path) -> bytes | None:
 
 
 def remember_signed(file: Path, note: bytes) -> None:
-    """Keep what is signed, before anybody sees it: from then on no other history is signed."""
-    write_whole(memory_of(file), note, mode=OWNER_ALONE)
+    """Keep what is signed, before anybody sees it: from then on no other history is signed. Raises KeyUnusable."""
+    _write(memory_of(file), note)
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_whole(file, content, mode=OWNER_ALONE)
+    except OSError as error:
+        raise KeyUnusable(
+            f"{file} cannot be written ({error.strerror or type(error).__name__}), so the audit log cannot be signed:"
+            " make room or see to its folder's rights, or set ONWARD_LOG_KEY_FILE"
+        ) from error

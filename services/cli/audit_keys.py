@@ -14,7 +14,7 @@ from services.audit import store
 from services.audit.keys import KeyMissing, LogKeys, read_keys, write_keys
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.looking import operator
+from services.cli.consulting import OPERATOR, Looker, actor_of
 from services.ground.clock import for_people
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
@@ -77,7 +77,7 @@ async def _show() -> dict[str, Any]:
 
 async def _rotate(by: str, *, lost: bool) -> VerifierKey:
     settings, now = terminal.settings(), terminal.CLOCK.now()
-    actor = operator(by, settings)
+    actor = actor_of(Looker(by, OPERATOR, settings.organisation, None))
     async with open_store(settings) as database:
         await database.read(require_schema)
         keys = await database.read(lambda c: _begun_anew(c, settings)) if lost else _followed(settings, now)

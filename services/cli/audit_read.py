@@ -28,7 +28,17 @@ from services.audit import store
 from services.cli import terminal
 from services.cli.audit_source import KeyOption, followed, keys_of, opened
 from services.cli.config import JsonFlag
-from services.cli.looking import consulted
+from services.cli.consulting import (
+    OPERATOR,
+    LookBecauseOption,
+    LookByOption,
+    Looker,
+    LookRoleOption,
+    Seen,
+    enter_seen,
+    looker,
+    search,
+)
 from services.ground.migration import require_schema
 from services.ground.settings import Settings
 from services.ground.world import open_store
@@ -58,11 +68,14 @@ def show(
     log: LogOption = None,
     key: KeyOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+    by: LookByOption = None,
+    role: LookRoleOption = OPERATOR,
+    because: LookBecauseOption = None,
 ) -> None:
     """Show an entry as the log has it, verified. Of this system's own log, that you looked is kept in it."""
     with _opened(log, key) as source:
         position = _position(entry, log, source.checkpoint)
-        _keep_that_it_was_read(log, [("log_entry", str(position))])
+        _keep_that_it_was_read(log, search("log", position=position), by=by, role=role, because=because)
         [(_, leaf)] = entries_of(source.fetch, source.tree(), position, position + 1)
     if as_json:
         terminal.print_json({"position": position, "size": source.checkpoint.checkpoint.size, "leaf": _text(leaf)})
@@ -76,11 +89,14 @@ def prove(
     out: Annotated[Path, typer.Option(help="The proof's file. It holds the entry too.")],
     log: LogOption = None,
     key: KeyOption = None,
+    by: LookByOption = None,
+    role: LookRoleOption = OPERATOR,
+    because: LookBecauseOption = None,
 ) -> None:
     """Write one entry with its proof to a file that verifies alone: onward audit verify FILE."""
     with _opened(log, key) as source:
         position = _position(entry, log, source.checkpoint)
-        _keep_that_it_was_read(log, [("log_entry", str(position))])
+        _keep_that_it_was_read(log, search("log", position=position), by=by, role=role, because=because)
         proof = proof_of(source.fetch, source.checkpoint, position)
     _write(out, [proof.encode()])
     terminal.say(f"{terminal.literal(str(out))}: entry {position} of {source.checkpoint.checkpoint.size}")
@@ -96,6 +112,9 @@ def export(
     ] = None,
     since: Annotated[datetime | None, typer.Option(help="Entries from this moment on, UTC. Of the own log.")] = None,
     until: Annotated[datetime | None, typer.Option(help="Entries before this moment, UTC. Of the own log.")] = None,
+    by: LookByOption = None,
+    role: LookRoleOption = OPERATOR,
+    because: LookBecauseOption = None,
 ) -> None:
     """Write a part of the log to a file that verifies alone, wherever it begins and ends: onward audit verify FILE."""
     if (since or until) and (log is not None or begin is not None or end is not None):
@@ -107,7 +126,7 @@ def export(
         first, last = begin or 0, size if end is None else end
         if not first <= last <= size:
             terminal.fail(f"the log has {size} entries that are signed, and no part from {first} to {last}")
-        _keep_that_it_was_read(log, [("log_entries", f"{first}-{last}")])
+        _keep_that_it_was_read(log, search("log", first=first, last=last - 1), by=by, role=role, because=because)
         tree = source.tree()
         with terminal.progress() as bar:
             task = bar.add_task("entries", total=last - first)
@@ -184,16 +203,17 @@ async def _between(since: datetime | None, until: datetime | None) -> tuple[int,
         return await database.read(read)
 
 
-def _keep_that_it_was_read(log: str | None, records: Sequence[tuple[str, str]]) -> None:
+def _keep_that_it_was_read(
+    log: str | None, record: tuple[str, str], *, by: str | None, role: str | None, because: str | None
+) -> None:
     """Reading this system's own log is an entry in it. What somebody else published is not ours to note."""
     if log is None:
-        terminal.run(_consulted(records))
+        terminal.run(_entered(record, looker(by, role, because)))
 
 
-async def _consulted(records: Sequence[tuple[str, str]]) -> None:
-    settings, now = terminal.settings(), terminal.CLOCK.now()
-    async with open_store(settings) as database:
-        await database.write(lambda c: consulted(c, settings, now, person_id=None, records=records))
+async def _entered(record: tuple[str, str], who: Looker) -> None:
+    async with open_store(terminal.settings()) as database:
+        await enter_seen(database, who, [Seen(None, [record], fields=("entry",), purpose="audit")])
 
 
 def _write(file: Path, parts: Iterable[bytes]) -> None:

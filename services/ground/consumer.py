@@ -260,7 +260,7 @@ class Consumer(Generic[Body]):
         ours = {(service, partition) for partition in epochs}
 
         def body(connection: Connection) -> tuple[Work, T, Counter[str]]:
-            work = Work(connection, service=service, now=self._clock.now())
+            work = Work(connection, service=service, now=self._clock.now(), organisation=self._settings.organisation)
             work.owners |= ours
             held = (leases.fence_all if readers else leases.fence)(connection, self._holder, epochs)
             outbox.mark_sent(connection, marks, work.now)

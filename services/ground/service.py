@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -19,7 +18,7 @@ from services.ground.errors import BrokerUnreachable, NotMigrated, OnwardError
 from services.ground.handler import Chore, Duty, Handler
 from services.ground.log import logger
 from services.ground.migration import require_schema
-from services.ground.streams import require_declared
+from services.ground.streams import ready_subject, require_declared
 from services.ground.wire import toughen
 from services.ground.world import CONNECTION, World
 
@@ -27,15 +26,8 @@ MESSAGES_IN_ONE = 3  # a referral, an event and the envelope around them
 ANSWER_SECONDS = 2.0  # a question that the broker has not answered by then was lost with it, and is asked again
 ASK_AGAIN_SECONDS = 0.2
 
-_NOT_A_TOKEN = re.compile(r"[^A-Za-z0-9_:-]")
 
 Body = TypeVar("Body")
-
-
-def ready_subject(service: str, instance: str | None = None) -> str:
-    """Where to ask whether a service can work: the process of this name, or whichever answers first."""
-    whole = f"ops.{service}.ready"
-    return whole if instance is None else f"{whole}.{_NOT_A_TOKEN.sub('_', instance)}"
 
 
 class Service:

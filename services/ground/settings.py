@@ -25,6 +25,11 @@ def _listed(value: object) -> object:
     return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
 
 
+def _words(value: object) -> object:
+    """Words with commas between them, as the environment holds them."""
+    return frozenset(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+
 class Settings(BaseSettings):
     """All of Onward's settings. The defaults run the whole system on one machine with nothing installed."""
 
@@ -117,6 +122,13 @@ class Settings(BaseSettings):
     witnesses: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
         (),
         description="Who cosigns the audit log's checkpoints: an address and a verifier key each, with commas between.",
+    )
+    justification_required: Annotated[frozenset[Literal["consult", "disclose"]], NoDecode, BeforeValidator(_words)] = (
+        Field(
+            frozenset(),
+            description="Operations that need a justification: consult, disclose, with a comma. The law asks "
+            "for none since DUAA 2025 s.82; a controller may keep to it.",
+        )
     )
 
     log_format: Literal["auto", "console", "json"] = Field(

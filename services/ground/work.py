@@ -6,15 +6,17 @@ Nothing is published in here. What is to be published becomes outbox rows, sent 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import orjson
 from pydantic import BaseModel
 from sqlalchemy import Connection, delete, select
 
+from schemas.base import SOURCE_ID_PATTERN
 from schemas.envelope import EventType
 from schemas.log.tiles import LONGEST_ENTRY
 from schemas.quarantine import QuarantinedMessage
@@ -29,6 +31,7 @@ from services.ground.sql import insert_all, insert_new
 
 # Made together, for one by one they cost a twelfth of an event: a few at first, then ever more.
 IDS_AT_FIRST, IDS_AT_MOST = 16, 512
+ENTRY_MOST = 100  # records, fields or reasons of one audit entry; what is more goes into further ones
 
 Data: TypeAlias = BaseModel | Mapping[str, object]
 
@@ -48,9 +51,10 @@ class Key(NamedTuple):
 class Work:
     """One open transaction of one service. Handlers write through it; it is gone when they return."""
 
-    def __init__(self, connection: Connection, *, service: str, now: datetime) -> None:
+    def __init__(self, connection: Connection, *, service: str, now: datetime, organisation: str = "onward") -> None:
         self.connection = connection
         self.service = service
+        self.organisation = organisation  # who operates it, as audit entries name it
         self.now = now
         self.outgoing: list[Outgoing] = []  # in the order in which it is to be sent
         self.freed: set[Key] = set()  # of what was quarantined: they may be sent again
@@ -154,10 +158,23 @@ class Work:
     ) -> None:
         """Have an audit entry kept and published: in this transaction, so that there is no act without its entry.
 
-        `records` are (kind, id); `more` are further fields of `schemas.audit.AuditEntry`. Entries are written past the
-        model, because checking what we made ourselves cost more than deciding; the tests read every one with it.
+        `records` are (kind, id); `more` are further fields of `schemas.audit.AuditEntry`. What is too much for one
+        entry goes on in further ones, so that no record is left out. Entries are written past the model, because
+        checking what we made ourselves cost more than deciding; the tests read every one with it.
         Raises Unacceptable for one that the log cannot hold: then there is no act either.
         """
+        if len(records) > ENTRY_MOST or any(len(_listed(more, name)) > ENTRY_MOST for name in _LISTS):
+            for some, rest in _in_parts(records, more):
+                self.audit(
+                    operation,
+                    actor=actor,
+                    purpose=purpose,
+                    correlation_id=correlation_id,
+                    records=some,
+                    partition=partition,
+                    **rest,
+                )
+            return
         id_ = self.id()
         entry = {
             "entry_id": id_,
@@ -167,19 +184,26 @@ class Work:
             "records": [{"kind": kind, "id": record} for kind, record in records],
             "purpose": purpose,
             "correlation_id": correlation_id,
-            **more,
+            **{name: value for name, value in more.items() if value is not None},
         }
         subject = f"audit.{operation.value}"
         self.publish(streams.AUDIT, subject, EventType.AUDIT_ENTERED, entry, partition=partition, id_=id_)
 
     def quarantine(
-        self, delivery: Delivery, why: Unacceptable, *, key: Key | None = None, told_at: datetime | None = None
+        self,
+        delivery: Delivery,
+        why: Unacceptable,
+        *,
+        key: Key | None = None,
+        told_at: datetime | None = None,
+        person_id: str | None = None,
     ) -> str | None:
         """Set a message aside with its raw bytes and what was wrong. Returns the quarantine id.
 
         None for a delivery that was set aside before (then came a crash, before its acknowledgement): it is one row and
         one notice, and whoever is told of it was told. Its key is not kept in the inbox: once mended it is sent again,
         and must not pass for a repeat. `told_at`: its sender is told, and it is theirs to mend; it waits for nobody.
+        `person_id`: whom it is about, where that is known.
         """
         if key is not None:
             self._forget(key)
@@ -206,6 +230,7 @@ class Work:
             "told_at": told_at,
         }
         insert_all(self.connection, tables.quarantine, [row])
+        self._enter_set_aside(id_, delivery, key, person_id)
         notice = QuarantinedMessage(
             quarantine_id=id_,
             service=self.service,
@@ -224,6 +249,30 @@ class Work:
             partition=delivery.partition,
         )
         return id_
+
+    def _enter_set_aside(self, id_: str, delivery: Delivery, key: Key | None, person_id: str | None) -> None:
+        """What a source sent is collected by that, though nothing was made of it; elsewhere it is ours, put aside.
+
+        Entries that the log cannot take have none: each would have one of its own, without end.
+        """
+        if delivery.stream == streams.AUDIT:
+            return
+        came_in = delivery.stream == streams.INTAKE
+        source = delivery.subject.split(".")[1] if came_in else ""
+        if not re.fullmatch(SOURCE_ID_PATTERN, source):
+            source = "unknown"  # a broker that lets anybody publish anywhere
+        self.audit(
+            AuditOperation.COLLECT if came_in else AuditOperation.ALTER,
+            actor=acting(source, organisation=source, role="source")
+            if came_in
+            else acting(self.service, organisation=self.organisation, role="service"),
+            person_id=person_id,
+            records=(("quarantine", id_),),
+            fields=("raw",),
+            purpose="quarantine",
+            correlation_id=key.id if key is not None and not came_in else id_,
+            partition=delivery.partition,
+        )
 
     def _forget(self, key: Key) -> None:
         self.freed.add(key)
@@ -247,3 +296,28 @@ class Work:
         """Write what was gathered. The last thing before the commit."""
         insert_all(self.connection, tables.outbox, self._outbox)
         insert_all(self.connection, tables.payloads, self._payloads)
+
+
+_LISTS: Final = ("fields", "because")  # of an audit entry, beside its records
+
+
+def _listed(more: Mapping[str, object], name: str) -> Sequence[object]:
+    value = more.get(name)
+    return value if isinstance(value, Sequence) else ()
+
+
+def _in_parts(
+    records: Sequence[tuple[str, str]], more: Mapping[str, object]
+) -> Iterator[tuple[Sequence[tuple[str, str]], dict[str, object]]]:
+    """The records and the other lists of an entry, as many of each at once as one entry takes.
+
+    Each part names the first fields and reasons where they fit into one, since every part must say them.
+    """
+    lists = {name: _listed(more, name) for name in _LISTS}
+    longest = max(len(records), *(len(values) for values in lists.values()))
+    for start in range(0, longest, ENTRY_MOST):
+        part = {
+            name: values if len(values) <= ENTRY_MOST else values[start : start + ENTRY_MOST]
+            for name, values in lists.items()
+        }
+        yield records[start : start + ENTRY_MOST], {**more, **part}

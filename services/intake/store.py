@@ -133,13 +133,17 @@ class Accepted:
 
     event_id: str
     digest: str
+    person_id: str
 
 
 def accepted_before(connection: Connection, keys: Sequence[Key]) -> dict[Key, Accepted]:
     """Which of these events were accepted already."""
     row = accepted_events.c
     rows = select_in(connection, _ACCEPTED, (row.source, row.origin_id), [(key.source, key.id) for key in keys])
-    return {Key(str(r["source"]), str(r["origin_id"])): Accepted(str(r["event_id"]), str(r["digest"])) for r in rows}
+    return {
+        Key(str(r["source"]), str(r["origin_id"])): Accepted(str(r["event_id"]), str(r["digest"]), str(r["person_id"]))
+        for r in rows
+    }
 
 
 def persons_by_identifier(connection: Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:

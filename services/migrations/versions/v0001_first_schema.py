@@ -74,6 +74,7 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("referral_event", sa.Text(), nullable=True),
+        sa.Column("lawful_basis", sa.Text(), nullable=True),
         sa.Column("remembered", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("person_id"),
     )

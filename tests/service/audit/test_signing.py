@@ -18,8 +18,8 @@ from schemas.log.tiles import TileReader, bundles_between, read_entries
 from services.audit.keys import memory_of
 from services.cli.looking import state_of_the_store
 from services.ground.clock import WallClock
-from services.ground.service import ready_subject
 from services.ground.settings import Settings
+from services.ground.streams import ready_subject
 from tests.support.grown import alarmed, grow, published, until
 from tests.support.log_checks import fetch_from, signed_log_problems
 from tests.support.system import System, system
