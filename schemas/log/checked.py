@@ -12,6 +12,7 @@ from schemas.log.checkpoint import Checkpoint
 from schemas.log.errors import Malformed, Missing, TreeWrong
 from schemas.log.merkle import leaf_hash, node_hash, root_of
 from schemas.log.tiles import (
+    CACHED_TILES,
     HEIGHT,
     WIDTH,
     Fetch,
@@ -25,8 +26,8 @@ from schemas.log.tiles import (
 class CheckedTree(TileReader):
     """A HashReader over the log of a checkpoint. Raises TreeWrong at the first tile that the root does not cover."""
 
-    def __init__(self, fetch: Fetch, checkpoint: Checkpoint) -> None:
-        super().__init__(fetch, checkpoint.size)
+    def __init__(self, fetch: Fetch, checkpoint: Checkpoint, *, cached: int = CACHED_TILES) -> None:
+        super().__init__(fetch, checkpoint.size, cached=cached)
         self._read = fetch
         # The partial tiles are all that the root is made of. Kept, because nothing above would show a later change.
         self._edge = {tile: read_hashes(fetch, tile) for tile in edge_of(checkpoint.size)}

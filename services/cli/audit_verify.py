@@ -196,7 +196,11 @@ def _tell(shown: Shown) -> None:
         what = "no entry is new" if found.grown_from is not None else "there is no entry in it"
     else:
         count = found.end - found.begin
-        what = f"{count} entries are what the log committed to ({found.begin} to {found.end - 1})"
+        what = (
+            f"{count} entries are what the log committed to ({found.begin} to {found.end - 1})"
+            if count > 1
+            else f"entry {found.begin} is what the log committed to"
+        )
     terminal.say(f"[green]verified[/]  {what}")
     lines = [("log", f"{point.origin}, {point.size} entries, root {point.root.hex()}")]
     if found.grown_from is not None:

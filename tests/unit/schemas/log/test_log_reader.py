@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,7 @@ from schemas.log import merkle, tiles
 from schemas.log.checked import CheckedTree, edge_of
 from schemas.log.errors import EntryWrong, LogError, Malformed, Missing, NotSigned, SplitView, TreeWrong
 from schemas.log.note import ED25519, SigningKey
-from schemas.log.reader import checked_bundle, verify_log
+from schemas.log.reader import checked_bundle, entries_of, verify_log
 from schemas.log.trust import Trust, check_growth, check_same
 from tests.unit.schemas.log.logs import KEY, checkpoint_of, fetch_from, files_of, published, tree_of
 from tests.unit.schemas.log.trees import some_leaves
@@ -193,3 +194,16 @@ def test_every_entry_is_really_looked_at() -> None:
 
     verify_log(fetch, TRUST)
     assert read == set(FILES)
+
+
+def test_memory_does_not_grow_with_the_log() -> None:
+    peaks = []
+    for size in (2_000, 8_000):  # more tiles than are kept here, and four times as many
+        leaves = some_leaves(size)
+        fetch, checkpoint = fetch_from(published(leaves)), TRUST.open(checkpoint_of(leaves)).checkpoint
+        tracemalloc.start()
+        tree = CheckedTree(fetch, checkpoint, cached=4)
+        assert sum(1 for _ in entries_of(fetch, tree, 0, size)) == size
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0], peaks
