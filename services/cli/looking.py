@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, or_, select
 
 from schemas.identifiers import crn, cro_number, nhs_number, noms_number, pnc_id
 from services.audit.store import log_entries
+from services.audit.store import state as state_of_the_log
 from services.dispatch.store import deliveries
 from services.ground import tables
 from services.intake import store as intake
@@ -56,6 +57,7 @@ def state_of_the_store(connection: Connection, now: datetime) -> Row:
         "before_their_predecessor": {"waiting": ahead[0], "oldest": ahead[1]},
         "failing": connection.execute(select(func.count()).select_from(tables.attempts)).scalar_one(),
         "reviews": {"open": reviews, "overdue": overdue},
+        "log": state_of_the_log(connection),
         "rules": _rules(connection),
         "leases": leases,
         "instances": alive,

@@ -50,7 +50,7 @@ def explain(
     because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
-    """Explain a decision: the rules that held, each test with its value and where that came from, what was not known.
+    """Explain a decision: the rules that held, each test with its value and its origin, what was not known.
 
     With `--why-not` the tests that failed of the rules that route there, the fewest first, and the nearest change of
     facts that would have led there. That you looked is kept in the audit log. Exits 1 when EVENT is not known.

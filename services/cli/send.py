@@ -21,7 +21,6 @@ from schemas.reading import Unreadable
 from schemas.registry import INTAKE, read_submission
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.wiring import migrate
 from services.ground import streams
 from services.ground.clock import WallClock
 from services.ground.nats_server import running_server
@@ -106,6 +105,8 @@ async def deliver(messages: list[Checked], wait: float) -> list[dict[str, object
     live = settings.nats_url or await running_server(settings)
     async with open_world(settings, WallClock(), stay="visiting") as world:
         if live is None:
+            from services.cli.wiring import migrate  # which brings every service: nobody else here waits for them
+
             await migrate(world)
         connection = await connect(world, name="onward-send")
         js = connection.jetstream(timeout=settings.publish_seconds)
@@ -163,7 +164,7 @@ def _show(receipt: dict[str, object]) -> None:
     outcome = str(receipt["outcome"])
     terminal.out.print(f"[{colour.get(outcome, 'red')}]{outcome}[/] {receipt['id']}", highlight=False)
     if receipt.get("event_id"):
-        terminal.out.print(f"event {receipt['event_id']}   (onward trace {receipt['event_id']})", highlight=False)
+        terminal.say(f"event {receipt['event_id']}   (onward trace {receipt['event_id']})")
     if outcome == "sent":
         terminal.out.print("The broker keeps it; no receipt came in time. Send again whenever unsure: it is harmless.")
     problems = receipt.get("problems")

@@ -12,17 +12,19 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import orjson
 from sqlalchemy import Connection, MetaData, create_engine, event, text
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from services.ground.errors import StoreUnusable
 from services.ground.log import logger
 from services.ground.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 metadata = MetaData()  # every service's tables; one service owns and writes each
 
@@ -227,6 +229,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 async def _open_postgres(settings: Settings) -> Database:
+    from sqlalchemy.ext.asyncio import create_async_engine  # it brings the whole ORM: SQLite need not wait for it
+
     assert settings.database_url is not None
     url = make_url(settings.database_url.get_secret_value())
     shown = url.render_as_string(hide_password=True)

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, delete, select
 
 from schemas.base import SOURCE_ID_PATTERN
 from schemas.envelope import EventType
+from schemas.log.tiles import LONGEST_ENTRY
 from schemas.quarantine import QuarantinedMessage
 from schemas.refusal import Unacceptable
 from schemas.vocabulary import AuditOperation
@@ -112,7 +113,13 @@ class Work:
             envelope["subject"] = about
         if extensions:
             envelope |= {name: value for name, value in extensions.items() if value is not None}
-        self.send_as_it_is(Outgoing(id_, stream, subject, orjson.dumps(envelope)), partition=partition)
+        # Of an audit entry these very bytes are what the log proves, so they are canonical (RFC 8785): in the order of
+        # their names, which are ASCII; all else is as orjson writes it anyway.
+        option = orjson.OPT_SORT_KEYS if stream == streams.AUDIT else None
+        payload = orjson.dumps(envelope, option=option)
+        if stream == streams.AUDIT and len(payload) > LONGEST_ENTRY:
+            raise Unacceptable("audit_entry_too_large")
+        self.send_as_it_is(Outgoing(id_, stream, subject, payload), partition=partition)
         return id_
 
     def send_as_it_is(self, message: Outgoing, *, partition: int) -> None:
@@ -154,6 +161,7 @@ class Work:
         `records` are (kind, id); `more` are further fields of `schemas.audit.AuditEntry`. What is too much for one
         entry goes on in further ones, so that no record is left out. Entries are written past the model, because
         checking what we made ourselves cost more than deciding; the tests read every one with it.
+        Raises Unacceptable for one that the log cannot hold: then there is no act either.
         """
         if len(records) > ENTRY_MOST or any(len(_listed(more, name)) > ENTRY_MOST for name in _LISTS):
             for some, rest in _in_parts(records, more):

@@ -15,6 +15,8 @@ from schemas.reading import Unreadable, fit
 from schemas.registry import ACCEPTED, DATA, INTAKE, read_submission
 from services.cli.reconciling import reconciled
 from services.ground.database import Database
+from services.ground.settings import Settings
+from tests.support.log_checks import log_problems, signed_log_problems
 from tests.support.system import messages_of
 
 Row = dict[str, Any]
@@ -27,14 +29,17 @@ async def problems_of(
     acknowledged: Collection[str],
     poison: Collection[bytes] = (),
     perhaps: Collection[bytes] = (),
+    settings: Settings | None = None,
 ) -> list[str]:
-    """Everything that is lost, doubled, out of order, unaudited, set aside without need or left over.
+    """Everything that is lost, doubled, out of order, unaudited, unproved, set aside without need or left over.
 
     `acknowledged` are the ids of the good messages that the broker confirmed to their source, `poison` the bad ones,
-    and `perhaps` bad ones whose confirmation never came: the broker may have kept them or not.
+    and `perhaps` bad ones whose confirmation never came: the broker may have kept them or not. `settings` are those of
+    a system that signs its log: what is signed and published must be there too.
     """
     routed = await messages_of(connection, "ROUTE")
-    return await database.read(
+    signed = await signed_log_problems(database, settings) if settings is not None else []
+    return signed + await database.read(
         lambda c: problems_in(c, routed, acknowledged=acknowledged, poison=Counter(poison), perhaps=Counter(perhaps))
     )
 
@@ -67,6 +72,7 @@ def problems_in(
         *_delivered(rows("SELECT id, commands FROM legs"), deliveries),
         *_left(routed, deliveries),
         *_audited(connection),
+        *log_problems(rows),
         *_not_to_be_read(rows("SELECT id, stream, payload FROM payloads NATURAL JOIN outbox")),
         *_left_over(rows),
     ]

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from services.migrations.human_tables import create_human_tables
+from services.migrations.log_tables import create_log_tables
 from services.migrations.resting_tables import create_resting_tables
 from services.migrations.rules_tables import create_rules_tables
 from services.migrations.timer_tables import create_timers
@@ -370,6 +371,7 @@ def upgrade() -> None:
         sa.Column("created", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("stream"),
     )
+    create_log_tables()
     create_timers()
     create_resting_tables()
     create_human_tables()
