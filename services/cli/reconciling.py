@@ -210,12 +210,12 @@ class Reconciling(AbstractContextManager["Reconciling"]):
             if not times:
                 if late:
                     count.missing += 1
-                    self.found.note(kind, one.id, f"has no entry: {one.operation} of {one.kind} {one.id}")
+                    self.found.note(kind, one.id, f"has no entry: {_named(one)}")
                 else:
                     self._again.append((kind, one))
                 continue
             if one.once and times > 1:
-                self.found.note(kind, one.id, f"is entered {times} times: {one.operation} of {one.kind} {one.id}")
+                self.found.note(kind, one.id, f"is entered {times} times: {_named(one)}")
             if position == ON_ITS_WAY:
                 count.on_their_way += 1
             else:
@@ -273,6 +273,11 @@ class Reconciling(AbstractContextManager["Reconciling"]):
         entries, waiting = self._index.execute(query, (ON_ITS_WAY,)).fetchone()
         self.found.log = Count(entries, entries - (waiting or 0), waiting or 0)
         return 0
+
+
+def _named(sought: Sought) -> str:
+    by = f" by event {sought.correlation}" if sought.correlation not in (None, sought.id) else ""
+    return f"{sought.operation or 'any entry'} of {sought.kind} {sought.id}{by}"
 
 
 def _settled(connection: Connection) -> str:
