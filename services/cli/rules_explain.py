@@ -13,6 +13,7 @@ from services.cli.looking import Row, consulted, find_event, rows
 from services.ground.clock import for_people
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
+from services.ground.sealing import ERASED
 from services.ground.settings import Settings
 from services.ground.world import open_store
 from services.router import store as router
@@ -63,6 +64,8 @@ async def _explain(id_: str, destination: str | None) -> Row | None:
         decisions = await database.read(lambda c: rows(c, router.decisions, where, router.decisions.c.decided_at))
         if not decisions:
             return None
+        if decisions[-1]["said"] == ERASED:
+            raise OnwardError("whom this decision was about is erased, and what it was decided by with them")
         digest = decisions[-1]["rule_set"]
         kept = await database.read(lambda c: rule_sets_kept(c, [digest])) if destination is not None else {}
         await _looked(database, settings, decisions[-1])

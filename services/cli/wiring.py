@@ -16,7 +16,7 @@ from services.dispatch.app import dispatch
 from services.ground import outbox, streams
 from services.ground.clock import Clock, WallClock
 from services.ground.collector import calm_collector
-from services.ground.migration import upgrade_schema
+from services.ground.migration import keep_keys, upgrade_schema
 from services.ground.publisher import Outgoing
 from services.ground.service import Service
 from services.ground.settings import Settings
@@ -37,6 +37,7 @@ async def migrate(world: World) -> None:
 
     Where no rules are in force yet, the installation's own are from now on. Raises RuleSetRefused for those.
     """
+    await world.database.write(keep_keys)
     await world.database.write(upgrade_schema)
     connection = await connect(world, name="onward-migrate")
     try:

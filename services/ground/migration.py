@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from services.ground.errors import NotMigrated
+from services.ground.keys import make_keys_table, require_keys
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "migrations"
 
@@ -30,13 +31,25 @@ def newest_version() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def keep_keys(connection: Connection) -> None:
+    """Make where keys are kept, in the caller's transaction: one of its own, before `upgrade_schema`.
+
+    Raises KeyLost where the schema is there and its keys are not: new ones would open nothing.
+    """
+    if MigrationContext.configure(connection).get_current_revision() is None:
+        make_keys_table(connection)
+    else:
+        require_keys(connection)
+
+
 def upgrade_schema(connection: Connection) -> None:
     """Bring the schema to the newest version, in the caller's transaction."""
     command.upgrade(_config(connection), "head")
 
 
 def require_schema(connection: Connection) -> None:
-    """Raise NotMigrated unless the schema is of this code's version."""
+    """Raise NotMigrated unless the schema is of this code's version, and KeyLost where its keys are not there."""
     there = MigrationContext.configure(connection).get_current_revision()
     if there != newest_version():
         raise NotMigrated(f"the database schema is at {there or 'nothing'}, this code needs {newest_version()}")
+    require_keys(connection)

@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         """The embedded database, when no `database_url` is given."""
         return self.data_dir / "onward.db"
 
+    @property
+    def keys_file(self) -> Path:
+        """The keys of the embedded database's persons: apart, so that each has backups of its own."""
+        return self.data_dir / "keys.db"
+
 
 def load_settings() -> Settings:
     """The settings of this process's environment.

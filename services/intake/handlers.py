@@ -17,6 +17,7 @@ from schemas.vocabulary import AuditOperation, DecisionKind, ReceiptOutcome
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.microbatch import Delivery
+from services.ground.sealing import ERASED, Erased
 from services.ground.settings import Settings
 from services.ground.work import Key, Work, acting
 from services.intake import store
@@ -90,11 +91,13 @@ class IntakeHandler:
                 try:
                     joining = joining_of(message.body.envelope.data, known)
                     linked = Link(joining.told) if joining else link(message.body.claim, known)
+                    person = linked.person_id or work.new_person()
+                    work.require_not_erased(person)
                 except Unacceptable as why:
                     self.refuse(message.delivery, why, work, key=_key(message))
                     continue
-                before[_key(message)] = self._accept(message, linked, joining, known, kept, work)
-            elif same.digest == message.body.digest:
+                before[_key(message)] = self._accept(message, person, linked, joining, known, kept, work)
+            elif same.digest == _fingerprint(message, work):
                 self._repeat(message, same, kept, work)
             else:
                 conflict = Unacceptable(
@@ -111,17 +114,20 @@ class IntakeHandler:
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine a message with its raw bytes, and tell its source what was wrong and where."""
-        if work.quarantine(delivery, why, key=key) is None:
+        aside = work.quarantine(delivery, why, key=key)
+        if aside is None:
             return
-        store.keep_raw(work.connection, [_raw(delivery, work, outcome="refused", event_id=None)])
+        whose = None if why.reason == ERASED else aside
+        store.keep_raw(work.connection, [_raw(delivery, work, person=whose, outcome="refused", event_id=None)])
         outcome = ReceiptOutcome.CONFLICT if why.reason == "conflict" else ReceiptOutcome.REFUSED
         problems = why.problems or (Problem(place="", message=why.reason.replace("_", " ")),)
         origin = key.id if key else None
-        self._tell(delivery, work, outcome, origin_id=origin, reason=why.reason, problems=problems)
+        self._tell(delivery, work, outcome, person=aside, origin_id=origin, reason=why.reason, problems=problems)
 
     def _accept(
         self,
         message: Incoming[Published],
+        person: str,
         linked: Link,
         joining: Joining | None,
         known: Known,
@@ -129,7 +135,6 @@ class IntakeHandler:
         work: Work,
     ) -> store.Accepted:
         body = message.body
-        person = linked.person_id or work.id()
         event_id = work.id()
         sequence = _next(person, known)
         if joining is not None and joining.then is not None:
@@ -139,11 +144,12 @@ class IntakeHandler:
         if joining is not None:
             self._join(message, joining, event_id, known, kept, work)
         learn(known, body.claim, linked, person)
-        kept.raw.append(_raw(message.delivery, work, outcome="accepted", event_id=event_id))
+        kept.raw.append(_raw(message.delivery, work, person=person, outcome="accepted", event_id=event_id))
         _keep(message, person, sequence, linked, event_id, kept, work)
         self._audit(message, person, linked, event_id, work)
-        self._tell(message.delivery, work, ReceiptOutcome.ACCEPTED, origin_id=body.envelope.id, event_id=event_id)
-        return store.Accepted(event_id, body.digest)
+        origin = body.envelope.id
+        self._tell(message.delivery, work, ReceiptOutcome.ACCEPTED, person=person, origin_id=origin, event_id=event_id)
+        return store.Accepted(event_id, _fingerprint(message, work), person)
 
     def _both_orders(
         self,
@@ -213,6 +219,7 @@ class IntakeHandler:
             f"case.{streams.partition_of(person, self._settings)}.{body.channel.value}",
             body.envelope.type,
             body.envelope.data,
+            person=person,
             partition=message.delivery.partition,
             about=person,
             id_=event_id,
@@ -225,11 +232,18 @@ class IntakeHandler:
         )
 
     def _repeat(self, message: Incoming[Published], same: store.Accepted, kept: _Kept, work: Work) -> None:
-        kept.raw.append(_raw(message.delivery, work, outcome="repeated", event_id=same.event_id))
+        person = same.person_id
+        try:
+            work.require_not_erased(person)
+        except Erased as why:
+            self.refuse(message.delivery, why, work, key=_key(message))
+            return
+        kept.raw.append(_raw(message.delivery, work, person=person, outcome="repeated", event_id=same.event_id))
         self._tell(
             message.delivery,
             work,
             ReceiptOutcome.REPEATED,
+            person=person,
             origin_id=message.body.envelope.id,
             event_id=same.event_id,
         )
@@ -240,6 +254,7 @@ class IntakeHandler:
         work: Work,
         outcome: ReceiptOutcome,
         *,
+        person: str,
         origin_id: str | None,
         event_id: str | None = None,
         reason: str | None = None,
@@ -258,8 +273,14 @@ class IntakeHandler:
         source = delivery.subject.split(".")[1]
         if source == TIMERS_SOURCE:
             return  # nobody of ours reads a receipt: what is refused stands in quarantine, where people look
+        subject = f"receipt.{source}"
         work.publish(
-            streams.RECEIPT, f"receipt.{source}", EventType.RECEIPT_ISSUED, receipt, partition=delivery.partition
+            streams.RECEIPT,
+            subject,
+            EventType.RECEIPT_ISSUED,
+            receipt,
+            person=person,
+            partition=delivery.partition,
         )
 
     def _audit(self, message: Incoming[Published], person: str, linked: Link, event_id: str, work: Work) -> None:
@@ -375,13 +396,22 @@ def _keep(
         kept.references.append({"source": source, "reference": reference, "person_id": linked.named or person})
 
 
-def _raw(delivery: Delivery, work: Work, *, outcome: str, event_id: str | None) -> dict[str, object]:
+def _fingerprint(message: Incoming[Published], work: Work) -> str:
+    """Of what it says."""
+    return store.fingerprint_of(work.connection, store.CONTENT, message.body.digest)
+
+
+def _raw(
+    delivery: Delivery, work: Work, *, person: str | None, outcome: str, event_id: str | None
+) -> dict[str, object]:
+    """A message as it came, under the key of its person; none where they are erased."""
+    id_ = work.id()
     return {
-        "id": work.id(),
+        "id": id_,
         "received_at": work.now,
         "subject": delivery.subject,
         "stream_sequence": delivery.stream_sequence,
-        "body": delivery.raw,
+        "body": None if person is None else work.seal(person, store.raw_messages.c.body, id_, delivery.raw),
         "outcome": outcome,
         "event_id": event_id,
     }

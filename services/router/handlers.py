@@ -24,8 +24,10 @@ from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
 from services.ground.microbatch import Delivery
+from services.ground.sealing import ERASED
 from services.ground.settings import Settings
 from services.ground.work import Key, Work, acting
+from services.router import store
 from services.router.casework.case import Case
 from services.router.casework.late import decided_without_it
 from services.router.casework.pathway import TransitionRefused
@@ -73,7 +75,7 @@ class RouterHandler:
         content = orjson.dumps(orjson.loads(delivery.raw)["data"])  # quicker than writing the model again
         taken = Taken(event, data, data, occurred, content, kind_of(data))
         place = Place(event.subject, event.order)
-        return Incoming(delivery, taken, Key(event.source, event.id), place)
+        return Incoming(delivery, taken, Key(event.source, event.id), place, event.subject)
 
     def take(self, messages: Sequence[Incoming[Taken]], work: Work) -> None:
         """Decide each event in order and do what was decided."""
@@ -126,13 +128,14 @@ class RouterHandler:
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine an event, where people see it, and tell its source, who was told that it was accepted."""
-        if work.quarantine(delivery, why, key=key) is None:
-            return
         try:
             event = _accepted(delivery)
-        except Unacceptable:
-            return  # no source can be told: it is a fault between our own services
-        self._tell_why(event, delivery, why, work)
+        except Unacceptable:  # no source can be told: it is a fault between our own services
+            work.quarantine(delivery, why, key=key)
+            return
+        aside = work.quarantine(delivery, why, key=key, person=event.subject)
+        if aside is not None:
+            self._tell_why(event, delivery, why, aside, work)
 
     def _turn_down(self, message: Incoming[Taken], why: Unacceptable, work: Work) -> None:
         """Refuse what somebody decided or told of a leg: they are told why, and can mend it; nobody else has to look.
@@ -143,10 +146,12 @@ class RouterHandler:
         event = message.body.event
         theirs = _hears(event) and isinstance(event.data, ProgressReported | HumanDecision)
         told_at = work.now if theirs else None
-        if work.quarantine(message.delivery, why, key=message.key, told_at=told_at) is not None:
-            self._tell_why(event, message.delivery, why, work)
+        person = event.subject
+        aside = work.quarantine(message.delivery, why, key=message.key, told_at=told_at, person=person)
+        if aside is not None:
+            self._tell_why(event, message.delivery, why, aside, work)
 
-    def _tell_why(self, event: Accepted, delivery: Delivery, why: Unacceptable, work: Work) -> None:
+    def _tell_why(self, event: Accepted, delivery: Delivery, why: Unacceptable, aside: str, work: Work) -> None:
         hand_over(event, delivery, self._settings, work)  # or the other person's events would wait for ever
         if not _hears(event):
             return
@@ -166,6 +171,7 @@ class RouterHandler:
             f"receipt.{event.originsource}",
             EventType.RECEIPT_ISSUED,
             receipt,
+            person=aside if why.reason == ERASED else event.subject,
             partition=delivery.partition,
         )
 
@@ -261,16 +267,17 @@ def _note(
 
 def _event_row(taken: Taken, work: Work) -> dict[str, object]:
     event = taken.event
+    person = event.namedperson or event.subject
     return {
         "event_id": event.id,
-        "person_id": event.namedperson or event.subject,
+        "person_id": person,
         "sequence": event.order,
         "kind": taken.kind.value,
         "occurred_at": taken.occurred_at,
         "taken_at": work.now,
         "source": event.originsource,
         "origin_id": event.originid,
-        "content": taken.content,
+        "content": work.seal(person, store.case_events.c.content, event.id, taken.content),
     }
 
 

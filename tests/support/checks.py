@@ -8,12 +8,14 @@ from typing import Any
 
 import orjson
 from nats.aio.client import Client
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from schemas.envelope import TIMERS_SOURCE, Envelope, EventType
 from schemas.reading import Unreadable, fit
 from schemas.registry import ACCEPTED, DATA, INTAKE, read_submission
+from services.ground import tables
 from services.ground.database import Database
+from services.ground.opening import read_gently
 from tests.support.system import messages_of
 
 Row = dict[str, Any]
@@ -38,6 +40,9 @@ async def problems_of(
     )
 
 
+_CARRIED = select(tables.payloads, tables.outbox.c.stream).where(tables.payloads.c.id == tables.outbox.c.id)
+
+
 def problems_in(
     connection: Connection,
     routed: list[Row],
@@ -52,7 +57,7 @@ def problems_in(
         return [dict(row) for row in connection.execute(text(query)).mappings()]
 
     accepted = rows("SELECT source, origin_id, event_id, person_id, sequence FROM accepted_events")
-    aside = rows("SELECT service, message_id, raw, reason FROM quarantine")
+    aside = read_gently(connection, select(tables.quarantine))
     deliveries = rows("SELECT leg_id, number, message_id, event_id FROM deliveries")
     decisions = rows("SELECT event_id FROM decisions WHERE first_decision IS NULL")
     decided = {row["event_id"] for row in decisions}
@@ -71,7 +76,7 @@ def problems_in(
             deliveries,
             rows("SELECT position, operation, correlation_id, entry FROM log_entries"),
         ),
-        *_not_to_be_read(rows("SELECT id, stream, payload FROM payloads NATURAL JOIN outbox")),
+        *_not_to_be_read(read_gently(connection, _CARRIED)),
         *_left_over(rows),
     ]
 

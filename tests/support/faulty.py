@@ -48,6 +48,7 @@ class FaultyDatabase:
     def __init__(self, inner: Database, gate: Gate) -> None:
         self._inner, self._gate = inner, gate
         self.dialect = inner.dialect
+        self.keyring = inner.keyring
 
     async def write(self, body: Callable[[Connection], T]) -> T:
         """As the real one, or an error: before, during or after it."""

@@ -19,6 +19,7 @@ from services.ground.service import Service
 from services.ground.settings import Settings
 from services.ground.settle import settle
 from services.ground.world import World, connect, open_world
+from tests.support.opening import opened_row
 
 SETTLE_SECONDS = 60.0
 
@@ -40,9 +41,9 @@ class System:
         await self.connection.jetstream().publish(f"intake.{name}.{channel}", raw, stream="INTAKE")
 
     async def rows(self, query: str, **values: object) -> list[dict[str, Any]]:
-        """Rows of a query, as plain dictionaries."""
+        """Rows of a query, as plain dictionaries, with what is sealed in them opened (JSON as text)."""
         return await self.world.database.read(
-            lambda c: [dict(row) for row in c.execute(text(query), values).mappings()]
+            lambda c: [opened_row(c, dict(row)) for row in c.execute(text(query), values).mappings().all()]
         )
 
     async def count(self, table: str) -> int:
