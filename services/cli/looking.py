@@ -21,6 +21,7 @@ from schemas.vocabulary import AuditOperation
 from services.audit.store import log_entries
 from services.dispatch.store import deliveries
 from services.ground import tables
+from services.ground.entry_texts import entry_texts
 from services.ground.errors import OnwardError
 from services.ground.opening import read_gently
 from services.ground.sealing import ERASED
@@ -142,9 +143,17 @@ def trace_of(connection: Connection, event_id: str) -> Row:
 
 
 def audit_of(connection: Connection, where: ColumnElement[bool]) -> list[Row]:
-    """Entries of the log, in its order."""
+    """Entries of the log, in its order, with what humans wrote for them."""
     found = rows(connection, log_entries, where)
-    return [{"position": row["position"], **orjson.loads(row["entry"])["data"]} for row in found]
+    wrote = entry_texts(connection, [row["entry_id"] for row in found])
+    return [
+        {
+            "position": row["position"],
+            **orjson.loads(row["entry"])["data"],
+            **({"justification": wrote[row["entry_id"]].text} if row["entry_id"] in wrote else {}),
+        }
+        for row in found
+    ]
 
 
 def find_persons(connection: Connection, text: str) -> list[str]:

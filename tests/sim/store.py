@@ -60,6 +60,7 @@ class Store:
         with self.connection.begin():
             keep_keys(self.connection)
             upgrade_schema(self.connection)
+            self.driver.execute("UPDATE keys.person_keys SET key = zeroblob(32)")  # the same in each interpreter
         self._keys: dict[str, PersonKey] = {}
         self.driver.create_function("opened", 2, self._opened)
         self.shrunk: list[str] = []  # what was taken away or rewritten that is only ever added to

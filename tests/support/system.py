@@ -19,6 +19,7 @@ from services.ground.service import Service
 from services.ground.settings import Settings
 from services.ground.settle import settle
 from services.ground.world import World, connect, open_world
+from services.intake.store import persons_by_identifier
 from tests.support.opening import opened_row
 
 SETTLE_SECONDS = 60.0
@@ -45,6 +46,10 @@ class System:
         return await self.world.database.read(
             lambda c: [opened_row(c, dict(row)) for row in c.execute(text(query), values).mappings().all()]
         )
+
+    async def person_with(self, kind: str, value: str) -> str:
+        """Whose an identifier is."""
+        return (await self.world.database.read(lambda c: persons_by_identifier(c, {(kind, value)})))[kind, value]
 
     async def count(self, table: str) -> int:
         """How many rows a table has."""
