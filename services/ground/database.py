@@ -57,6 +57,10 @@ class Database(Protocol):
         """Run `body` on a consistent view of the store; what it writes is refused or rolled back."""
         ...
 
+    async def scrub_keys(self) -> None:
+        """Leave nothing of destroyed keys behind in the files of the keys: to be called after `keys.destroy`."""
+        ...
+
     async def close(self) -> None:
         """Let go of every connection."""
         ...
@@ -123,6 +127,23 @@ class SqliteDatabase:
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, transaction)
 
+    async def scrub_keys(self) -> None:
+        """Write what is destroyed over in the file too, and empty the log of writes. Readers are waited for."""
+
+        def scrub() -> None:
+            with self._writing.connect() as connection:
+                driver = cast(sqlite3.Connection, connection.connection.dbapi_connection)
+                busy, _, _ = driver.execute("PRAGMA keys.wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise StoreUnusable("somebody reads the keys just now, so a destroyed one is still in its log; again")
+
+        await asyncio.get_running_loop().run_in_executor(self._writer, self._alone, scrub)
+
+    def _alone(self, act: Callable[[], T]) -> T:
+        """Do something in the writer thread without the connection that is kept there."""
+        self._hang_up()
+        return act()
+
     async def close(self) -> None:
         """Finish what runs, then close."""
         await asyncio.to_thread(self._writer.shutdown)
@@ -163,6 +184,12 @@ class PostgresDatabase:
         """A transaction that is always rolled back."""
         async with self._engine.connect() as connection:
             return await connection.run_sync(body)
+
+    async def scrub_keys(self) -> None:
+        """Write the table of keys anew, without what is destroyed. PostgreSQL's own log is recycled in its time."""
+        async with self._engine.connect() as connection:
+            alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await alone.execute(text("VACUUM FULL keys.person_keys"))
 
     async def close(self) -> None:
         """Close the pool."""

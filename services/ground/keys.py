@@ -81,7 +81,7 @@ class Keyring:
         self._ahead: list[tuple[str, bytes]] = []  # kept, and not yet anybody's
         self._index: bytes | None = None
         self._erasures = 0  # the newest that this process has heard of
-        self._short = 0  # how many more were needed than were there
+        self._spare = 0  # beyond what is asked for: they ran out before
         self._lock = threading.Lock()
         _keyrings.add(self)
 
@@ -122,19 +122,18 @@ class Keyring:
         try:
             name, secret = self._ahead.pop()
         except IndexError:
-            self._short += BLOCK
+            self._spare = max(BLOCK, 2 * self._spare)
             raise KeysRunOut from None
         return self._keep(PersonKey(name, secret))
 
     def lacks(self, least: int) -> int:
         """How many keys are to be made so that at least so many are ahead; 0 for none."""
-        wanted = least + self._short
+        wanted = least + self._spare
         return 0 if len(self._ahead) >= wanted else max(BLOCK, wanted)
 
     def take_in(self, made: Sequence[tuple[str, bytes]]) -> None:
         """These were made, and are kept."""
         self._ahead[:0] = reversed(made)  # those that were there before go first
-        self._short = 0
 
     def forget(self, name: str) -> None:
         """It is destroyed."""

@@ -219,6 +219,9 @@ class SimDatabase:
         await self._way_back(self._process.name)
         return result
 
+    async def scrub_keys(self) -> None:
+        """It is in memory."""
+
     async def close(self) -> None:
         """The store is the world's."""
 

@@ -76,6 +76,10 @@ class FaultyDatabase:
 
         return await self._inner.read(watched)
 
+    async def scrub_keys(self) -> None:
+        """As the real one."""
+        await self._inner.scrub_keys()
+
     async def close(self) -> None:
         """Left to the owner of the real one."""
 
