@@ -30,7 +30,7 @@ from tests.support.events import Event, decision, example, referral
 from tests.support.system import System, system
 
 PERSONS: Final = 20
-CANARY: Final = "Zqx"  # begins every word that stands for somebody's life; no id of ours has a capital
+CANARY: Final = "Zquartz"  # begins every word that stands for somebody; too long to come about by chance
 
 
 @pytest.fixture
