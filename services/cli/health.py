@@ -12,14 +12,14 @@ from sqlalchemy import Connection, select
 
 from services.cli import terminal
 from services.cli.looking import Row
-from services.cli.run import ServiceName, check_service
+from services.cli.named import ServiceName, check_service
 from services.ground import tables
 from services.ground.clock import WallClock
 from services.ground.leases import is_dead, is_of_this_machine
 from services.ground.migration import require_schema
 from services.ground.nats_server import running_server
-from services.ground.service import ready_subject
 from services.ground.settings import Settings
+from services.ground.streams import ready_subject
 from services.ground.world import World, connect, open_store
 
 ANSWER_SECONDS = 5.0

@@ -1,32 +1,24 @@
 """What people look at, read from the store: the state of the system, the way of one event, one person's case.
 
-Everything here only reads; that a person looked at somebody's data is itself an audit entry (`consulted`).
+Everything here only reads; that a person looked at somebody's data is itself an audit entry (`consulting`).
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, Table, func, or_, select
 
-from schemas.audit import Actor
 from schemas.identifiers import crn, cro_number, nhs_number, noms_number, pnc_id
-from schemas.problems import problems_of
-from schemas.vocabulary import AuditOperation
 from services.audit.store import log_entries
+from services.audit.store import state as state_of_the_log
 from services.dispatch.store import deliveries
 from services.ground import tables
 from services.ground.entry_texts import entry_texts
-from services.ground.errors import OnwardError
 from services.ground.opening import read_gently
 from services.ground.sealing import ERASED
-from services.ground.settings import Settings
-from services.ground.work import Work
 from services.intake import store as intake
 from services.router import store as router
 from services.router import versions
@@ -71,6 +63,7 @@ def state_of_the_store(connection: Connection, now: datetime) -> Row:
         "before_their_predecessor": {"waiting": ahead[0], "oldest": ahead[1]},
         "failing": connection.execute(select(func.count()).select_from(tables.attempts)).scalar_one(),
         "reviews": {"open": reviews, "overdue": overdue},
+        "log": state_of_the_log(connection),
         "rules": _rules(connection),
         "leases": leases,
         "instances": alive,
@@ -240,38 +233,6 @@ def quarantined(connection: Connection, *, id_: str | None = None, told: bool = 
     if id_ is not None:
         where = or_(aside.id.startswith(id_, autoescape=True), aside.id.endswith(id_, autoescape=True))
     return rows(connection, tables.quarantine, where)
-
-
-def consulted(
-    connection: Connection,
-    settings: Settings,
-    now: datetime,
-    *,
-    person_id: str | None,
-    records: Sequence[tuple[str, str]],
-) -> None:
-    """Keep that the person at this terminal looked at these records. Sent with intake's outbox."""
-    work = Work(connection, service="intake", now=now)
-    work.audit(
-        AuditOperation.CONSULT,
-        actor=operator(os.environ.get("USER") or "operator", settings),
-        person_id=person_id,
-        records=records[:100],
-        purpose="operations",
-        correlation_id=records[0][1] if records else work.id(),
-        partition=0,
-    )
-    work.finish()
-
-
-def operator(name: str, settings: Settings) -> dict[str, str]:
-    """Somebody at a terminal, for an audit entry. Raises OnwardError for a name that no entry takes."""
-    try:
-        return Actor(id=name, organisation=settings.organisation, role="operator").model_dump()
-    except ValidationError as error:
-        wrong = {"id": "your name (--by or USER)", "organisation": "ONWARD_ORGANISATION"}
-        told = "; ".join(f"{wrong.get(p.place[1:], p.place)} {p.message}" for p in problems_of(error, Actor))
-        raise OnwardError(f"the audit log cannot say who you are: {told}") from None
 
 
 def _without_raw(row: Row) -> Row:

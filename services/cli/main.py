@@ -2,15 +2,94 @@
 
 from __future__ import annotations
 
-import typer
+from services.cli.later import Later, group_of
 
-from services.cli import case, config, demo, health, quarantine, rules, run, send, status, trace, work
-
-app = typer.Typer(
+# Its name, where it is, what help says of it, and an example; in the order of the help.
+COMMANDS = (
+    Later(
+        "up",
+        "run:up",
+        "Run every service in this terminal until Ctrl-C, on its own broker and store unless settings name others.",
+        "onward up",
+    ),
+    Later(
+        "run",
+        "run:run_service",
+        "Run one service alone. The schema, the streams and the broker must be there: see `onward migrate`.",
+        "ONWARD_NATS_URL=nats://127.0.0.1:4222 onward run router",
+    ),
+    Later(
+        "migrate",
+        "run:migrate_command",
+        "Bring the database schema, the streams and the consumers to what this version needs. Safe to repeat.",
+        "onward migrate",
+    ),
+    Later(
+        "health",
+        "health:health",
+        "Ask a service's own process whether it can do its work now. Exits 0 when it says yes, 1 otherwise.",
+        "onward health router",
+    ),
+    Later(
+        "send",
+        "send:send",
+        "Check a message as intake will, publish it, and show what became of it.",
+        "onward send schemas/examples/referral-assault-on-partner.json --source northshire-police",
+    ),
+    Later(
+        "status",
+        "status:status",
+        "Show each service, what waits and since when. Exits 1 when somebody should look.",
+        "onward status --json",
+    ),
+    Later(
+        "trace",
+        "trace:trace",
+        "Show the way of one event as a tree. That you looked is kept in the audit log.",
+        "onward trace NS-2025-0031877",
+    ),
+    Later(
+        "case",
+        "case:case",
+        "Draw a person's legs over time, with what happened and what is due. That you looked is kept in the audit log.",
+        "onward case 2003/0073319Z --html case.html",
+    ),
+    Later(
+        "quarantine",
+        "quarantine:app",
+        "What could not be taken: see it, mend it, send it again.",
+    ),
+    Later(
+        "work",
+        "work:app",
+        "What waits for a human: see it, answer it, put it off, decide.",
+    ),
+    Later(
+        "rules",
+        "rules:app",
+        "Look at a rule set before it runs, and at what it decided.",
+    ),
+    Later(
+        "audit",
+        "audit:app",
+        "Prove the audit log, read it, hand on parts of it, watch another's.",
+    ),
+    Later(
+        "demo",
+        "demo:demo",
+        "Play one man's case through the real queue, on a clock that jumps weeks, and show what became of it.",
+        "onward demo",
+    ),
+    Later(
+        "config",
+        "config:config",
+        "Show every setting with its value and where it came from. Secrets stay hidden.",
+        "onward config",
+    ),
+)
+app = group_of(
+    COMMANDS,
     name="onward",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
     help=(
         "Route referrals and risk events about people who cause harm to the services that can help.\n\n"
         "Exit codes: 0 done, 1 somebody should look (a refused message, an unhealthy system), 2 nothing was done "
@@ -18,21 +97,6 @@ app = typer.Typer(
         "becomes of it (onward work)."
     ),
 )
-app.command(epilog="Example: onward up")(run.up)
-app.command(name="run", epilog="Example: ONWARD_NATS_URL=nats://127.0.0.1:4222 onward run router")(run.run_service)
-app.command(name="migrate", epilog="Example: onward migrate")(run.migrate_command)
-app.command(epilog="Example: onward health router")(health.health)
-app.command(epilog="Example: onward send schemas/examples/referral-assault-on-partner.json --source northshire-police")(
-    send.send
-)
-app.command(epilog="Example: onward status --json")(status.status)
-app.command(epilog="Example: onward trace NS-2025-0031877")(trace.trace)
-app.command(epilog="Example: onward case 2003/0073319Z --html case.html")(case.case)
-app.add_typer(quarantine.app, name="quarantine", help="What could not be taken: see it, mend it, send it again.")
-app.add_typer(work.app, name="work", help="What waits for a human: see it, answer it, put it off, decide.")
-app.add_typer(rules.app, name="rules", help="Look at a rule set before it runs, and at what it decided.")
-app.command(epilog="Example: onward demo")(demo.demo)
-app.command(epilog="Example: onward config")(config.config)
 
 
 def main() -> None:

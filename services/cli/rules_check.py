@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.looking import Row
 from services.cli.rules_examples import failed_of
 from services.cli.rules_proofs import (
     WITHIN,
@@ -27,6 +26,9 @@ from services.router.rules.loader import load_rule_set
 from services.router.rules.loading.examples import Example
 from services.router.rules.outcomes import run_example
 from services.router.rules.ruleset import RuleSet
+
+if TYPE_CHECKING:
+    from services.cli.looking import Row  # which would bring the store, and nothing here asks it
 
 GROUPS = {
     "dead": "rules that hold for no event",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.looking import Row
 from services.router.rules.coverage import Shown, coverage_of
 from services.router.rules.examples import read_examples
 from services.router.rules.loader import load_rule_set
@@ -20,6 +19,9 @@ from services.router.rules.mutants import mutants_of
 from services.router.rules.mutation import Score, score_of, try_mutants
 from services.router.rules.outcomes import ExampleResult, run_example
 from services.router.rules.ruleset import RuleSet
+
+if TYPE_CHECKING:
+    from services.cli.looking import Row  # which would bring the store, and nothing here asks it
 
 SHOWN_MOST = 25  # survivors in a terminal; `--json` and `--all` tell every one
 

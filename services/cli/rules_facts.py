@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -12,11 +12,13 @@ from rich.table import Column, Table
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.looking import Row
 from services.ground.errors import OnwardError
 from services.router.rules.editor import schemas_for
 from services.router.rules.loader import load_rule_set
 from services.router.rules.vocabulary import vocabulary
+
+if TYPE_CHECKING:
+    from services.cli.looking import Row  # which would bring the store, and nothing here asks it
 
 Folder = Annotated[Path | None, typer.Argument(help="A rule set; else the one that ONWARD_RULES_DIR names.")]
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from services.cli.looking import Row
 from services.router.rules.decision import Decision
 from services.router.rules.outcomes import outcome_of
 from services.router.rules.prove.witness import USUAL_DAY, Witness, in_short
 from services.router.rules.ruleset import RuleSet
+
+if TYPE_CHECKING:
+    from services.cli.looking import Row  # which would bring the store, and nothing here asks it
 
 WITHIN: Final[float] = 60  # seconds for all proofs together; those of the shipped rule set take less than one
 

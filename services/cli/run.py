@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterable, Sequence
-from typing import Annotated
-
-import typer
 
 from services.cli import terminal
+from services.cli.named import ServiceName, check_service
 from services.cli.wiring import SERVICES, migrate, running
 from services.ground.clock import WallClock
 from services.ground.errors import ConnectionLost, without_password
@@ -18,7 +16,6 @@ from services.ground.settings import Settings
 from services.ground.world import open_world
 
 EXAMPLE = "schemas/examples/referral-assault-on-partner.json"
-ServiceName = Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]
 
 
 def up() -> None:
@@ -81,9 +78,3 @@ async def _until(stop: asyncio.Event, services: Iterable[Service]) -> str | None
 
 def _place(settings: Settings) -> str:
     return "PostgreSQL" if settings.database_url else str(settings.sqlite_file)
-
-
-def check_service(name: str) -> None:
-    """End the command where there is no service of this name."""
-    if name not in SERVICES:
-        terminal.fail(f"no service called {name!r}; there are {', '.join(SERVICES)}")

@@ -21,7 +21,6 @@ from schemas.reading import Unreadable
 from schemas.registry import INTAKE, read_submission
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.wiring import migrate
 from services.ground import streams
 from services.ground.clock import WallClock
 from services.ground.nats_server import running_server
@@ -106,6 +105,8 @@ async def deliver(messages: list[Checked], wait: float) -> list[dict[str, object
     live = settings.nats_url or await running_server(settings)
     async with open_world(settings, WallClock(), stay="visiting") as world:
         if live is None:
+            from services.cli.wiring import migrate  # which brings every service: nobody else here waits for them
+
             await migrate(world)
         connection = await connect(world, name="onward-send")
         js = connection.jetstream(timeout=settings.publish_seconds)

@@ -13,6 +13,7 @@ from typing import TypeVar
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError
 
 from schemas.refusal import Unacceptable
+from services.ground.errors import StoreUnusable
 from services.ground.failures import came_again, count_failure, forget_failures
 from services.ground.handler import Handler, Incoming
 from services.ground.inorder import Place, Stored, ready_in_order
@@ -112,6 +113,8 @@ def _tried(act: Callable[[], None], work: Work) -> Exception | None:
         if error.connection_invalidated or not _is_about_data(error):
             raise
         return error
+    except StoreUnusable:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever a handler trips over, it is this message's alone
         return error
     return None

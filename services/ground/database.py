@@ -13,13 +13,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import orjson
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from services.ground.errors import StoreUnusable
@@ -27,6 +26,9 @@ from services.ground.keys import Keyring, carry
 from services.ground.log import logger
 from services.ground.schema import metadata as metadata
 from services.ground.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 T = TypeVar("T")
 
@@ -273,6 +275,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, keys_file: Path) -> None:
 
 
 async def _open_postgres(settings: Settings) -> Database:
+    from sqlalchemy.ext.asyncio import create_async_engine  # it brings the whole ORM: SQLite need not wait for it
+
     assert settings.database_url is not None
     url = make_url(settings.database_url.get_secret_value())
     shown = url.render_as_string(hide_password=True)

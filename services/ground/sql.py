@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import ColumnClause, ColumnElement, Connection, Table, Text, bindparam, func, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningInsert, UpdateBase
 from sqlalchemy.sql.selectable import Select
@@ -17,9 +17,16 @@ from services.ground.bulk import Row, insert_many, lengths_of
 from services.ground.driver import rows_of
 from services.ground.opening import opened
 
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql  # at run time where it is needed: SQLite need not wait for it
 
-def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+def _insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
 
 
 def insert_all(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -36,7 +43,7 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) ->
         return
 
     def build() -> UpdateBase:
-        return _insert(connection, table).on_conflict_do_nothing()
+        return _insert(connection.dialect.name, table).on_conflict_do_nothing()
 
     insert_many(connection, ("missing", table.name), build, _in_order(connection, table, rows))
 
@@ -66,8 +73,7 @@ def _insert_part(connection: Connection, table: Table, rows: Sequence[Row]) -> s
 
 @lru_cache(maxsize=256)
 def _insert_new(dialect: str, table: Table) -> ReturningInsert[tuple[object, ...]]:
-    insert = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
-    return insert.on_conflict_do_nothing().returning(*table.primary_key.columns)
+    return _insert(dialect, table).on_conflict_do_nothing().returning(*table.primary_key.columns)
 
 
 def _in_order(connection: Connection, table: Table, rows: Sequence[Row]) -> Sequence[Row]:
@@ -89,7 +95,7 @@ def upsert(
         return
 
     def build() -> UpdateBase:
-        statement = _insert(connection, table)
+        statement = _insert(connection.dialect.name, table)
         return statement.on_conflict_do_update(
             index_elements=list(table.primary_key.columns),
             set_={name: statement.excluded[name] for name in update},
@@ -129,6 +135,8 @@ def _within(dialect: str, query: Select[Any], columns: tuple[ColumnClause[Any], 
         each = func.json_each(bindparam("among")).table_valued("value")
         parts: list[ColumnElement[Any]] = [each.c.value.op("->>")(place) for place in range(len(columns))]
     else:
+        from sqlalchemy.dialects import postgresql
+
         lists = [bindparam(f"among_{place}", type_=postgresql.ARRAY(Text)) for place in range(len(columns))]
         names = [f"part_{place}" for place in range(len(columns))]
         each = func.unnest(*lists).table_valued(*names, name="among").render_derived()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,6 +42,7 @@ SUBJECTS: Final = {
 # Which service takes a stream, and over how many partitions (None: settings.partitions).
 TAKES: Final = {"intake": (INTAKE, 1), "router": (CASE, None), "dispatch": (DISPATCH, None), "audit": (AUDIT, 1)}
 MAX_ACK_PENDING: Final = 4096
+_NOT_A_TOKEN: Final = re.compile(r"[^A-Za-z0-9_:-]")  # of a subject
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,12 @@ def feeds_of(service: str, settings: Settings) -> list[Feed]:
         return [Feed(stream, service, 0, SUBJECTS[stream])]
     prefix = SUBJECTS[stream].partition(".")[0]
     return [Feed(stream, f"{service}-{p}", p, f"{prefix}.{p}.*") for p in range(settings.partitions)]
+
+
+def ready_subject(service: str, instance: str | None = None) -> str:
+    """Where to ask whether a service can work: the process of this name, or whichever answers first."""
+    whole = f"ops.{service}.ready"
+    return whole if instance is None else f"{whole}.{_NOT_A_TOKEN.sub('_', instance)}"
 
 
 def partition_of(person_id: str, settings: Settings) -> int:

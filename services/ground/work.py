@@ -6,6 +6,7 @@ Nothing is published in here. What is to be published becomes outbox rows, sent 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,13 +16,16 @@ import orjson
 from pydantic import BaseModel
 from sqlalchemy import Column, Connection, delete, select
 
+from schemas.base import SOURCE_ID_PATTERN
 from schemas.commitments import commitment, entry_key
 from schemas.envelope import EventType
+from schemas.log.tiles import LONGEST_ENTRY
 from schemas.quarantine import QuarantinedMessage
 from schemas.refusal import Unacceptable
 from schemas.vocabulary import AuditOperation
 from services.ground import streams, tables
 from services.ground.bulk import Row
+from services.ground.entry_parts import ENTRY_MOST, LISTS, in_parts, listed
 from services.ground.ids import ids_at, milliseconds_of
 from services.ground.keys import keyring_of
 from services.ground.microbatch import Delivery
@@ -52,9 +56,10 @@ class Key(NamedTuple):
 class Work:
     """One open transaction of one service. Handlers write through it; it is gone when they return."""
 
-    def __init__(self, connection: Connection, *, service: str, now: datetime) -> None:
+    def __init__(self, connection: Connection, *, service: str, now: datetime, organisation: str = "onward") -> None:
         self.connection = connection
         self.service = service
+        self.organisation = organisation  # who operates it, as audit entries name it
         self.now = now
         self.outgoing: list[Outgoing] = []  # in the order in which it is to be sent
         self.freed: set[Key] = set()  # of what was quarantined: they may be sent again
@@ -147,8 +152,13 @@ class Work:
             envelope["subject"] = about
         if extensions:
             envelope |= {name: value for name, value in extensions.items() if value is not None}
-        message = Outgoing(id_, stream, subject, orjson.dumps(envelope))
-        self.send_as_it_is(message, person=person, partition=partition)
+        # Of an audit entry these very bytes are what the log proves, so they are canonical (RFC 8785): in the order of
+        # their names, which are ASCII; all else is as orjson writes it anyway.
+        option = orjson.OPT_SORT_KEYS if stream == streams.AUDIT else None
+        payload = orjson.dumps(envelope, option=option)
+        if stream == streams.AUDIT and len(payload) > LONGEST_ENTRY:
+            raise Unacceptable("audit_entry_too_large")
+        self.send_as_it_is(Outgoing(id_, stream, subject, payload), person=person, partition=partition)
         return id_
 
     def send_as_it_is(self, message: Outgoing, *, person: str | None, partition: int) -> None:
@@ -186,16 +196,34 @@ class Work:
         records: Sequence[tuple[str, str]],
         partition: int,
         person_id: str | None = None,
-        justification: str | None = None,
+        wrote: str | None = None,
+        words_of: str | None = None,
         **more: object,
     ) -> None:
         """Have an audit entry kept and published: in this transaction, so that there is no act without its entry.
 
-        `records` are (kind, id). What a human wrote is `justification`: about a person it is sealed beside the entry,
-        which holds a commitment to it (`schemas.commitments`); about nobody, as a change of rules, it stands in the
-        entry. `more` are further fields of `schemas.audit.AuditEntry`. Entries are written past the model, because
-        checking what we made ourselves cost more than deciding; the tests read every one with it.
+        `records` are (kind, id); `more` are further fields of `schemas.audit.AuditEntry`. `wrote` is what a human wrote
+        to justify it: about a person (or a message, whose key `words_of` names) it is sealed beside the entry, which
+        holds a commitment to it (`schemas.commitments`); about nobody, as a change of rules, it stands in the entry.
+        What is too much for one entry goes on in further ones, so that no record is left out. Entries are written past
+        the model, because checking what we made ourselves cost more than deciding; the tests read every one with it.
+        Raises Unacceptable for one that the log cannot hold: then there is no act either.
         """
+        if len(records) > ENTRY_MOST or any(len(listed(more, name)) > ENTRY_MOST for name in LISTS):
+            for some, rest in in_parts(records, more):
+                self.audit(
+                    operation,
+                    actor=actor,
+                    purpose=purpose,
+                    correlation_id=correlation_id,
+                    records=some,
+                    partition=partition,
+                    person_id=person_id,
+                    wrote=wrote,
+                    words_of=words_of,
+                    **rest,
+                )
+            return
         id_ = self.id()
         entry = {
             "entry_id": id_,
@@ -205,19 +233,22 @@ class Work:
             "records": [{"kind": kind, "id": record} for kind, record in records],
             "purpose": purpose,
             "correlation_id": correlation_id,
-            **more,
+            **{name: value for name, value in more.items() if value is not None},
         }
         if person_id is not None:
             entry["person_id"] = person_id
-        if justification is not None:
-            entry |= self._justified(id_, person_id, justification)
+        if wrote is not None:
+            entry |= self._justified(id_, words_of or person_id, wrote)
         subject = f"audit.{operation.value}"
         self.publish(streams.AUDIT, subject, EventType.AUDIT_ENTERED, entry, person=None, partition=partition, id_=id_)
 
     def _justified(self, entry_id: str, person_id: str | None, text: str) -> dict[str, str]:
         if person_id is None:
             return {"justification": text}
-        key = self.keys.key(self.connection, person_id)
+        try:
+            key = self.keys.key(self.connection, person_id)
+        except Erased:
+            return {"justification": "not kept: whom it is about is erased"}
         sealed = key.seal(text.encode(), place_of(tables.entry_texts.c.sealed, entry_id))
         self._texts.append({"entry_id": entry_id, "person_id": person_id, "sealed": sealed})
         return {"justification_commitment": commitment(entry_key(key.secret, entry_id), text)}
@@ -229,15 +260,16 @@ class Work:
         *,
         key: Key | None = None,
         told_at: datetime | None = None,
-        person: str | None = None,
+        person_id: str | None = None,
     ) -> str | None:
         """Set a message aside with its raw bytes and what was wrong. Returns the quarantine id.
 
         None for a delivery that was set aside before (then came a crash, before its acknowledgement): it is one row and
         one notice, and whoever is told of it was told. Its key is not kept in the inbox: once mended it is sent again,
         and must not pass for a repeat. `told_at`: its sender is told, and it is theirs to mend; it waits for nobody.
-        Its bytes are kept under the key of `person`, or under one of its own, of the quarantine id's name, where nobody
-        knows whose they are; what is refused because its person is erased is not kept, and nobody can mend it.
+        Its bytes are kept under the key of `person_id`, whom it is about, or under one of its own, of the quarantine
+        id's name, where nobody knows whose they are; what is refused because its person is erased is not kept, and
+        nobody can mend it.
         """
         if key is not None:
             self._forget(key)
@@ -246,9 +278,9 @@ class Work:
         there = self.connection.execute(select(tables.quarantine.c.id).where(tables.quarantine.c.delivery == name))
         if there.scalar() is not None:
             return None
-        erased = why.reason == ERASED or (person is not None and self._is_erased(person))
-        id_ = self.id() if person is not None and not erased else self.new_person()
-        whose = person if person is not None and not erased else id_
+        erased = why.reason == ERASED or (person_id is not None and self._is_erased(person_id))
+        id_ = self.id() if person_id is not None and not erased else self.new_person()
+        whose = person_id if person_id is not None and not erased else id_
         problems = tuple(problem.for_others() for problem in why.problems)  # the sender alone is told all
         row = {
             "id": id_,
@@ -266,6 +298,7 @@ class Work:
             "told_at": self.now if erased else told_at,
         }
         insert_all(self.connection, tables.quarantine, [row])
+        self._enter_set_aside(id_, delivery, key, person_id)
         notice = QuarantinedMessage(
             quarantine_id=id_,
             service=self.service,
@@ -289,6 +322,30 @@ class Work:
     def digest(self, raw: bytes) -> str:
         """What tells the bytes of a message from all others, and says nothing of them to whoever has no key."""
         return self.keys.fingerprint(self.connection, "message", raw)
+
+    def _enter_set_aside(self, id_: str, delivery: Delivery, key: Key | None, person_id: str | None) -> None:
+        """What a source sent is collected by that, though nothing was made of it; elsewhere it is ours, put aside.
+
+        Entries that the log cannot take have none: each would have one of its own, without end.
+        """
+        if delivery.stream == streams.AUDIT:
+            return
+        came_in = delivery.stream == streams.INTAKE
+        source = delivery.subject.split(".")[1] if came_in else ""
+        if not re.fullmatch(SOURCE_ID_PATTERN, source):
+            source = "unknown"  # a broker that lets anybody publish anywhere
+        self.audit(
+            AuditOperation.COLLECT if came_in else AuditOperation.ALTER,
+            actor=acting(source, organisation=source, role="source")
+            if came_in
+            else acting(self.service, organisation=self.organisation, role="service"),
+            person_id=person_id,
+            records=(("quarantine", id_),),
+            fields=("raw",),
+            purpose="quarantine",
+            correlation_id=key.id if key is not None and not came_in else id_,
+            partition=delivery.partition,
+        )
 
     def _forget(self, key: Key) -> None:
         self.freed.add(key)

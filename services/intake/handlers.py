@@ -13,14 +13,15 @@ from schemas.receipt import Problem, Receipt
 from schemas.refusal import Unacceptable
 from schemas.registry import Submission, read_submission
 from schemas.timer import TimerFellDue
-from schemas.vocabulary import AuditOperation, DecisionKind, ReceiptOutcome
+from schemas.vocabulary import ReceiptOutcome
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.microbatch import Delivery
 from services.ground.sealing import ERASED, Erased
 from services.ground.settings import Settings
-from services.ground.work import Key, Work, acting
+from services.ground.work import Key, Work
 from services.intake import store
+from services.intake.entries import enter_collected, enter_joined, enter_repeated, enter_turned_away
 from services.intake.joining import Joining, joining_of, take_joining
 from services.intake.keep_joining import keep_joining
 from services.intake.linking import Claim, Known, Link, claim_of, learn, link
@@ -94,7 +95,7 @@ class IntakeHandler:
                     person = linked.person_id or work.new_person()
                     work.require_not_erased(person)
                 except Unacceptable as why:
-                    self.refuse(message.delivery, why, work, key=_key(message))
+                    self._turn_away(message, why, work)
                     continue
                 before[_key(message)] = self._accept(message, person, linked, joining, known, kept, work)
             elif same.digest == _fingerprint(message, work):
@@ -114,15 +115,32 @@ class IntakeHandler:
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine a message with its raw bytes, and tell its source what was wrong and where."""
+        self._refuse(delivery, why, work, key=key)
+
+    def _refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> tuple[str, str] | None:
+        """Returns the ids of what was set aside and of the receipt; None where nobody was told, or that was before."""
         aside = work.quarantine(delivery, why, key=key)
         if aside is None:
-            return
+            return None
         whose = None if why.reason == ERASED else aside
         store.keep_raw(work.connection, [_raw(delivery, work, person=whose, outcome="refused", event_id=None)])
         outcome = ReceiptOutcome.CONFLICT if why.reason == "conflict" else ReceiptOutcome.REFUSED
         problems = why.problems or (Problem(place="", message=why.reason.replace("_", " ")),)
         origin = key.id if key else None
-        self._tell(delivery, work, outcome, person=aside, origin_id=origin, reason=why.reason, problems=problems)
+        receipt = self._tell(
+            delivery, work, outcome, person=aside, origin_id=origin, reason=why.reason, problems=problems
+        )
+        return (aside, receipt) if receipt is not None else None
+
+    def _turn_away(self, message: Incoming[Published], why: Unacceptable, work: Work) -> None:
+        """Refuse what does not fit what we hold: to be told so tells something of that, so it is entered."""
+        refused = self._refuse(message.delivery, why, work, key=_key(message))
+        if refused is None:
+            return
+        quarantined, receipt = refused
+        partition, organisation = message.delivery.partition, self._settings.organisation
+        source = message.body.source
+        enter_turned_away(quarantined, receipt, work, recipient=source, organisation=organisation, partition=partition)
 
     def _accept(
         self,
@@ -190,19 +208,7 @@ class IntakeHandler:
         assert isinstance(data, HumanDecision)
         take_joining(joining, known)
         kept.joinings.append((joining, data.decided_by, event_id))
-        if joining.kind is DecisionKind.MERGE_PERSONS:
-            work.audit(
-                AuditOperation.COMBINE,
-                actor=acting(
-                    data.decided_by.user, organisation=data.decided_by.organisation, role=data.decided_by.role
-                ),
-                person_id=joining.survivor,
-                records=(("event", event_id), ("person", joining.merged)),
-                purpose="one_person",
-                justification=data.reason,
-                correlation_id=event_id,
-                partition=message.delivery.partition,
-            )
+        enter_joined(joining, data.decided_by, data.reason, event_id, work, partition=message.delivery.partition)
 
     def _hand_on(
         self,
@@ -236,9 +242,13 @@ class IntakeHandler:
         try:
             work.require_not_erased(person)
         except Erased as why:
-            self.refuse(message.delivery, why, work, key=_key(message))
+            self._turn_away(message, why, work)
             return
-        kept.raw.append(_raw(message.delivery, work, person=person, outcome="repeated", event_id=same.event_id))
+        again = _raw(message.delivery, work, person=person, outcome="repeated", event_id=same.event_id)
+        kept.raw.append(again)
+        if message.body.channel is not Channel.TIMER:
+            copy, partition = str(again["id"]), message.delivery.partition
+            enter_repeated(message.body.envelope, person, same.event_id, copy, work, partition=partition)
         self._tell(
             message.delivery,
             work,
@@ -259,7 +269,8 @@ class IntakeHandler:
         event_id: str | None = None,
         reason: str | None = None,
         problems: Sequence[Problem] = (),
-    ) -> None:
+    ) -> str | None:
+        """Returns the id of the receipt; None where nobody reads it."""
         receipt = Receipt(
             outcome=outcome,
             origin=origin_id,
@@ -272,9 +283,9 @@ class IntakeHandler:
         )
         source = delivery.subject.split(".")[1]
         if source == TIMERS_SOURCE:
-            return  # nobody of ours reads a receipt: what is refused stands in quarantine, where people look
+            return None  # nobody of ours reads a receipt: what is refused stands in quarantine, where people look
         subject = f"receipt.{source}"
-        work.publish(
+        return work.publish(
             streams.RECEIPT,
             subject,
             EventType.RECEIPT_ISSUED,
@@ -286,22 +297,8 @@ class IntakeHandler:
     def _audit(self, message: Incoming[Published], person: str, linked: Link, event_id: str, work: Work) -> None:
         if message.body.channel is Channel.TIMER:
             return  # nothing was collected from anybody: what our own promise changes is entered by the router
-        data, source = message.body.envelope.data, message.body.source
-        operations = [AuditOperation.COLLECT]
-        if linked.person_id is not None and (linked.add or message.body.channel is Channel.REFERRAL):
-            operations.append(AuditOperation.COMBINE)  # what this source holds of somebody joined what we held
-        for operation in operations:
-            work.audit(
-                operation,
-                actor=acting(source, organisation=source, role="source"),
-                person_id=person,
-                records=(("event", event_id),),
-                fields=sorted(data.model_fields_set),
-                purpose="referral",
-                lawful_basis=getattr(data, "lawful_basis", None),
-                correlation_id=event_id,
-                partition=message.delivery.partition,
-            )
+        body, partition = message.body, message.delivery.partition
+        enter_collected(body.envelope, body.channel, person, linked, event_id, work, partition=partition)
 
 
 def _key(message: Incoming[Published]) -> Key:

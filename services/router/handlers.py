@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 import orjson
 
@@ -39,6 +40,7 @@ from services.router.casework.steps import (
     ReviewAsked,
     ReviewKind,
     Step,
+    changed_by,
     records_of,
 )
 from services.router.commands import Order, Taken, because_of, orders_of, send_orders
@@ -54,7 +56,8 @@ from services.router.rules.ruleset import RuleSet
 from services.router.shadow import InUse
 from services.router.tell import Telling, tell, tellings
 
-RECORDS_MOST = 100  # of one audit entry
+# A refusal can tell its sender where a leg stands, or whose it is.
+WHY_TOLD: Final = "Whoever reported or decided something is told why it cannot be so."
 
 
 class RouterHandler:
@@ -116,8 +119,8 @@ class RouterHandler:
                 continue
             _note(body, case, decision, decision_id, steps, keeping, work)
             orders += orders_of(message, case, decision_id, steps)
-            told += _tellings(message, steps, rules)
-            _audit(message, self._actor(body.event), decision, decision_id, steps, work)
+            told += _tellings(message, decision_id, steps, rules)
+            _audit(message, self._actor(body.event), case, decision, decision_id, steps, work)
             hand_over(body.event, message.delivery, self._settings, work)
             fallen.follow(steps)
         keeping.beside(batch.beside)
@@ -133,7 +136,7 @@ class RouterHandler:
         except Unacceptable:  # no source can be told: it is a fault between our own services
             work.quarantine(delivery, why, key=key)
             return
-        aside = work.quarantine(delivery, why, key=key, person=event.subject)
+        aside = work.quarantine(delivery, why, key=key, person_id=event.subject)
         if aside is not None:
             self._tell_why(event, delivery, why, aside, work)
 
@@ -147,7 +150,7 @@ class RouterHandler:
         theirs = _hears(event) and isinstance(event.data, ProgressReported | HumanDecision)
         told_at = work.now if theirs else None
         person = event.subject
-        aside = work.quarantine(message.delivery, why, key=message.key, told_at=told_at, person=person)
+        aside = work.quarantine(message.delivery, why, key=message.key, told_at=told_at, person_id=person)
         if aside is not None:
             self._tell_why(event, message.delivery, why, aside, work)
 
@@ -166,12 +169,25 @@ class RouterHandler:
             received_at=event.receivedat,
             digest=hashlib.sha256(delivery.raw).hexdigest(),
         )
-        work.publish(
+        told = work.publish(
             streams.RECEIPT,
             f"receipt.{event.originsource}",
             EventType.RECEIPT_ISSUED,
             receipt,
             person=aside if why.reason == ERASED else event.subject,
+            partition=delivery.partition,
+        )
+        work.audit(
+            AuditOperation.DISCLOSE,
+            actor=acting("router", organisation=self._settings.organisation, role="service"),
+            person_id=event.subject,
+            records=(("event", event.id), ("message", told)),
+            fields=("reason", "problems", "allowed") if receipt.allowed is not None else ("reason", "problems"),
+            recipient=event.originsource,
+            purpose="receipt",
+            justification=WHY_TOLD,
+            correlation_id=event.id,
+            causation_id=event.id,
             partition=delivery.partition,
         )
 
@@ -281,9 +297,11 @@ def _event_row(taken: Taken, work: Work) -> dict[str, object]:
     }
 
 
-def _tellings(message: Incoming[Taken], steps: Sequence[Step], rules: RuleSet) -> list[Telling]:
-    event = message.body.event
-    return tellings(steps, rules, person_id=event.subject, event_id=event.id, partition=message.delivery.partition)
+def _tellings(message: Incoming[Taken], decision_id: str, steps: Sequence[Step], rules: RuleSet) -> list[Telling]:
+    event, partition = message.body.event, message.delivery.partition
+    return tellings(
+        steps, rules, person_id=event.subject, event_id=event.id, decision_id=decision_id, partition=partition
+    )
 
 
 def _referrers(messages: Sequence[Incoming[Taken]]) -> dict[str, Referrer]:
@@ -295,26 +313,28 @@ def _referrers(messages: Sequence[Incoming[Taken]]) -> dict[str, Referrer]:
 def _audit(
     message: Incoming[Taken],
     actor: Mapping[str, str],
+    case: Case,
     decision: Decision,
     decision_id: str,
     steps: Sequence[Step],
     work: Work,
 ) -> None:
-    """One entry for what this event changed, and why."""
+    """What this event changed, and why."""
     event = message.body.event
     records = [("event", event.id), ("decision", decision_id), *records_of(steps)]
     work.audit(
         AuditOperation.ALTER,
         actor=actor,
         person_id=event.subject,
-        records=records[:RECORDS_MOST],
-        fields=("status",) if any(kind == "leg" for kind, _ in records) else (),
+        records=records,
+        fields=changed_by(records),
         purpose="routing",
-        **({"justification": event.data.reason} if isinstance(event.data, HumanDecision) else {}),
+        lawful_basis=case.lawful_basis,
+        wrote=event.data.reason if isinstance(event.data, HumanDecision) else None,
         correlation_id=event.id,
         causation_id=event.id,
         decision_id=decision_id,
         rule_set=decision.digest,
-        because=because_of(decision.matched[:RECORDS_MOST]),
+        because=because_of(decision.matched),
         partition=message.delivery.partition,
     )

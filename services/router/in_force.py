@@ -16,12 +16,12 @@ from services.ground.migration import require_schema
 from services.ground.sql import upsert
 from services.ground.work import Work
 from services.router import store
-from services.router.rule_sets import digests_like, rule_sets_kept
+from services.router.rule_sets import rule_sets_kept
 from services.router.rules.loader import load_rule_set, read_rule_set
 from services.router.rules.mistakes import RuleSetRefused
 from services.router.rules.ruleset import RuleSet
 from services.router.shadow import InUse
-from services.router.versions import PUT_IN_FORCE, files_of, in_force, steps
+from services.router.versions import PUT_IN_FORCE, digests_like, files_of, in_force, steps
 
 _wanted, _mine = store.rules_in_force.c, store.router_rules.c
 _ASKED = select(_wanted.digest, _wanted.shadow, _mine.digest.label("noted"), _mine.refused).outerjoin_from(

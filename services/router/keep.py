@@ -204,7 +204,7 @@ class Keeping:
             connection,
             store.cases,
             [_case(case, self.work) for case in self._cases.values()],
-            update=["changed_at", "referral_event", "remembered", "joined"],
+            update=["changed_at", "referral_event", "lawful_basis", "remembered", "joined"],
         )
         legs = [(p, self._cases[p].legs[leg]) for p, ids in self._changed.items() for leg in ids]
         # Those that ended come first: where one ends and another to its destination opens, never are two of them open.
@@ -361,6 +361,7 @@ def _case(case: Case, work: Work) -> Row:
         "opened_at": case.opened_at,
         "changed_at": work.now,
         "referral_event": case.referral_event,
+        "lawful_basis": case.lawful_basis,
         "remembered": work.seal_json(case.person_id, store.cases.c.remembered, case.person_id, case.remembered),
         "joined": case.joined or None,
     }

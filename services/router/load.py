@@ -79,6 +79,7 @@ def _cases(person_ids: set[str], work: Work) -> tuple[dict[str, Case], dict[str,
         case = found[person]
         case.opened_at = cast(datetime, r["opened_at"])
         case.referral_event = cast("str | None", r["referral_event"])
+        case.lawful_basis = cast("str | None", r["lawful_basis"])
         case.remembered = cast("dict[str, Kept]", r["remembered"])
         case.joined = list(cast("list[str]", r["joined"] or []))
     return found, merged_into

@@ -15,13 +15,6 @@ from services.router.rules.ruleset import RuleSet
 _kept = store.rule_sets.c
 
 
-def digests_like(connection: Connection, start: str) -> list[str]:
-    """The digests of kept rule sets that begin so, with or without `sha256:`."""
-    whole = start if start.startswith("sha256:") else f"sha256:{start}"
-    query = select(_kept.digest).where(_kept.digest.startswith(whole, autoescape=True)).order_by(_kept.digest)
-    return [str(digest) for digest in connection.execute(query).scalars()]
-
-
 def rule_sets_kept(connection: Connection, digests: Iterable[str]) -> dict[str, RuleSet]:
     """These rule sets, as far as they were kept and this code can read them, by digest."""
     found = {}

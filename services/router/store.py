@@ -26,6 +26,7 @@ cases = Table(  # one row a person
     Column("opened_at", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),
     Column("referral_event", Text),  # the newest referral
+    Column("lawful_basis", Text),  # that it states: why what is known of them may be shared
     Column("remembered", Sealed("json"), nullable=False),  # facts that hold until somebody says otherwise
     Column("merged_into", Text),  # whose case this one is part of, as a human said; its own rows stay its own
     Column("joined", JSON(none_as_null=True)),  # the persons whose rows are part of this case

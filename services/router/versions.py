@@ -15,7 +15,6 @@ from services.ground.errors import OnwardError
 from services.ground.sql import insert_missing, insert_new
 from services.ground.work import Work, acting
 from services.router import store
-from services.router.rule_sets import digests_like
 from services.router.rules.approval import Approval, Proposal
 from services.router.rules.files import Files, packed, unpacked
 
@@ -71,6 +70,14 @@ def files_of(connection: Connection, digest: str) -> Files:
     if files is None:
         raise OnwardError(f"no rule set {digest} is kept here: see `onward rules list`")
     return unpacked(files)
+
+
+def digests_like(connection: Connection, start: str) -> list[str]:
+    """The digests of kept rule sets that begin so, with or without `sha256:`."""
+    kept = store.rule_sets.c
+    whole = start if start.startswith("sha256:") else f"sha256:{start}"
+    query = select(kept.digest).where(kept.digest.startswith(whole, autoescape=True)).order_by(kept.digest)
+    return [str(digest) for digest in connection.execute(query).scalars()]
 
 
 def digest_named(connection: Connection, text: str) -> str:

@@ -1,4 +1,7 @@
-"""The command line, as each user would use it, against a system that `onward up` runs."""
+"""The command line, as each user would use it, against a system that `onward up` runs.
+
+What is wrong with settings is told by processes that start afresh, and so does `up`; all else is forked from one.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ import pytest
 
 from services.ground.settings import REPOSITORY
 from tests.support.events import EXAMPLES, referral
+from tests.support.warm import COLUMNS, forked
 
 ONWARD = Path(sys.executable).parent / "onward"
 SOURCE = "northshire-police"
@@ -31,15 +35,13 @@ class Terminal:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Quick to send what is owed; wide enough for whole ids."""
+        """Quick to send what is owed."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("ONWARD_")}
-        return {**clean, "ONWARD_DATA_DIR": str(self.data_dir), "ONWARD_SWEEP_SECONDS": "1", "COLUMNS": "200"}
+        return {**clean, "ONWARD_DATA_DIR": str(self.data_dir), "ONWARD_SWEEP_SECONDS": "1", "COLUMNS": COLUMNS}
 
     def onward(self, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run a command to its end."""
-        return subprocess.run(
-            [ONWARD, *words], input=given, capture_output=True, env=self.environment, timeout=60, check=False
-        )
+        return forked().run([str(ONWARD), *words], given=given, environment=self.environment, timeout=60)
 
     def until(self, *words: str, has: str, seconds: float = 30) -> str:
         """Run a command until its output has something."""

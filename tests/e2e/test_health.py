@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from services.ground.settings import Settings
 from tests.support.processes import environment_of, start_service
 from tests.support.system import System, system
+from tests.support.warm import Forked, forked
 
 ONWARD = Path(sys.executable).parent / "onward"
 
@@ -43,7 +43,7 @@ async def test_where_no_process_of_a_service_runs_health_says_so(tmp_path: Path)
 
 
 @asynccontextmanager
-async def _second_audit(onward: System) -> AsyncIterator[subprocess.Popen[bytes]]:
+async def _second_audit(onward: System) -> AsyncIterator[Forked]:
     """Another audit process beside the one of this process, known to the store."""
     settings = onward.world.settings.model_copy(update={"nats_url": onward.world.nats_url})
     process = start_service("audit", settings, settings.data_dir / "audit.log")
@@ -60,13 +60,7 @@ async def _second_audit(onward: System) -> AsyncIterator[subprocess.Popen[bytes]
 async def _health(onward: System, *words: str, instance: str | None = None) -> int:
     settings = onward.world.settings.model_copy(update={"nats_url": onward.world.nats_url})
     named = {"ONWARD_INSTANCE": instance} if instance else {}
-    asked = await asyncio.create_subprocess_exec(
-        ONWARD,
-        "health",
-        "audit",
-        *words,
-        env={**os.environ, **environment_of(settings), **named},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    return await asked.wait()
+    line = [str(ONWARD), "health", "audit", *words]
+    environment = {**os.environ, **environment_of(settings), **named}
+    done = await asyncio.to_thread(forked().run, line, given=b"", environment=environment, timeout=60)
+    return done.returncode

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from tests.support.events import Event, referral_of
 from tests.support.postgres import drop_database, new_database
 from tests.support.processes import start_service
 from tests.support.system import System
+from tests.support.warm import Forked
 
 REFERRALS = 200
 SETTLE_SECONDS = 40.0
@@ -82,7 +82,7 @@ async def test_a_node_and_a_router_are_killed_midway_and_every_referral_is_route
 
 
 @contextmanager
-def _two_routers(settings: Settings, folder: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+def _two_routers(settings: Settings, folder: Path) -> Iterator[list[Forked]]:
     routers = [start_service("router", settings, folder / f"router-{number}.log") for number in (1, 2)]
     try:
         yield routers
@@ -182,7 +182,7 @@ async def _assert_audited(onward: System, events: set[str], deliveries: list[dic
     assert disclosed == Counter(row["event_id"] for row in deliveries)
 
 
-async def _assert_both_took_part(onward: System, routers: list[subprocess.Popen[bytes]]) -> None:
+async def _assert_both_took_part(onward: System, routers: list[Forked]) -> None:
     rows = await onward.rows("SELECT owner, count(*) AS held FROM leases WHERE service = 'router' GROUP BY owner")
     [survivor] = rows
     assert survivor["owner"].endswith(f":{routers[1].pid}")

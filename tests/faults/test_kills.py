@@ -17,8 +17,8 @@ from tests.support.events import Event, referral_of, risk
 from tests.support.poisons import Kind, Recipe, cook
 from tests.support.processes import ALL, BROKER, Processes, processes
 
-PAUSE_SECONDS = (0.5, 1.3)  # between kills: a service needs about one to start
-PAUSE_OF_ALL_SECONDS = (2.0, 5.0)  # all of them need more
+PAUSE_SECONDS = (0.2, 0.9)  # between kills: a service needs about half of one to start
+PAUSE_OF_ALL_SECONDS = (1.0, 2.5)  # all of them need more
 STARTS_WITHIN = 1200  # tenths of a second, on a busy machine
 SETTLE_SECONDS = 150.0
 POISONED = 0.04  # of the messages
@@ -118,6 +118,7 @@ async def _problems(system: Processes, sent: Sent) -> list[str]:
         acknowledged=sent.acknowledged,
         poison=sent.poison,
         perhaps=sent.perhaps,
+        settings=system.settings,
     )
 
 

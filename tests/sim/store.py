@@ -32,8 +32,28 @@ T = TypeVar("T")
 LATENCY_SECONDS = 0.003
 SLOW_SECONDS = (1.0, 8.0)
 TAKES_TIME = 0.3  # of all answers
-NEVER_REWRITTEN = ("leg_history", "case_events", "decisions", "human_decisions", "raw_messages", "log_entries")
-NEVER_TAKEN_AWAY = ("legs", "cases", "reviews", "offers", "pauses", "welfare_checks", "timers", "accepted_events")
+NEVER_REWRITTEN = (
+    "leg_history",
+    "case_events",
+    "decisions",
+    "human_decisions",
+    "raw_messages",
+    "log_entries",
+    "log_checkpoints",
+    "log_cosignatures",
+    "log_keys",
+)
+NEVER_TAKEN_AWAY = (
+    "legs",
+    "cases",
+    "reviews",
+    "offers",
+    "pauses",
+    "welfare_checks",
+    "timers",
+    "accepted_events",
+    "log_tiles",
+)
 MOST_STATEMENTS = 14  # the one that fails is among so many, if there are so many
 AWAY_SECONDS = 0.05  # until a store that is away refuses
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,9 +19,10 @@ from pydantic import SecretStr
 from services.cli.wiring import SERVICES, migrate
 from services.ground.clock import WallClock
 from services.ground.database import Database, open_database
-from services.ground.nats_server import ChildNatsServer, _die_with_parent
-from services.ground.settings import REPOSITORY, Settings
+from services.ground.nats_server import ChildNatsServer
+from services.ground.settings import Settings
 from services.ground.world import World
+from tests.support.warm import COMMAND_LINE, Forked, forked
 
 BROKER = "broker"
 ALL = "up"  # every service in one process, as `onward up` runs them
@@ -38,6 +38,7 @@ PASSED_ON = (
     "batch_size",
     "partitions",
     "max_attempts",
+    "checkpoint_seconds",
 )
 
 
@@ -46,18 +47,16 @@ def start_service(
     settings: Settings,
     log: Path,
     *,
-    module: str = "services.cli.main",
+    module: str = COMMAND_LINE,
     words: tuple[str, ...] = ("run",),
-) -> subprocess.Popen[bytes]:
+) -> Forked:
     """A process that runs this service with these settings, and dies with us."""
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", module, *words, service],
-            env={**os.environ, "ONWARD_LOG_FORMAT": "json", **environment_of(settings)},
-            stdout=output,
-            stderr=output,
-            cwd=REPOSITORY,
-            preexec_fn=_die_with_parent,
+    with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
+        return forked().start(
+            module,
+            ["onward", *words, service],
+            environment={**os.environ, "ONWARD_LOG_FORMAT": "json", **environment_of(settings)},
+            streams=(nothing, output, output),
         )
 
 
@@ -82,7 +81,7 @@ class Processes:
     server: ChildNatsServer
     database: Database
     connection: Client
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    running: dict[str, Forked] = field(default_factory=dict)
     kills: int = 0
 
     @property
@@ -95,7 +94,7 @@ class Processes:
         service: str,
         *,
         name: str | None = None,
-        module: str = "services.cli.main",
+        module: str = COMMAND_LINE,
         words: tuple[str, ...] | None = None,
     ) -> None:
         """Start one service's process, or ALL's, under a `name` of its own where there are several."""

@@ -20,6 +20,9 @@ STRIKE_SECONDS = 0.6  # every chore comes round in this time
 SETTLE_SECONDS = 12.0
 LASTING = 4  # strikes, after which a lasting fault is mended
 MOST_AGAIN = 8  # statements of a batch taken apart: from the third message on they repeat themselves
+# Messages that one loop sends, one by one by the same line: the ninth that fails differs from the eighth in nothing but
+# that one more went before it. So these and the last stand for all, unless the whole is asked for.
+MOST_SENT = 8
 OWED = 20  # rows that a former owner did not get to send
 BEYOND = 1_000_000  # a number that no point has
 
@@ -44,6 +47,7 @@ class Sweep:
     """The rounds so far."""
 
     onward: FaultySystem
+    whole: bool = False  # each of the messages of one loop, not MOST_SENT and the last
     sent: list[str] = field(default_factory=list)
     poison: list[bytes] = field(default_factory=list)
     rounds: list[str] = field(default_factory=list)  # which faults each round had
@@ -70,7 +74,13 @@ class Sweep:
     async def problems(self) -> list[str]:
         """What is wrong after all rounds, each with the faults of its round."""
         onward = self.onward
-        found = await problems_of(onward.world.database, onward.connection, acknowledged=self.sent, poison=self.poison)
+        found = await problems_of(
+            onward.world.database,
+            onward.connection,
+            acknowledged=self.sent,
+            poison=self.poison,
+            settings=onward.world.settings,
+        )
         if not found:
             return []
         legs = await onward.rows(
@@ -111,7 +121,7 @@ class Sweep:
                 Point(place, kind, number)
                 for (place, kind), most in sorted(gate.seen.items())
                 if kind in scenario.kinds
-                for number in (_numbers(place, kind, most) if scenario.every_number else [1])
+                for number in (_numbers(place, kind, most, whole=self.whole) if scenario.every_number else [1])
             ]
             if scenario.lasting:  # it strikes everywhere from then on, so it begins in one place
                 busiest = {kind: place for (place, kind), _ in sorted(gate.seen.items(), key=lambda item: item[1])}
@@ -174,9 +184,11 @@ class Sweep:
         return "no round of it known"
 
 
-def _numbers(place: str, kind: Kind, most: int) -> list[int]:
-    if kind is Kind.STATEMENT or (kind is Kind.REFUSED and place in (*SUBJECTS, ACKNOWLEDGEMENT)):
+def _numbers(place: str, kind: Kind, most: int, *, whole: bool) -> list[int]:
+    if kind is Kind.STATEMENT:
         return list(range(1, most + 1))
+    if kind is Kind.REFUSED and place in (*SUBJECTS, ACKNOWLEDGEMENT):
+        return [number for number in range(1, most + 1) if whole or number <= MOST_SENT or number == most]
     if kind is Kind.STATEMENT_AGAIN:
         return list(range(1, min(most, MOST_AGAIN) + 1))
     return [1, most] if most > 1 and place in SUBJECTS else [1]

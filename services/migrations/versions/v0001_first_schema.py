@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from services.migrations.human_tables import create_human_tables
+from services.migrations.log_tables import create_log_tables
 from services.migrations.resting_tables import create_resting_tables
 from services.migrations.rules_tables import create_rules_tables
 from services.migrations.sealing_tables import create_sealing_tables
@@ -75,6 +76,7 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("referral_event", sa.Text(), nullable=True),
+        sa.Column("lawful_basis", sa.Text(), nullable=True),
         sa.Column("remembered", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("person_id"),
     )
@@ -371,6 +373,7 @@ def upgrade() -> None:
         sa.Column("created", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("stream"),
     )
+    create_log_tables()
     create_timers()
     create_resting_tables()
     create_human_tables()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from services.router.rules.digest import Canonical, canonical
 from services.router.rules.language import Role
-from services.router.rules.ruleset import RuleSet
+
+if TYPE_CHECKING:
+    from services.router.rules.ruleset import RuleSet
 
 MAY_APPROVE: Final = (Role.PROGRAMME_MANAGER, Role.SAFEGUARDING_LEAD)
 

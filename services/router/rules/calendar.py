@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.util import module_from_spec, spec_from_file_location
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from holidays import country_holidays
+import holidays
+
+if TYPE_CHECKING:
+    from holidays.countries.united_kingdom import UnitedKingdom
 
 LONDON = ZoneInfo("Europe/London")
 DAYS_TO_HOLIDAY_MAX = 366  # a bank holiday is never further away than this
@@ -138,4 +143,16 @@ def local_day(moment: datetime) -> date:
 @lru_cache(maxsize=256)
 def bank_holidays(nation: Nation, year: int) -> frozenset[date]:
     """The nation's bank holidays of a year, substitutes included."""
-    return frozenset(country_holidays("GB", subdiv=_SUBDIVISION[nation], years=year))
+    return frozenset(_united_kingdom()(subdiv=_SUBDIVISION[nation], years=year))
+
+
+@cache
+def _united_kingdom() -> type[UnitedKingdom]:
+    """Read from its own file: its package would first load every country of the world, in each process that starts."""
+    spec = spec_from_file_location("united_kingdom", f"{holidays.__path__[0]}/countries/united_kingdom.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    country: type[UnitedKingdom] = module.UnitedKingdom
+    return country

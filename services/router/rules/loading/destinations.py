@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import starmap
 from typing import Final, Literal
 
 from schemas.base import SLUG_PATTERN, SOURCE_ID_PATTERN
@@ -127,14 +128,15 @@ def _check_path(desk: Desk, item: Scalar, side: str) -> None:
         about = "" if item.text == hers else f" (it covers or lies in {hers!r})"
         desk.note(item.at, f"{item.text!r} may not go to a destination on the person's side{about}")
         return
-    near = ""
+    missing = []
     for payload in SHAREABLE:
         try:
             shape_of(payload, item.text, through="fields")
-        except NoSuchField as missing:
-            near = near or did_you_mean(missing.step, missing.names)
+        except NoSuchField as error:
+            missing.append((error.step, error.names))
         else:
             return
+    near = next(filter(None, starmap(did_you_mean, missing)), "")
     desk.note(item.at, f"no event has a field {item.text!r}{near}")
 
 

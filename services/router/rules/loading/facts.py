@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import starmap
 from typing import Final, get_args
 
 from schemas.human import HumanDecision
@@ -167,16 +168,17 @@ class Declarations:
         if not isinstance(node, Scalar):
             self.desk.note(node.at, "from is a field such as person.date_of_birth, or a list of them")
             return []
-        found, near = [], ""
+        found, missing = [], []
         for payload in PAYLOADS:
             try:
                 shape = shape_of(payload, node.text)
-            except NoSuchField as missing:
-                near = near or did_you_mean(missing.step, missing.names)
+            except NoSuchField as error:
+                missing.append((error.step, error.names))
             else:
                 pointer = "/" + node.text.replace(".", "/")
                 found.append((FieldPath(payload, node.text, pointer, reader(payload, node.text)), shape))
         if not found:
+            near = next(filter(None, starmap(did_you_mean, missing)), "")
             self.desk.note(node.at, f"no event has a field {node.text!r}{near}")
         return found
 

@@ -107,8 +107,8 @@ class _Builder:
         return node
 
     def _node(self, event: yaml.Event, depth: int) -> Node:
-        self._refuse_extras(event, depth)
         at = self._at(event)
+        self._refuse_extras(event, at, depth)
         if isinstance(event, yaml.ScalarEvent):
             return Scalar(event.value, not event.style, at)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -132,8 +132,7 @@ class _Builder:
                 entries[key.text] = (key, value)
         return Mapping(tuple(entries.values()), at)
 
-    def _refuse_extras(self, event: yaml.Event, depth: int) -> None:
-        at = self._at(event)
+    def _refuse_extras(self, event: yaml.Event, at: Position, depth: int) -> None:
         if isinstance(event, yaml.AliasEvent):
             raise _Broken(
                 Mistake(at, f"an alias (*{event.anchor}) is not taken here; write it out, or name it in terms.yaml")

@@ -1,0 +1,18 @@
+"""A service, as somebody types its name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from services.cli import terminal
+from services.ground.streams import TAKES
+
+ServiceName = Annotated[str, typer.Argument(help=f"One of {', '.join(TAKES)}.")]
+
+
+def check_service(name: str) -> None:
+    """End the command where there is no service of this name."""
+    if name not in TAKES:
+        terminal.fail(f"no service called {name!r}; there are {', '.join(TAKES)}")

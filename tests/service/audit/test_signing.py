@@ -1,0 +1,98 @@
+"""The log is signed as it grows, published as files, and no other history of it is ever signed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from schemas.log.checkpoint import Checkpoint
+from schemas.log.merkle import root_of
+from schemas.log.note import Note
+from schemas.log.tiles import TileReader, bundles_between, read_entries
+from services.audit.keys import memory_of
+from services.cli.looking import state_of_the_store
+from services.ground.clock import WallClock
+from services.ground.settings import Settings
+from services.ground.streams import ready_subject
+from tests.support.grown import alarmed, grow, published, until
+from tests.support.log_checks import fetch_from, signed_log_problems
+from tests.support.system import System, system
+
+
+async def test_what_is_published_is_the_log_and_is_signed(settings: Settings) -> None:
+    async with system(settings) as onward:
+        await grow(onward, 1, 2, 3)
+        signed = await published(onward)
+        fetch = fetch_from(settings.log_folder)
+        size = signed.checkpoint.size
+        assert root_of(size, TileReader(fetch, size)) == signed.checkpoint.root
+        entries = [entry for tile in bundles_between(0, size) for entry in read_entries(fetch, tile)[0]]
+        kept = await onward.rows("SELECT entry FROM log_entries ORDER BY position")
+        assert entries == [bytes(row["entry"]) for row in kept]
+        on_the_queue = [message["id"] for message in await onward.messages("AUDIT")]
+        assert sorted(json.loads(entry)["id"] for entry in entries) == sorted(on_the_queue)
+
+
+async def test_what_was_cleared_away_is_published_again(settings: Settings) -> None:
+    async with system(settings) as onward:
+        await grow(onward, 1)
+        before = await published(onward)
+        shutil.rmtree(settings.log_folder)
+        assert (await published(onward)).checkpoint == before.checkpoint
+        await grow(onward, 2)
+        await published(onward)
+        assert await signed_log_problems(onward.world.database, settings) == []
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("lost", ["nothing else", "the folder", "what lies beside the key"])
+async def test_a_store_that_was_put_back_from_an_old_copy_is_not_signed_and_everybody_is_told(
+    settings: Settings, lost: str
+) -> None:
+    old = settings.data_dir / "old.db"
+    async with system(settings) as onward:
+        await grow(onward, 1)
+        await published(onward)
+        await asyncio.to_thread(_copy, settings.sqlite_file, old)
+        await grow(onward, 2)
+        signed = (await published(onward)).checkpoint
+    for file in settings.data_dir.glob("onward.db*"):
+        file.unlink()
+    old.rename(settings.sqlite_file)
+    if lost == "the folder":
+        shutil.rmtree(settings.log_folder)
+    if lost == "what lies beside the key":
+        memory_of(settings.log_key).unlink()
+    async with system(settings) as onward:
+        await until(lambda: alarmed(onward, "signing", "entries and"))
+        await grow(onward, 3, 4)
+        assert await onward.count("log_entries") > signed.size
+        await until(lambda: alarmed(onward, "signing", "not those that were signed"))
+        kept = await onward.rows("SELECT max(size) AS size FROM log_checkpoints")
+        assert kept[0]["size"] < signed.size, "nothing was signed"
+        answer = await _ready(onward)
+        assert not answer["ready"]
+        assert "not signed any further" in str(answer["why"])
+        state = await onward.world.database.read(lambda c: state_of_the_store(c, WallClock().now()))
+        assert "signing" in [alarm["name"] for alarm in state["log"]["alarms"]]
+        shown = settings.log_folder / "checkpoint"
+        if lost != "the folder":
+            assert Checkpoint.parse(Note.parse(shown.read_bytes()).text) == signed, "nor is an older one published"
+
+
+def _copy(store: Path, copy: Path) -> None:
+    """As docs/running.md says that copies are made."""
+    with closing(sqlite3.connect(store)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+
+
+async def _ready(onward: System) -> dict[str, object]:
+    reply = await onward.connection.request(ready_subject("audit"), b"", timeout=5)
+    answer: dict[str, object] = json.loads(reply.data)
+    return answer
