@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from schemas.envelope import INTAKE_SOURCE, TIMERS_SOURCE, Channel, EventType
-from schemas.human import DecidedBy, HumanDecision
+from schemas.envelope import TIMERS_SOURCE, Channel, EventType
+from schemas.human import HumanDecision
 from schemas.reading import Unreadable, digest_of
 from schemas.receipt import Problem, Receipt
 from schemas.refusal import Unacceptable
-from schemas.registry import Submission, read_submission
+from schemas.registry import read_submission
 from schemas.timer import TimerFellDue
 from schemas.vocabulary import ReceiptOutcome
 from services.ground import streams
@@ -24,30 +23,8 @@ from services.intake import store
 from services.intake.entries import enter_collected, enter_joined, enter_repeated, enter_turned_away
 from services.intake.joining import Joining, joining_of, take_joining
 from services.intake.keep_joining import keep_joining
+from services.intake.kept import Kept, Published, keep_event, raw_row
 from services.intake.linking import Claim, Known, Link, claim_of, learn, link
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A readable message of a source."""
-
-    source: str
-    channel: Channel
-    envelope: Submission
-    digest: str  # of what it says
-    claim: Claim
-
-
-@dataclass(slots=True)
-class _Kept:
-    """The rows that a batch leaves behind."""
-
-    raw: list[dict[str, object]]
-    accepted: list[dict[str, object]]
-    persons: dict[str, dict[str, object]]
-    identifiers: list[dict[str, object]]
-    references: list[dict[str, object]]
-    joinings: list[tuple[Joining, DecidedBy, str]]  # in order, each with who said so and the event
 
 
 class IntakeHandler:
@@ -85,7 +62,7 @@ class IntakeHandler:
         """Accept, repeat or refuse each message, in the order in which they came."""
         before = store.accepted_before(work.connection, [_key(m) for m in messages])
         known = _look_up([m.body.claim for m in messages if _key(m) not in before], work)
-        kept = _Kept([], [], {}, [], [], [])
+        kept = Kept([], [], {}, [], [], [])
         for message in messages:
             same = before.get(_key(message))
             if same is None:
@@ -123,7 +100,7 @@ class IntakeHandler:
         if aside is None:
             return None
         whose = None if why.reason == ERASED else aside
-        store.keep_raw(work.connection, [_raw(delivery, work, person=whose, outcome="refused", event_id=None)])
+        store.keep_raw(work.connection, [raw_row(delivery, work, person=whose, outcome="refused", event_id=None)])
         outcome = ReceiptOutcome.CONFLICT if why.reason == "conflict" else ReceiptOutcome.REFUSED
         problems = why.problems or (Problem(place="", message=why.reason.replace("_", " ")),)
         origin = key.id if key else None
@@ -149,7 +126,7 @@ class IntakeHandler:
         linked: Link,
         joining: Joining | None,
         known: Known,
-        kept: _Kept,
+        kept: Kept,
         work: Work,
     ) -> store.Accepted:
         body = message.body
@@ -162,8 +139,8 @@ class IntakeHandler:
         if joining is not None:
             self._join(message, joining, event_id, known, kept, work)
         learn(known, body.claim, linked, person)
-        kept.raw.append(_raw(message.delivery, work, person=person, outcome="accepted", event_id=event_id))
-        _keep(message, person, sequence, linked, event_id, kept, work)
+        kept.raw.append(raw_row(message.delivery, work, person=person, outcome="accepted", event_id=event_id))
+        keep_event(message, person, sequence, linked, event_id, kept, work)
         self._audit(message, person, linked, event_id, work)
         origin = body.envelope.id
         self._tell(message.delivery, work, ReceiptOutcome.ACCEPTED, person=person, origin_id=origin, event_id=event_id)
@@ -176,7 +153,7 @@ class IntakeHandler:
         event_id: str,
         sequence: int,
         known: Known,
-        kept: _Kept,
+        kept: Kept,
         work: Work,
     ) -> None:
         """Hand on what stands in the orders of two: to the first, from where it is handed on to its place in the other.
@@ -198,11 +175,11 @@ class IntakeHandler:
             handoverid=then_id,
             handoversequence=str(then_sequence),
         )
-        _keep(message, other, other_sequence, Link(other), other_id, kept, work, copy_of=event_id)
+        keep_event(message, other, other_sequence, Link(other), other_id, kept, work, copy_of=event_id)
         self._audit(message, other, Link(other), other_id, work)
 
     def _join(
-        self, message: Incoming[Published], joining: Joining, event_id: str, known: Known, kept: _Kept, work: Work
+        self, message: Incoming[Published], joining: Joining, event_id: str, known: Known, kept: Kept, work: Work
     ) -> None:
         data = message.body.envelope.data
         assert isinstance(data, HumanDecision)
@@ -237,14 +214,14 @@ class IntakeHandler:
             **extensions,
         )
 
-    def _repeat(self, message: Incoming[Published], same: store.Accepted, kept: _Kept, work: Work) -> None:
+    def _repeat(self, message: Incoming[Published], same: store.Accepted, kept: Kept, work: Work) -> None:
         person = same.person_id
         try:
             work.require_not_erased(person)
         except Erased as why:
             self._turn_away(message, why, work)
             return
-        again = _raw(message.delivery, work, person=person, outcome="repeated", event_id=same.event_id)
+        again = raw_row(message.delivery, work, person=person, outcome="repeated", event_id=same.event_id)
         kept.raw.append(again)
         if message.body.channel is not Channel.TIMER:
             copy, partition = str(again["id"]), message.delivery.partition
@@ -352,63 +329,6 @@ def _of_ours(claim: Claim, known: Known) -> set[str | None]:
     return ways | {known.by_reference.get(claim.about_referral or ("", ""))}
 
 
-def _keep(
-    message: Incoming[Published],
-    person: str,
-    sequence: int,
-    linked: Link,
-    event_id: str,
-    kept: _Kept,
-    work: Work,
-    *,
-    copy_of: str | None = None,
-) -> None:
-    """The rows of an accepted event. `copy_of` is the event whose place in another person's order this is."""
-    body = message.body
-    source, origin_id = (body.source, body.envelope.id) if copy_of is None else (INTAKE_SOURCE, copy_of)
-    kept.accepted.append(
-        {
-            "source": source,
-            "origin_id": origin_id,
-            "event_id": event_id,
-            "digest": body.digest,
-            "type": body.envelope.type.value,
-            "person_id": person,
-            "sequence": sequence,
-            "accepted_at": work.now,
-        }
-    )
-    row = kept.persons.setdefault(
-        person, {"id": person, "created_at": work.now, "last_sequence": sequence, "name_key": None}
-    )
-    row["last_sequence"] = sequence
-    if linked.named is None:  # another one's name stays theirs, should they be parted again
-        row["name_key"] = body.claim.name_key or row["name_key"]
-    kept.identifiers += [
-        {"kind": kind, "value": value, "person_id": linked.named or person, "added_at": work.now}
-        for kind, value in linked.add
-    ]
-    if body.channel is Channel.REFERRAL and body.claim.reference:
-        source, reference = body.claim.reference
-        kept.references.append({"source": source, "reference": reference, "person_id": linked.named or person})
-
-
 def _fingerprint(message: Incoming[Published], work: Work) -> str:
     """Of what it says."""
     return store.fingerprint_of(work.connection, store.CONTENT, message.body.digest)
-
-
-def _raw(
-    delivery: Delivery, work: Work, *, person: str | None, outcome: str, event_id: str | None
-) -> dict[str, object]:
-    """A message as it came, under the key of its person; none where they are erased."""
-    id_ = work.id()
-    return {
-        "id": id_,
-        "received_at": work.now,
-        "subject": delivery.subject,
-        "stream_sequence": delivery.stream_sequence,
-        "body": None if person is None else work.seal(person, store.raw_messages.c.body, id_, delivery.raw),
-        "outcome": outcome,
-        "event_id": event_id,
-    }
