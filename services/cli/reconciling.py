@@ -23,6 +23,7 @@ from services.audit.store import log_entries
 from services.cli.acts import ACTS, KEPT_IN, Act, Sought
 from services.ground import tables
 from services.ground.driver import rows_of
+from services.ground.opening import opened
 from services.ground.streams import AUDIT
 
 PAGE: Final = 5_000  # rows in memory at once
@@ -58,7 +59,7 @@ _LOG: Final = (
     .limit(_MOST)
 )
 _WAITING: Final = (  # entries that were kept, and that neither the log nor quarantine has
-    select(_row.id, tables.payloads.c.payload)
+    select(_row.id, tables.payloads.c.payload, tables.payloads.c.id.label("carried"))
     .where(
         tables.payloads.c.id == _row.id,
         _row.stream == AUDIT,
@@ -147,7 +148,7 @@ class Reconciling(AbstractContextManager["Reconciling"]):
 
     def _on_their_way(self, connection: Connection) -> int:
         since = self._way_read or _settled(connection)
-        found = rows_of(connection, _WAITING, {"since": since, "most": self._page})
+        found = opened(connection, _WAITING, rows_of(connection, _WAITING, {"since": since, "most": self._page}))
         self._keep((row["payload"], ON_ITS_WAY) for row in found)
         self._more = len(found) == self._page
         self._way_read = str(found[-1]["id"]) if found else since
@@ -176,7 +177,8 @@ class Reconciling(AbstractContextManager["Reconciling"]):
             rows.append(("entry", id_, operation, correlation, who, id_, position))
             if operation == "erase" and entry.get("person_id"):
                 rows.append(("erased", entry["person_id"], operation, correlation, who, id_, position))
-            if operation == "disclose" and not entry.get("because") and not entry.get("justification"):
+            why = entry.get("because") or entry.get("justification") or entry.get("justification_commitment")
+            if operation == "disclose" and not why:
                 self.found.note("entry", id_, "says of a disclosure neither the rules' reasons nor another one")
         self._index.executemany("INSERT OR REPLACE INTO entered VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
