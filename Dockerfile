@@ -12,6 +12,8 @@ COPY --chmod=0755 deploy/onward /usr/local/bin/onward
 COPY schemas /onward/schemas
 COPY services /onward/services
 COPY rulesets /onward/rulesets
+# Volumes take over whose the folders are that they are mounted on.
+RUN install -d -o 10001 -g 10001 /var/lib/onward/keys /var/lib/onward/log
 # Compiled here, because the root file system is read-only where it runs.
 RUN /venv/bin/python -m compileall -q /onward
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final, Protocol
 
-from bench import decide, durability, growth, prove, replay, router_step, whole_way
+from bench import decide, durability, growth, log, prove, replay, router_step, whole_way
 from bench.report import Report, WrongResult
 from services.ground.log import configure_logging
 from services.ground.settings import Settings
@@ -31,6 +31,7 @@ BENCHMARKS: Final[Mapping[str, _Benchmark]] = {
     "decide": decide.run,
     "replay": replay.run,
     "prove": prove.run,
+    "log": log.run,
 }
 PARTS: Final[Mapping[str, _Benchmark]] = {f"growth_{name}": partial(growth.run_part, name) for name in growth.PARTS}
 

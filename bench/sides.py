@@ -6,15 +6,18 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from bench.bare import bare
 from bench.storeless import storeless
+from services.audit import tree
 from services.cli.wiring import SERVICES
 from services.ground.clock import WallClock
 from services.ground.collector import calm_collector
 from services.ground.log import configure_logging
+from services.ground.service import Service
 from services.ground.settings import Settings, load_settings
+from services.ground.work import Work
 from services.ground.world import open_world
 
 Start = Callable[[], Awaitable[None]]
@@ -38,9 +41,37 @@ async def _own(settings: Settings, *names: str) -> AsyncIterator[Start]:
                 await service.stop()
 
 
+def _nothing(*_: object, **__: object) -> None:
+    """In place of a part that is left out."""
+
+
+@asynccontextmanager
+async def _unproved(settings: Settings) -> AsyncIterator[Start]:
+    """All services, and the log is only kept: no tree, nothing signed, nothing published."""
+    tree.append = _nothing
+    with_duties = Service.__init__
+
+    def without(self: Service, *args: Any, **named: Any) -> None:
+        with_duties(self, *args, **{**named, "duties": ()})
+
+    Service.__init__ = without  # type: ignore[method-assign]
+    async with _own(settings, *SERVICES) as start:
+        yield start
+
+
+@asynccontextmanager
+async def _unlogged(settings: Settings) -> AsyncIterator[Start]:
+    """All services but audit, and nobody writes an entry."""
+    Work.audit = _nothing  # type: ignore[method-assign]
+    async with _own(settings, *(name for name in SERVICES if name != "audit")) as start:
+        yield start
+
+
 SIDES: Final[dict[str, Callable[[Settings], AbstractAsyncContextManager[Start]]]] = {
     "router": lambda settings: _own(settings, "router"),
     "whole": lambda settings: _own(settings, *SERVICES),
+    "whole-unproved": _unproved,
+    "whole-unlogged": _unlogged,
     "storeless-case": lambda settings: storeless(settings, "CASE", atomic=None),
     "storeless-case-atomic": lambda settings: storeless(settings, "CASE", atomic="whole batch"),
     "storeless-intake": lambda settings: storeless(settings, "INTAKE", atomic=None),

@@ -94,6 +94,7 @@ async def settings(store: str, tmp_path: Path, request: pytest.FixtureRequest) -
         "sweep_seconds": 1,
         "redelivery_seconds": (0.5, 1.0, 2.0),
         "timer_seconds": 0.1,
+        "checkpoint_seconds": 0.1,
         "log_level": "error",
     }
     if store == "sqlite":

@@ -1,4 +1,4 @@
-"""What audit does with a batch of entries: put each at the next position of the log."""
+"""What audit does with a batch of entries: put each at the next position of the log and of its tree."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from datetime import datetime
 
 import orjson
 
+from schemas.log.tiles import LONGEST_ENTRY
 from schemas.refusal import Unacceptable
 from schemas.vocabulary import AuditOperation
-from services.audit import store
+from services.audit import store, tree
 from services.ground.handler import Incoming
 from services.ground.microbatch import Delivery
 from services.ground.sql import insert_all
@@ -35,6 +36,8 @@ class AuditHandler:
 
     def read(self, delivery: Delivery) -> Incoming[Entry]:
         """Read what the log is searched by. The entry was checked where it was made, and is kept as it came."""
+        if len(delivery.raw) > LONGEST_ENTRY:
+            raise Unacceptable("too_large")
         try:
             envelope = orjson.loads(delivery.raw)
             data = envelope["data"]
@@ -51,7 +54,7 @@ class AuditHandler:
         return Incoming(delivery, entry, key)
 
     def take(self, messages: Sequence[Incoming[Entry]], work: Work) -> None:
-        """Append the entries in the order in which they came."""
+        """Append the entries in the order in which they came. Raises TreeDamaged, for all and not for one of them."""
         first = store.length(work.connection)
         insert_all(
             work.connection,
@@ -69,6 +72,7 @@ class AuditHandler:
                 for offset, message in enumerate(messages)
             ],
         )
+        tree.append(work.connection, first, [message.delivery.raw for message in messages])
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine an entry, where people see it."""

@@ -1,11 +1,29 @@
-"""The log's table. Only ever added to; the proofs over it (tree, checkpoints) will stand beside it."""
+"""The log's tables: its entries, its tree, and the checkpoints over it. All but the alarms are only ever added to."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Connection, Index, LargeBinary, Table, Text, func, select
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    select,
+)
 
 from services.ground.database import metadata
 from services.ground.driver import rows_of
+from services.ground.sql import insert_missing, upsert
 from services.ground.tables import Moment
 
 log_entries = Table(
@@ -17,16 +35,150 @@ log_entries = Table(
     Column("person_id", Text),
     Column("correlation_id", Text, nullable=False),
     Column("at", Moment, nullable=False),
-    Column("entry", LargeBinary, nullable=False),  # the exact bytes: what a proof will be over
+    Column("entry", LargeBinary, nullable=False),  # the exact bytes: they are the leaf
 )
 Index("log_entries_of_person", log_entries.c.person_id)
 Index("log_entries_of_event", log_entries.c.correlation_id)
 
+log_tiles = Table(  # the RFC 6962 tree in the shape of C2SP tlog-tiles: 256 hashes side by side of every eighth level
+    "log_tiles",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),  # 32 bytes each; only the last tile of a level is written again
+)
+
+log_checkpoints = Table(  # what was signed
+    "log_checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),  # the signed note, with no cosignature
+    Column("signed_at", Moment, nullable=False),
+)
+
+log_cosignatures = Table(  # by witnesses
+    "log_cosignatures",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("witness", Text, primary_key=True),  # its name
+    Column("line", Text, nullable=False),  # as it stands under the note
+    Column("received_at", Moment, nullable=False),
+)
+
+log_keys = Table(  # every key that ever signed
+    "log_keys",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),  # 1, 2, ... as they followed on each other
+    Column("verifier", Text, nullable=False, unique=True),
+    Column("since", Moment, nullable=False),
+    Column("handover", LargeBinary),  # the note by which the key before it names it; None: there is no such note
+)
+
+log_alarms = Table(  # what is wrong with the log's signing now, for `onward status`
+    "log_alarms",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("why", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+)
 
 _LAST = select(func.max(log_entries.c.position).label("last"))
+_TILE = select(log_tiles.c.hashes).where(
+    log_tiles.c.level == bindparam("level"), log_tiles.c.number == bindparam("number")
+)
+_ENTRIES = (
+    select(log_entries.c.entry)
+    .where(log_entries.c.position >= bindparam("first"), log_entries.c.position < bindparam("end"))
+    .order_by(log_entries.c.position)
+)
+_NEWEST = select(log_checkpoints).order_by(log_checkpoints.c.size.desc()).limit(1)
 
 
 def length(connection: Connection) -> int:
     """How many entries the log has, which is the next position."""
     [row] = rows_of(connection, _LAST, {})
     return 0 if row["last"] is None else int(row["last"]) + 1
+
+
+def entries_between(connection: Connection, first: int, end: int) -> list[bytes]:
+    """The exact bytes of the entries from position `first` up to `end`, which is not among them."""
+    return [bytes(row["entry"]) for row in rows_of(connection, _ENTRIES, {"first": first, "end": end})]
+
+
+def tile(connection: Connection, level: int, number: int) -> bytes | None:
+    """The hashes of a tile of the tree, as they lie side by side; None where there is none."""
+    rows = rows_of(connection, _TILE, {"level": level, "number": number})
+    return bytes(rows[0]["hashes"]) if rows else None
+
+
+def keep_tiles(connection: Connection, tiles: Sequence[Mapping[str, object]]) -> None:
+    """Write tiles, as rows, over what was there of them."""
+    upsert(connection, log_tiles, tiles, update=["hashes"])
+
+
+def newest_checkpoint(connection: Connection) -> Mapping[str, Any] | None:
+    """What was signed last."""
+    rows = rows_of(connection, _NEWEST, {})
+    return rows[0] if rows else None
+
+
+def keep_checkpoint(connection: Connection, *, size: int, root: bytes, note: bytes, now: datetime) -> None:
+    """Add what was signed; nothing where this size is there."""
+    insert_missing(connection, log_checkpoints, [{"size": size, "root": root, "note": note, "signed_at": now}])
+
+
+def cosignatures(connection: Connection, size: int) -> dict[str, str]:
+    """The signature lines under the checkpoint of this size, by witness."""
+    line = log_cosignatures.c
+    found = connection.execute(select(line.witness, line.line).where(line.size == size).order_by(line.witness))
+    return {row.witness: row.line for row in found}
+
+
+def keep_cosignatures(connection: Connection, size: int, lines: Mapping[str, str], now: datetime) -> None:
+    """Add what witnesses signed."""
+    rows = [{"size": size, "witness": name, "line": line, "received_at": now} for name, line in lines.items()]
+    insert_missing(connection, log_cosignatures, rows)
+
+
+def keys(connection: Connection) -> list[Mapping[str, Any]]:
+    """Every key that signed, the first one first."""
+    found = connection.execute(select(log_keys).order_by(log_keys.c.number))
+    return [dict(row) for row in found.mappings()]
+
+
+def keep_key(connection: Connection, verifier: str, *, handover: bytes | None, now: datetime) -> None:
+    """Add a key that signs from now on; nothing where it is there."""
+    number = 1 + len(keys(connection))
+    row = {"number": number, "verifier": verifier, "since": now, "handover": handover}
+    insert_missing(connection, log_keys, [row])
+
+
+def state(connection: Connection) -> dict[str, Any]:
+    """How long the log is, how much of it is signed, since when and by which witnesses; since when the rest waits."""
+    newest, size = newest_checkpoint(connection), length(connection)
+    signed = newest["size"] if newest is not None else 0
+    waits = connection.execute(select(log_entries.c.at).where(log_entries.c.position == signed)).scalar()
+    return {
+        "entries": size,
+        "signed": signed,
+        "signed_at": newest["signed_at"] if newest is not None else None,
+        "witnesses": list(cosignatures(connection, signed)),
+        "waits_since": waits if newest is None or waits is None else max(waits, newest["signed_at"]),
+        "alarms": alarms(connection),
+    }
+
+
+def raise_alarm(connection: Connection, name: str, why: str, now: datetime) -> None:
+    """Tell `onward status` what is wrong. Since when it is stays as it was first said."""
+    upsert(connection, log_alarms, [{"name": name, "why": why, "since": now}], update=["why"])
+
+
+def end_alarm(connection: Connection, name: str) -> None:
+    """It is well again."""
+    connection.execute(delete(log_alarms).where(log_alarms.c.name == name))
+
+
+def alarms(connection: Connection) -> list[Mapping[str, Any]]:
+    """What is wrong now."""
+    return [dict(row) for row in connection.execute(select(log_alarms).order_by(log_alarms.c.name)).mappings()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
@@ -12,11 +13,23 @@ from sqlalchemy import Connection
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.looking import case_of, consulted, find_persons
+from services.cli.consulting import (
+    OPERATOR,
+    LookBecauseOption,
+    LookByOption,
+    Looker,
+    LookRoleOption,
+    Seen,
+    enter_seen,
+    look,
+    looker,
+    shown,
+)
+from services.cli.looking import case_of, find_persons
 from services.cli.picture.compose import Viewer, compose
 from services.cli.picture.html import page
 from services.cli.picture.reading import directory_of, read_case
-from services.cli.picture.records import Directory
+from services.cli.picture.records import CaseRows, Directory
 from services.cli.picture.svg import standalone
 from services.cli.picture.terminal import Drawn
 from services.ground.migration import require_schema
@@ -44,15 +57,20 @@ def case(
             help="Who will see it. person-side leaves out the other party's legs and all that concerns them.",
         ),
     ] = "ops",
+    by: LookByOption = None,
+    role: LookRoleOption = OPERATOR,
+    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Draw a person's legs over time, with what happened and what is due. That you looked is kept in the audit log."""
     _refuse_what_does_not_go_together(html, svg, viewer, as_json=as_json)
+    who, files = looker(by, role, because), html is not None or svg is not None
     if as_json:
-        terminal.print_json(terminal.run(_found(person, case_of)))
+        terminal.print_json(terminal.run(_found(person, who, case_of, lambda found: shown(found, "person_id"))))
         return
-    files = html is not None or svg is not None
-    found = terminal.run(_found(person, read_case, most=1 if files else None))
+    purpose = f"case_for_{viewer}".replace("-", "_") if files else "operations"
+    most = 1 if files else None
+    found = terminal.run(_found(person, who, read_case, _sections, purpose, most=most))
     places, now = terminal.run(_directory(viewer)), terminal.CLOCK.now()
     for picture in [compose(rows, places, now, viewer) for rows in found]:
         if html is not None:
@@ -61,6 +79,10 @@ def case(
             _write(svg, standalone(picture))
         if not files:
             terminal.out.print(Drawn(picture))
+
+
+def _sections(rows: CaseRows) -> list[str]:
+    return shown({each.name: getattr(rows, each.name) for each in fields(rows)}, "person_id")
 
 
 def _refuse_what_does_not_go_together(html: Path | None, svg: Path | None, viewer: Viewer, *, as_json: bool) -> None:
@@ -73,24 +95,33 @@ def _refuse_what_does_not_go_together(html: Path | None, svg: Path | None, viewe
         terminal.fail("--json has all that is on record, for operations alone; it goes with no --for")
 
 
-async def _found(text: str, read: Callable[[Connection, str], T], *, most: int | None = None) -> list[T]:
+async def _found(
+    text: str,
+    who: Looker,
+    read: Callable[[Connection, str], T],
+    parts: Callable[[T], list[str]],
+    purpose: str = "operations",
+    *,
+    most: int | None = None,
+) -> list[T]:
     """What is on record of each person who is meant, each look kept. Ends the command where that is nobody."""
-    settings = terminal.settings()
-    async with open_store(settings) as database:
+    async with open_store(terminal.settings()) as database:
         await database.read(require_schema)
         persons = await database.read(lambda c: find_persons(c, text))
         if not persons:
             terminal.fail("nobody is known under that", code=terminal.NEEDS_ATTENTION)
         if most is not None and len(persons) > most:
+            await enter_seen(database, who, [Seen(None, [("person", each) for each in persons], ["id"])])
             terminal.fail("several persons are known under that; name one of them: " + ", ".join(persons))
-        found = [await database.read(lambda c, p=person: read(c, p)) for person in persons]  # type: ignore[misc]
-        now = terminal.CLOCK.now()
-        for person in persons:
-            record = [("case", person)]
-            await database.write(
-                lambda c, p=person, r=record: consulted(c, settings, now, person_id=p, records=r)  # type: ignore[misc]
-            )
-        return found
+
+        def all_of_them(connection: Connection) -> list[T]:
+            return [read(connection, each) for each in persons]
+
+        def seen(found: list[T]) -> list[Seen]:
+            of_each = zip(persons, found, strict=True)
+            return [Seen(each, [("case", each)], parts(rows), purpose) for each, rows in of_each]
+
+        return await look(database, who, all_of_them, seen)
 
 
 async def _directory(viewer: Viewer) -> Directory:

@@ -38,6 +38,8 @@ def config(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the c
 
 def _shown(name: str, settings: Settings) -> str:
     value = getattr(settings, name)
+    if isinstance(value, frozenset):
+        return ",".join(sorted(value))  # as it is written in the environment
     return without_password(value) if name == "nats_url" and value else str(value)
 
 

@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from schemas.envelope import EventType
 from schemas.vocabulary import DecisionKind, LegStatus, WelfareOutcome
 from services.cli import send, terminal, worklist
-from services.cli.looking import Row, consulted, find_persons
+from services.cli.consulting import Looker, Seen, enter_seen, shown
+from services.cli.looking import Row, find_persons
 from services.ground.clock import LONDON
 from services.ground.ids import new_id
 from services.ground.migration import require_schema
@@ -111,14 +112,15 @@ def day(text: str | None, option: str) -> str | None:
     return moment(text, option, time(0)).date().isoformat()
 
 
-async def looked_at(review: Row | None, leg: Row | None) -> None:
-    """Keep that somebody looks at what is printed before their decision is sent."""
-    settings, now = terminal.settings(), terminal.CLOCK.now()
-    records = [(kind, str(row["id"])) for kind, row in (("review", review), ("leg", leg)) if row is not None]
-    whose = next((str(row["person_id"]) for row in (review, leg) if row is not None), None)
-    if records:
-        async with open_store(settings) as database:
-            await database.write(lambda c: consulted(c, settings, now, person_id=whose, records=records))
+async def looked_at(who: Looker, review: Row | None, leg: Row | None) -> None:
+    """Keep that somebody looks at what is printed before their decision is sent, and at the leg after it."""
+    there = [(kind, row) for kind, row in (("review", review), ("leg", leg)) if row is not None]
+    if there:
+        whose = str(there[0][1]["person_id"])
+        records = [(kind, str(row["id"])) for kind, row in there]
+        fields = sorted({name for _, row in there for name in shown(row, "id", "person_id")})
+        async with open_store(terminal.settings()) as database:
+            await enter_seen(database, who, [Seen(whose, records, fields, "decision")])
 
 
 async def decide(kind: DecisionKind, said: Row, seen: list[str], source: str, wait: float) -> Row:

@@ -70,6 +70,11 @@ COMMANDS = (
         "Look at a rule set before it runs, and at what it decided.",
     ),
     Later(
+        "audit",
+        "audit:app",
+        "Prove the audit log, read it, hand on parts of it, watch another's.",
+    ),
+    Later(
         "demo",
         "demo:demo",
         "Play one man's case through the real queue, on a clock that jumps weeks, and show what became of it.",

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.table import Column, Table
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from schemas.vocabulary import AuditOperation
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.looking import Row, consulted, operator, quarantined
+from services.cli.consulting import (
+    OPERATOR,
+    LookBecauseOption,
+    LookByOption,
+    Looker,
+    LookRoleOption,
+    Seen,
+    actor_of,
+    checked,
+    look,
+    looker,
+)
+from services.cli.looking import Row, quarantined
 from services.cli.sending import send_now
 from services.ground import tables
 from services.ground.clock import WallClock, for_people
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
 from services.ground.publisher import Outgoing
-from services.ground.settings import Settings
+from services.ground.sealing import ERASED, name_in
 from services.ground.work import Work
 from services.ground.world import World, connect, open_store, open_world
 
 app = typer.Typer(no_args_is_help=True)
 Id = Annotated[str, typer.Argument(metavar="ID", help="A quarantine id, or its start or end.")]
+
+LISTED: Final = ("service", "subject", "source", "reason", "problems", "quarantined_at")  # of each message
 
 
 @app.command(name="list", epilog="Example: onward quarantine list")
@@ -32,13 +46,16 @@ def list_waiting(
     refused: Annotated[  # noqa: FBT002 - a flag of the command line
         bool, typer.Option("--refused", help="What was refused instead, whose senders were told why.")
     ] = False,
+    by: LookByOption = None,
+    role: LookRoleOption = OPERATOR,
+    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002
 ) -> None:
     """List what waits here to be mended, oldest first.
 
     What a destination or a human sent and a leg did not allow is not among it: its sender was told why.
     """
-    found = [_plain(row) for row in terminal.run(_look(None, told=refused))]
+    found = [_plain(row) for row in terminal.run(_look(None, looker(by, role, because), told=refused))]
     if as_json:
         terminal.print_json(found)
         return
@@ -60,13 +77,19 @@ def list_waiting(
 
 
 @app.command(epilog="Example: onward quarantine show 01a20955")
-def show(id_: Id, as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the command line
+def show(
+    id_: Id,
+    by: LookByOption = None,
+    role: LookRoleOption = OPERATOR,
+    because: LookBecauseOption = None,
+    as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
     """Show one message: why it was set aside, and its bytes. That you looked is kept in the audit log."""
-    row = _one(terminal.run(_look(id_, consult=True)), id_)
+    row = _one(terminal.run(_look(id_, looker(by, role, because))), id_)
     if as_json:
-        terminal.print_json({**_plain(row), "raw": row["raw"].decode(errors="backslashreplace")})
+        terminal.print_json({**_plain(row), "raw": _text(row["raw"])})
         return
-    text = row["raw"].decode(errors="backslashreplace")
+    text = _text(row["raw"])
     row = terminal.literal(_plain(row))
     for name in ("id", "service", "subject", "source", "reason", "digest", "told_at", "resent_at", "resent_by"):
         if row[name] is not None:
@@ -83,6 +106,8 @@ def resend(
     by: Annotated[str, typer.Option(help="Who sends it again.")],
     mended: Annotated[Path | None, typer.Option("--with", help="The mended message; else the same bytes.")] = None,
     again: Annotated[bool, typer.Option(help="Although it was sent again before.")] = False,  # noqa: FBT002
+    role: LookRoleOption = OPERATOR,
+    because: LookBecauseOption = None,
 ) -> None:
     """Send a message again on the subject where it came, as it was or mended."""
     try:
@@ -91,31 +116,38 @@ def resend(
         terminal.fail(f"{mended}: {error.strerror}")
     if raw == b"":
         terminal.fail(f"{mended}: is empty; nothing was sent")
-    row = _one(terminal.run(_look(id_)), id_)
+    who = Looker(by, role, terminal.settings().organisation, because)
+    row = _one(terminal.run(_look(id_, None)), id_)
     if row["resent_at"] is not None and not again:
         terminal.fail(
             f"sent again already, by {row['resent_by']}; add --again to repeat", code=terminal.NEEDS_ATTENTION
         )
-    message = terminal.run(_resend(row, row["raw"] if raw is None else raw, by))
+    if row["raw"] in (None, ERASED):
+        terminal.fail("whom it is about is erased, and nothing may be kept of them", code=terminal.NEEDS_ATTENTION)
+    message = terminal.run(_resend(row, row["raw"] if raw is None else raw, who))
     terminal.out.print(f"[green]sent again[/] on {terminal.literal(row['subject'])} as {message}", highlight=False)
 
 
-async def _look(id_: str | None, *, consult: bool = False, told: bool = False) -> list[Row]:
-    settings = terminal.settings()
-    async with open_store(settings) as database:
+async def _look(id_: str | None, who: Looker | None, *, told: bool = False) -> list[Row]:
+    """The messages that are meant. `who` None: they are only found, and nobody sees them."""
+
+    def seen(found: list[Row]) -> list[Seen]:
+        fields = LISTED if id_ is None else [*LISTED, "digest", "raw"]
+        if id_ is not None and len(found) != 1:
+            return []  # that is all that is told
+        return [Seen(None, [("quarantine", row["id"]) for row in found], fields, "quarantine")] if found else []
+
+    async with open_store(terminal.settings()) as database:
         await database.read(require_schema)
-        found = await database.read(lambda c: quarantined(c, id_=id_, told=told))
-        if consult and found:
-            records = [("quarantine", row["id"]) for row in found]
-            now = terminal.CLOCK.now()
-            await database.write(lambda c: consulted(c, settings, now, person_id=None, records=records))
-        return found
+        if who is None:
+            return await database.read(lambda c: quarantined(c, id_=id_, told=told))
+        return await look(database, who, lambda c: quarantined(c, id_=id_, told=told), seen)
 
 
-async def _resend(row: Row, raw: bytes, by: str) -> str:
+async def _resend(row: Row, raw: bytes, who: Looker) -> str:
     settings = terminal.settings()
     async with open_world(settings, WallClock(), stay="visiting") as world:
-        message = await world.database.write(lambda c: resend_in(c, row, raw, by, world, settings))
+        message = await world.database.write(lambda c: resend_in(c, row, raw, who, world))
         connection = await connect(world, name="onward-resend")
         try:
             await send_now(world, connection, [message])
@@ -124,7 +156,7 @@ async def _resend(row: Row, raw: bytes, by: str) -> str:
         return message.id
 
 
-def resend_in(connection: Connection, row: Row, raw: bytes, by: str, world: World, settings: Settings) -> Outgoing:
+def resend_in(connection: Connection, row: Row, raw: bytes, who: Looker, world: World) -> Outgoing:
     """In one transaction: the message to be sent, that it was sent again and by whom, and the audit entry.
 
     Raises OnwardError where somebody else sent it in the meantime.
@@ -135,17 +167,21 @@ def resend_in(connection: Connection, row: Row, raw: bytes, by: str, world: Worl
     changed = connection.execute(
         update(tables.quarantine)
         .where(aside.id == row["id"], aside.resent_as.is_not_distinct_from(row["resent_as"]))
-        .values(resent_at=work.now, resent_by=by, resent_as=message.id)
+        .values(resent_at=work.now, resent_by=who.by, resent_as=message.id)
     ).rowcount
     if changed != 1:
         raise OnwardError("somebody else has just sent it again")
-    work.send_as_it_is(message, partition=0)
+    # By the key that opens it here: also a mended one says of nobody else.
+    sealed = connection.execute(select(aside.raw).where(aside.id == row["id"])).scalar_one()
+    work.send_as_it_is(message, person=name_in(sealed), partition=0)
     work.audit(
         AuditOperation.ALTER,
-        actor=operator(by, settings),
+        actor=actor_of(who),
         records=(("quarantine", row["id"]), ("message", message.id)),
-        fields=("mended",) if raw != row["raw"] else (),
-        purpose="quarantine",
+        fields=("raw", "resent_at") if raw != row["raw"] else ("resent_at",),
+        purpose="sent_again",
+        wrote=checked(who.because) if who.because else None,
+        words_of=name_in(sealed),
         correlation_id=row["id"],
         partition=0,
     )
@@ -157,6 +193,10 @@ def _one(found: list[Row], id_: str) -> Row:
     if len(found) != 1:
         terminal.fail(f"{len(found) or 'no'} quarantined messages match {id_!r}", code=terminal.NEEDS_ATTENTION)
     return found[0]
+
+
+def _text(raw: bytes | str | None) -> str:
+    return raw.decode(errors="backslashreplace") if isinstance(raw, bytes) else ERASED
 
 
 def _plain(row: Row) -> Row:

@@ -11,6 +11,14 @@ import typer
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
+from services.cli.consulting import (
+    OPERATOR,
+    LookBecauseOption,
+    LookByOption,
+    Looker,
+    LookRoleOption,
+    looker,
+)
 from services.cli.looking import Row
 from services.cli.rules_past import past_of, show_past
 from services.cli.rules_proofs import (
@@ -48,6 +56,9 @@ def diff(
     before: Annotated[str, typer.Argument(metavar="A", help="A rule set's folder, or the digest of a kept one.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The one that would come in its place.")],
     within: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for all proofs together.")] = WITHIN,
+    by: LookByOption = None,
+    role: LookRoleOption = OPERATOR,
+    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Tell what rule set B does otherwise than A, of all events there can be.
@@ -60,7 +71,7 @@ def diff(
     Exits 0 when both are proved to do the same, 1 when they differ or it was not proved in time, and 2 when one of them
     cannot be read or they cannot be compared.
     """
-    found = terminal.run(_diff(before, after, within))
+    found = terminal.run(_diff(before, after, within, looker(by, role, because)))
     if as_json:
         terminal.print_json(found)
     else:
@@ -69,13 +80,12 @@ def diff(
         raise SystemExit(terminal.NEEDS_ATTENTION)
 
 
-async def _diff(before: str, after: str, within: float) -> Row:
-    settings = terminal.settings()
+async def _diff(before: str, after: str, within: float, who: Looker) -> Row:
     try:
-        async with open_store(settings) as database:
+        async with open_store(terminal.settings()) as database:
             await database.read(require_schema)
             one, other = [await database.read(partial(rule_set_at, place=each)) for each in (before, after)]
-            return difference_of(one, other, within) | {"past": await past_of(database, settings, one, other)}
+            return difference_of(one, other, within) | {"past": await past_of(database, who, one, other)}
     except StoreUnusable:
         one, other = _in_folder(before), _in_folder(after)
         return difference_of(one, other, within) | {"past": None}

@@ -9,11 +9,21 @@ import typer
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.looking import Row, consulted, find_event, rows
+from services.cli.consulting import (
+    OPERATOR,
+    LookBecauseOption,
+    LookByOption,
+    Looker,
+    LookRoleOption,
+    Seen,
+    look,
+    looker,
+)
+from services.cli.looking import Row, find_event, rows
 from services.ground.clock import for_people
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
-from services.ground.settings import Settings
+from services.ground.sealing import ERASED
 from services.ground.world import open_store
 from services.router import store as router
 from services.router.rule_sets import rule_sets_kept
@@ -36,6 +46,9 @@ def explain(
     destination: Annotated[
         str | None, typer.Option("--why-not", metavar="DESTINATION", help="Why it was not routed there.")
     ] = None,
+    by: LookByOption = None,
+    role: LookRoleOption = OPERATOR,
+    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Explain a decision: the rules that held, each test with its value and its origin, what was not known.
@@ -43,7 +56,7 @@ def explain(
     With `--why-not` the tests that failed of the rules that route there, the fewest first, and the nearest change of
     facts that would have led there. That you looked is kept in the audit log. Exits 1 when EVENT is not known.
     """
-    found = terminal.run(_explain(id_, destination))
+    found = terminal.run(_explain(id_, destination, looker(by, role, because)))
     if found is None:
         terminal.fail(f"no decision is known under {id_!r}", code=terminal.NEEDS_ATTENTION)
     if as_json:
@@ -52,7 +65,7 @@ def explain(
         _show(terminal.literal(found))
 
 
-async def _explain(id_: str, destination: str | None) -> Row | None:
+async def _explain(id_: str, destination: str | None, who: Looker) -> Row | None:
     settings = terminal.settings()
     async with open_store(settings) as database:
         await database.read(require_schema)
@@ -60,12 +73,14 @@ async def _explain(id_: str, destination: str | None) -> Row | None:
         if event_id is None:
             return None
         where = router.decisions.c.event_id == event_id
-        decisions = await database.read(lambda c: rows(c, router.decisions, where, router.decisions.c.decided_at))
+        decided_at = router.decisions.c.decided_at
+        decisions = await look(database, who, lambda c: rows(c, router.decisions, where, decided_at), _seen)
         if not decisions:
             return None
+        if decisions[-1]["said"] == ERASED:
+            raise OnwardError("whom this decision was about is erased, and what it was decided by with them")
         digest = decisions[-1]["rule_set"]
         kept = await database.read(lambda c: rule_sets_kept(c, [digest])) if destination is not None else {}
-        await _looked(database, settings, decisions[-1])
     found = _explained(decisions[-1], len(decisions))
     if destination is None:
         return found
@@ -75,9 +90,13 @@ async def _explain(id_: str, destination: str | None) -> Row | None:
     return found | _why_not(rules, decisions[-1], destination)
 
 
-async def _looked(database: Any, settings: Settings, decision: Row) -> None:
-    records, now = [("event", decision["event_id"])], terminal.CLOCK.now()
-    await database.write(lambda c: consulted(c, settings, now, person_id=decision["person_id"], records=records))
+def _seen(decisions: list[Row]) -> list[Seen]:
+    """The last decision is told; facts are named, never what they were."""
+    if not decisions:
+        return []
+    last = decisions[-1]
+    records = [("event", last["event_id"]), ("decision", last["id"])]
+    return [Seen(last["person_id"], records, ["said", *sorted(f"facts.{name}" for name in last["facts"])])]
 
 
 def _explained(decision: Row, times: int) -> Row:

@@ -12,11 +12,23 @@ from sqlalchemy import Connection, func, select
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
+from services.cli.consulting import (
+    OPERATOR,
+    LookBecauseOption,
+    LookByOption,
+    Looker,
+    LookRoleOption,
+    Seen,
+    look,
+    looker,
+)
 from services.cli.looking import Row, rows
 from services.cli.rules_diff import show_what_differs
 from services.cli.rules_past import show_past
 from services.ground.clock import for_people
 from services.ground.migration import require_schema
+from services.ground.opening import read_gently
+from services.ground.sealing import ERASED
 from services.ground.world import open_store
 from services.router import store, versions
 
@@ -25,7 +37,7 @@ SHOWN_MOST = 5  # of the events that a version beside decides otherwise
 
 def list_versions(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the command line
     """List what was done with which version, and what each router decides by."""
-    found = terminal.run(_looked(None))
+    found = terminal.run(_looked(None, None))
     if as_json:
         terminal.print_json(found)
         return
@@ -40,10 +52,13 @@ def list_versions(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag o
 def show(
     digest: Annotated[str, typer.Argument(metavar="DIGEST", help="A version's digest, or its start.")],
     into: Annotated[Path | None, typer.Option("--into", help="Write its files into this new folder.")] = None,
+    by: LookByOption = None,
+    role: LookRoleOption = OPERATOR,
+    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Show one version: its history, what its plan was, and with --into its files as they were put forward."""
-    found = terminal.run(_looked(digest))
+    found = terminal.run(_looked(digest, looker(by, role, because)))
     if into is not None:
         _write(into, found["files"])
     if as_json:
@@ -75,10 +90,18 @@ def show_plan(plan: Row) -> None:
         terminal.out.print("[yellow]Floors, or what they are made of or promise, change.[/]", highlight=False)
 
 
-async def _looked(text: str | None) -> Row:
+async def _looked(text: str | None, who: Looker | None) -> Row:
+    """What was done with a version, or with all. Only what a version decided beside the others is of persons."""
     async with open_store(terminal.settings()) as database:
         await database.read(require_schema)
-        return await database.read(lambda connection: _read(connection, text))
+        if who is None:
+            return await database.read(lambda connection: _read(connection, text))
+        return await look(database, who, lambda connection: _read(connection, text), _seen)
+
+
+def _seen(found: Row) -> list[Seen]:
+    events = [("event", event["event_id"]) for event in found["shadow"]["events"]]
+    return [Seen(None, events, ["shadow_decisions"], "rules")] if events else []
 
 
 def _read(connection: Connection, text: str | None) -> Row:
@@ -102,8 +125,9 @@ def _tried_out(connection: Connection, digest: str) -> Row:
     tried = store.shadow_decisions.c
     of_this = tried.rule_set == digest
     compared = connection.execute(select(func.count()).where(of_this)).scalar_one()
-    query = select(tried.event_id, tried.differs).where(of_this, tried.differs.is_not(None)).order_by(tried.decision_id)
-    differ = [(str(event), dict(differs)) for event, differs in connection.execute(query)]
+    query = select(tried.decision_id, tried.event_id, tried.differs).where(of_this, tried.differs.is_not(None))
+    found = read_gently(connection, query.order_by(tried.decision_id))
+    differ = [(str(row["event_id"]), dict(row["differs"])) for row in found if row["differs"] != ERASED]
     return {
         "compared": compared,
         "differ": len(differ),

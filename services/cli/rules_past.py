@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from services.cli import terminal
+from services.cli.consulting import Looker
 from services.cli.looking import Row
 from services.cli.rules_replay import looked_at
 from services.ground.database import Database
-from services.ground.settings import Settings
 from services.router.rules.ruleset import RuleSet
 
 TOLD: Final = ("decisions", "from", "until", "changed", "persons", "changes", "cases")
@@ -16,7 +16,7 @@ CASES_MOST: Final = 100  # told one by one
 SHOWN_MOST: Final = 10  # kinds of change, in a terminal
 
 
-async def past_of(database: Database, settings: Settings, before: RuleSet, after: RuleSet) -> Row | None:
+async def past_of(database: Database, who: Looker, before: RuleSet, after: RuleSet) -> Row | None:
     """How many decisions come out otherwise, how, and of whom; None where nothing was decided yet.
 
     That somebody looked at those cases is kept.
@@ -36,7 +36,7 @@ async def past_of(database: Database, settings: Settings, before: RuleSet, after
     replayed = Replay(history_of(read, before), before)
     report = report_of(replayed.against(after), Workload(replayed), kept=read.kept, most=CASES_MOST)
     found: Row = {name: report[name] for name in TOLD}
-    await looked_at(database, settings, found["cases"])
+    await looked_at(database, who, found, "rules_past")
     return found
 
 

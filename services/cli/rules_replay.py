@@ -9,16 +9,25 @@ from typing import Annotated
 import typer
 from rich.progress import TimeRemainingColumn
 from rich.table import Table
-from sqlalchemy import Connection
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.looking import Row, consulted
+from services.cli.consulting import (
+    OPERATOR,
+    LookBecauseOption,
+    LookByOption,
+    Looker,
+    LookRoleOption,
+    Seen,
+    enter_seen,
+    looker,
+    search,
+)
+from services.cli.looking import Row
 from services.ground.collector import calm_collector
 from services.ground.database import Database
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
-from services.ground.settings import Settings
 from services.ground.world import open_store
 from services.router.in_force import rule_set_at
 from services.router.rules.calendar import moment_of
@@ -40,6 +49,9 @@ def replay(
     most: Annotated[
         int, typer.Option("--cases", min=0, help="How many changed cases to tell one by one.")
     ] = CASES_MOST,
+    by: LookByOption = None,
+    role: LookRoleOption = OPERATOR,
+    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Replay a rule set over everything that was decided, with the facts as they were then.
@@ -49,7 +61,7 @@ def replay(
     them otherwise. What a record lacks is unknown, never no. Nothing is changed; that you looked is kept in the audit
     log. Exits 0 whatever it finds, 2 when a rule set cannot be used.
     """
-    found = terminal.run(_replay(candidate, _since(since), against, html, most))
+    found = terminal.run(_replay(candidate, _since(since), against, html, most, looker(by, role, because)))
     if as_json:
         terminal.print_json(found)
     else:
@@ -68,7 +80,9 @@ def _since(said: str | None) -> datetime | None:
     return moment_of(day, time())
 
 
-async def _replay(candidate: str, since: datetime | None, against: str | None, html: Path | None, most: int) -> Row:
+async def _replay(
+    candidate: str, since: datetime | None, against: str | None, html: Path | None, most: int, who: Looker
+) -> Row:
     # Not before they are needed: no other command should wait for numpy.
     from services.cli.replay_page.page import page
     from services.cli.replaying import history_of, moved_thresholds, read_past
@@ -93,29 +107,28 @@ async def _replay(candidate: str, since: datetime | None, against: str | None, h
             replayed = Replay(history_of(read, base), base)
             difference, workload = replayed.against(rules), Workload(replayed)
             found: Row = dict(report_of(difference, workload, kept=read.kept, most=most))
+            await looked_at(database, who, found, "rules_replay", since)
             if html is not None:
                 progress.update(task, description="moving thresholds")
                 thresholds = moved_thresholds(
                     replayed, workload, rules, lambda done, total: progress.update(task, completed=done, total=total)
                 )
                 terminal.write_private(html, page(found, thresholds, terminal.CLOCK.now()))
-        await looked_at(database, settings, found["cases"])
     return found
 
 
-async def looked_at(database: Database, settings: Settings, cases: list[Row]) -> None:
-    """Keep that somebody looked: one entry for each person of whom a decision was told."""
-    now = terminal.CLOCK.now()
+async def looked_at(
+    database: Database, who: Looker, found: Row, what: str, since: datetime | None = None, *, told: bool = True
+) -> None:
+    """Keep that somebody is about to look: at what was counted over everybody, as the search that it is; and, where
+    cases are `told` one by one or as examples, at those, an entry a person.
+    """
     records: dict[str, list[tuple[str, str]]] = {}
-    for case in cases:
+    for case in found["cases"] if told else ():
         records.setdefault(case["person_id"], []).append(("decision", case["decision_id"]))
-
-    def keep(connection: Connection) -> None:
-        for person, seen in records.items():
-            consulted(connection, settings, now, person_id=person, records=seen)
-
-    if records:
-        await database.write(keep)
+    counted = search(what, since=since and since.date(), decisions=found["decisions"], persons=found["persons"])
+    whole = Seen(None, [counted], ["facts", "said"], "rules")
+    await enter_seen(database, who, [whole, *(Seen(p, seen, ["said"], "rules") for p, seen in records.items())])
 
 
 def _show(found: Row) -> None:

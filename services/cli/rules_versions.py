@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
+from services.cli.consulting import Looker
 from services.cli.looking import Row
 from services.cli.rules_check import fitness_of, show_fitness
 from services.cli.rules_diff import difference_of
@@ -135,7 +136,9 @@ async def _put_forward(folder: Path, said: Callable[[Settings], By]) -> Row:
         await database.read(require_schema)
         before = await database.read(rules_of)
         proved = difference_of(before, candidate)
-        past = await past_of(database, settings, before, candidate)
+        proposer = said(settings)
+        who = Looker(proposer.user, proposer.role, proposer.organisation, proposer.because)
+        past = await past_of(database, who, before, candidate)
     plan: Row = {
         **plan_of(before, candidate),
         "topics": [topic for topic in proved["topics"] if topic["verdict"] != "same"],

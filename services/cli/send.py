@@ -164,7 +164,7 @@ def _show(receipt: dict[str, object]) -> None:
     outcome = str(receipt["outcome"])
     terminal.out.print(f"[{colour.get(outcome, 'red')}]{outcome}[/] {receipt['id']}", highlight=False)
     if receipt.get("event_id"):
-        terminal.out.print(f"event {receipt['event_id']}   (onward trace {receipt['event_id']})", highlight=False)
+        terminal.say(f"event {receipt['event_id']}   (onward trace {receipt['event_id']})")
     if outcome == "sent":
         terminal.out.print("The broker keeps it; no receipt came in time. Send again whenever unsure: it is harmless.")
     problems = receipt.get("problems")

@@ -17,6 +17,8 @@ from services.ground.nats_server import running_server
 from services.ground.streams import TAKES, feeds_of, require_declared
 from services.ground.world import World, connect, open_store
 
+UNSIGNED_FOR = timedelta(minutes=1)  # entries of the audit log, after which somebody should look
+
 
 def status(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the command line
     """Show each service, what waits and since when. Exits 1 when somebody should look."""
@@ -110,6 +112,12 @@ def _attention(state: Row) -> list[str]:
         why.append(f"{state['reviews']['overdue']} questions to humans are overdue")
     if state["failing"]:
         why.append(f"{state['failing']} messages are failing and will be tried again")
+    log = state["log"]
+    why += [f"the audit log, {alarm['name']}: {alarm['why']}" for alarm in log["alarms"]]
+    if log["waits_since"] is not None and state["at"] - log["waits_since"] > UNSIGNED_FOR:
+        why.append(
+            f"{log['entries'] - log['signed']} entries of the audit log wait to be signed for more than a minute"
+        )
     for name, what in (("outbox", "unsent"), ("before_their_predecessor", "waiting")):
         oldest = state[name]["oldest"]
         if oldest is not None and state["at"] - oldest > timedelta(minutes=1):
@@ -144,7 +152,14 @@ def _show(state: Row) -> None:
         waiting = f"; {rules['proposed']} put forward wait for approval" if rules["proposed"] else ""
         since = for_people(rules["since"])
         terminal.out.print(f"Rules {rules['in_force'][7:19]} in force since {since}{waiting}", highlight=False)
+    _show_log(state["log"], state["at"])
     for why in state["attention"]:
         terminal.out.print(f"[yellow]look:[/] {why}", highlight=False)
     if not state["attention"]:
         terminal.out.print("[green]All is well.[/]")
+
+
+def _show_log(log: Row, now: datetime) -> None:
+    signed = f"{log['signed']} signed {terminal.ago(log['signed_at'], now)} ago" if log["signed"] else "not signed yet"
+    seen = f"; seen by {', '.join(log['witnesses'])}" if log["witnesses"] else ""
+    terminal.out.print(f"Audit log: {log['entries']} entries, {signed}{seen}", highlight=False)

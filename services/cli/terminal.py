@@ -66,9 +66,9 @@ def say(line: str) -> None:
 
 
 def progress(*more: ProgressColumn) -> Progress:
-    """A bar on standard error, gone when it is full."""
+    """A bar on standard error, where that is a terminal; gone when it is full."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *more)
-    return Progress(*columns, console=err, transient=True)
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 def write_private(file: Path, text: str) -> None:

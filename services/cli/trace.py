@@ -9,9 +9,21 @@ from rich.tree import Tree
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.looking import Row, consulted, find_event, trace_of
+from services.cli.consulting import (
+    OPERATOR,
+    LookBecauseOption,
+    LookByOption,
+    Looker,
+    LookRoleOption,
+    Seen,
+    look,
+    looker,
+    shown,
+)
+from services.cli.looking import Row, find_event, trace_of
 from services.ground.clock import for_people
 from services.ground.migration import require_schema
+from services.ground.sealing import ERASED
 from services.ground.world import open_store
 
 
@@ -19,10 +31,13 @@ def trace(
     id_: Annotated[
         str, typer.Argument(metavar="ID", help="Of an event (ours or the source's), leg, command or message.")
     ],
+    by: LookByOption = None,
+    role: LookRoleOption = OPERATOR,
+    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Show the way of one event as a tree. That you looked is kept in the audit log."""
-    found = terminal.run(_trace(id_))
+    found = terminal.run(_trace(id_, looker(by, role, because)))
     if found is None:
         terminal.fail(f"nothing is known under {id_!r}", code=terminal.NEEDS_ATTENTION)
     if as_json:
@@ -31,18 +46,17 @@ def trace(
         terminal.out.print(tree_of(terminal.literal(found)))
 
 
-async def _trace(id_: str) -> Row | None:
-    settings = terminal.settings()
-    async with open_store(settings) as database:
+async def _trace(id_: str, who: Looker) -> Row | None:
+    async with open_store(terminal.settings()) as database:
         await database.read(require_schema)
         event_id = await database.read(lambda c: find_event(c, id_))
         if event_id is None:
             return None
-        found = await database.read(lambda c: trace_of(c, event_id))
-        looked_at = [("event", event_id)]
-        person, now = found["accepted"].get("person_id"), terminal.CLOCK.now()
-        await database.write(lambda c: consulted(c, settings, now, person_id=person, records=looked_at))
-        return found
+        return await look(database, who, lambda c: trace_of(c, event_id), _seen)
+
+
+def _seen(found: Row) -> list[Seen]:
+    return [Seen(found["accepted"].get("person_id"), [("event", found["event_id"])], shown(found, "event_id"))]
 
 
 def tree_of(found: Row) -> Tree:
@@ -54,7 +68,8 @@ def tree_of(found: Row) -> Tree:
         intake.add(f"their id {accepted['origin_id']}, {accepted['type']}")
         intake.add(f"person {accepted['person_id']}, their event number {accepted['sequence']}")
         for raw in found["raw"]:
-            intake.add(f"{_at(raw['received_at'])} {raw['bytes']} bytes on {raw['subject']}: {raw['outcome']}")
+            size = ERASED if raw["bytes"] is None else f"{raw['bytes']} bytes"
+            intake.add(f"{_at(raw['received_at'])} {size} on {raw['subject']}: {raw['outcome']}")
     for decision in found["decisions"]:
         router = tree.add(f"[cyan]router[/] {_at(decision['decided_at'])} decided by rules {decision['rule_set'][:19]}")
         _decision(router, decision["said"])
@@ -79,7 +94,10 @@ def tree_of(found: Row) -> Tree:
     return tree
 
 
-def _decision(router: Tree, said: Row) -> None:
+def _decision(router: Tree, said: Row | str) -> None:
+    if isinstance(said, str):  # ERASED
+        router.add(f"[dim]{said}[/]")
+        return
     for rule in said["matched"]:
         branch = router.add(
             f"[green]{rule['rule']}[/]{'' if rule['certain'] else ' (a fact is unknown)'}: {rule['because']}"

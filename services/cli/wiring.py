@@ -11,12 +11,14 @@ from nats.aio.client import Client
 from sqlalchemy import Connection
 
 from services.audit.app import audit
+from services.audit.keys import make_first_key
+from services.audit.store import newest_checkpoint
 from services.cli.sending import send_now
 from services.dispatch.app import dispatch
 from services.ground import outbox, streams
 from services.ground.clock import Clock, WallClock
 from services.ground.collector import calm_collector
-from services.ground.migration import upgrade_schema
+from services.ground.migration import keep_keys, upgrade_schema
 from services.ground.publisher import Outgoing
 from services.ground.service import Service
 from services.ground.settings import Settings
@@ -35,9 +37,13 @@ SERVICES: Final[Mapping[str, Callable[[World], Awaitable[Service]]]] = MappingPr
 async def migrate(world: World) -> None:
     """Bring the database schema, the streams and the consumers to what this code and these settings need.
 
-    Where no rules are in force yet, the installation's own are from now on. Raises RuleSetRefused for those.
+    Where no rules are in force yet, the installation's own are from now on. Raises RuleSetRefused for those. Where the
+    audit log was never signed, its key is made. Raises KeyMissing where it was signed and its key is not there.
     """
+    await world.database.write(keep_keys)
     await world.database.write(upgrade_schema)
+    signed = await world.database.read(newest_checkpoint) is not None
+    make_first_key(world.settings.log_key, world.settings.log_origin, signed_before=signed)
     connection = await connect(world, name="onward-migrate")
     try:
         js = connection.jetstream(timeout=world.settings.connect_seconds)

@@ -7,12 +7,24 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 from rich.table import Column, Table
+from sqlalchemy import Connection
 
 from schemas.roles import role_name
 from schemas.vocabulary import DecisionKind
 from services.cli import deciding, telling, terminal, ways, worklist
 from services.cli.config import JsonFlag
-from services.cli.looking import Row, consulted, find_persons, named_persons
+from services.cli.consulting import (
+    OPERATOR,
+    LookBecauseOption,
+    LookByOption,
+    Looker,
+    LookRoleOption,
+    Seen,
+    look,
+    looker,
+    shown,
+)
+from services.cli.looking import Row, find_persons, named_persons
 from services.cli.seen import on_screen
 from services.ground.clock import for_people
 from services.ground.migration import require_schema
@@ -60,6 +72,8 @@ def list_open(
         str | None, typer.Option(help="Only about this person: an id, an identifier, a reference.")
     ] = None,
     due_before: Annotated[str | None, typer.Option(help="Only what is due before this day or moment.")] = None,
+    by: LookByOption = None,
+    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002
 ) -> None:
     """List what waits for a human, the longest overdue first, with its age in working hours."""
@@ -69,9 +83,8 @@ def list_open(
     mine = role_name(role) if role is not None else None
     if mine is None and below:
         terminal.fail("--all needs --role: whose roles below are meant")
-    found = terminal.run(_list(worklist.answers_for(mine) if mine is not None else None, person, before))
-    others = [row for row in found if row["role"] != mine] if mine is not None and not below else []
-    found = [row for row in found if row not in others]
+    who = looker(by, mine, because)
+    found, others = terminal.run(_list(mine, person, before, who, below=below))
     if as_json:
         terminal.print_json(found)
         return
@@ -96,7 +109,7 @@ def list_open(
     overdue = sum(row["overdue"] for row in found)
     terminal.out.print(f"{len(found)} open, {overdue} overdue." if found else "Nothing waits for a human here.")
     if others:
-        terminal.out.print(f"{len(others)} more, asked of roles below, are yours to answer too: --all", highlight=False)
+        terminal.out.print(f"{others} more, asked of roles below, are yours to answer too: --all", highlight=False)
 
 
 @app.command(epilog="Example: onward work show 01a20955")
@@ -104,13 +117,16 @@ def show(
     id_: Annotated[
         str, typer.Argument(metavar="ID", help="A question, a leg or a person: an id, its start or end, a reference.")
     ],
+    by: LookByOption = None,
+    role: LookRoleOption = OPERATOR,
+    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Show a question or a leg with all that is known of it, and what to type for each thing that can be done.
 
     That you looked is kept in the audit log.
     """
-    found = terminal.run(_show(id_))
+    found = terminal.run(_show(id_, looker(by, role, because)))
     if as_json:
         terminal.print_json(found)
         return
@@ -247,9 +263,12 @@ def _decide(
     by, role, organisation, because = who
     review, leg = about
     seen = list(sending.shown)  # a program tells what it showed: nothing is printed for it before it is decided
-    if not sending.as_json:
+    who_looks = looker(by, role, because, organisation)
+    if sending.as_json:
+        terminal.run(deciding.looked_at(who_looks, None, leg))  # as it is afterwards
+    else:
         seen += on_screen(review, leg)
-        terminal.run(deciding.looked_at(review, leg))
+        terminal.run(deciding.looked_at(who_looks, review, leg))
         if review is not None:
             telling.question(terminal.literal(review))
         if leg is not None and (review is None or review["leg_id"] != leg["id"]):
@@ -280,25 +299,44 @@ def _said(said: dict[str, str | None], review: Row) -> Row:
     return {"person_id": review["person_id"], **said} if "other_person_id" in said else dict(said)
 
 
-async def _list(roles: tuple[str, ...] | None, person: str | None, before: datetime | None) -> list[Row]:
-    settings, now = terminal.settings(), terminal.CLOCK.now()
-    async with open_store(settings) as database:
+async def _list(
+    mine: str | None, person: str | None, before: datetime | None, who: Looker, *, below: bool
+) -> tuple[list[Row], int]:
+    """The questions that are meant; and how many more somebody in this role may answer, of which no more is told."""
+    now, roles = terminal.CLOCK.now(), worklist.answers_for(mine) if mine is not None else None
+    others = 0
+
+    def read(connection: Connection) -> list[Row]:
+        nonlocal others
+        found = worklist.open_reviews(connection, roles=roles, persons=persons, due_before=before)
+        told = [row for row in found if mine is None or below or row["role"] == mine]
+        others = len(found) - len(told)
+        return told
+
+    async with open_store(terminal.settings()) as database:
         await database.read(require_schema)
         calendar = (await database.read(rules_of)).calendar
         persons = await database.read(lambda c: find_persons(c, person)) if person is not None else None
-        found = await database.read(lambda c: worklist.open_reviews(c, roles=roles, persons=persons, due_before=before))
+        found = await look(database, who, read, _listed)
         about = await database.read(lambda c: worklist.destinations_of(c, {row["leg_id"] for row in found}))
     for row in found:
         row["overdue"] = row["due_at"] < now
         row["age_working_hours"] = worklist.working_hours(calendar, row["asked_at"], now)
         row["about"] = about.get(row["leg_id"], row["destination"])
-    return found
+    return found, others
 
 
-async def _show(id_: str) -> Row:
+def _listed(found: list[Row]) -> list[Seen]:
+    """Whose questions are told: one entry, or as many as it takes to name them all."""
+    persons = list(dict.fromkeys(str(row["person_id"]) for row in found))
+    records = [("review", str(row["id"])) for row in found] + [("person", person) for person in persons]
+    fields = sorted({name for row in found for name in shown(row, "id", "person_id")})
+    return [Seen(persons[0] if len(persons) == 1 else None, records, fields, "work_list")] if found else []
+
+
+async def _show(id_: str, who: Looker) -> Row:
     """What an id means: a question, a leg, or else a person; with what can be done about it."""
-    settings, now = terminal.settings(), terminal.CLOCK.now()
-    async with open_store(settings) as database:
+    async with open_store(terminal.settings()) as database:
         await database.read(require_schema)
         what, found = await database.read(lambda c: worklist.meant(c, id_))
         if len(found) != 1:
@@ -309,24 +347,34 @@ async def _show(id_: str) -> Row:
                 code=terminal.NEEDS_ATTENTION,
             )
         [row] = found
-        person = str(row["person_id"])
-        kind = {"question": "review", "person": "case"}.get(what, what)
-        records = [(kind, str(row.get("id", person)))]
-        await database.write(lambda c: consulted(c, settings, now, person_id=person, records=records))
+
+        def read(connection: Connection) -> Row:
+            match what:
+                case "question":
+                    return worklist.context_of(connection, row)
+                case "leg":
+                    return worklist.leg_as_it_is(connection, row["id"]) or row
+                case _:
+                    return row
+
+        def seen(told: Row) -> list[Seen]:
+            kind = {"question": "review", "person": "case"}.get(what, what)
+            person = str(told["person_id"])
+            return [Seen(person, [(kind, str(told.get("id", person)))], shown(told, "id", "person_id"), "decision")]
+
+        told = await look(database, who, read, seen)
         match what:
             case "question":
-                shown = await database.read(lambda c: worklist.context_of(c, row))
-                can = ways.ways_to_answer(shown, shown["leg"]) if shown["answered_at"] is None else []
+                can = ways.ways_to_answer(told, told["leg"]) if told["answered_at"] is None else []
             case "leg":
-                leg = await database.read(lambda c: worklist.leg_as_it_is(c, row["id"]))
-                shown, can = leg or row, ways.ways_on(leg) if leg else []
+                can = ways.ways_on(told)
             case _:
-                shown, can = row, ways.ways_to_part(row)
+                can = ways.ways_to_part(told)
         reasons = (await database.read(rules_of)).pathway.reasons
-    who = telling.who(shown.get("role"))
+    types_it = telling.who(told.get("role"))
     return {
         "is": what,
-        **shown,
+        **told,
         "reason_codes": list(reasons),
-        "ways": [{**way._asdict(), "command": way.typed(who)} for way in can],
+        "ways": [{**way._asdict(), "command": way.typed(types_it)} for way in can],
     }

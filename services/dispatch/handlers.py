@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from schemas.envelope import Envelope, EventType
 from schemas.reading import Unreadable, fit
+from schemas.receipt import Problem
 from schemas.refusal import Unacceptable
 from schemas.route import RouteCommand, RoutedReferral
-from schemas.vocabulary import AuditOperation
+from schemas.vocabulary import AuditOperation, LawfulBasis
 from services.dispatch import store
 from services.dispatch.cut import cut
 from services.ground import streams
@@ -19,6 +20,8 @@ from services.ground.settings import Settings
 from services.ground.sql import insert_all
 from services.ground.work import Key, Work, acting
 
+_BASES = frozenset(LawfulBasis)
+
 
 class DispatchHandler:
     """Takes `dispatch.<partition>.<destination>`."""
@@ -27,6 +30,7 @@ class DispatchHandler:
 
     def __init__(self, settings: Settings) -> None:
         self._organisation = settings.organisation
+        self._must_be_justified = AuditOperation.DISCLOSE in settings.justification_required
 
     def read(self, delivery: Delivery) -> Incoming[RouteCommand]:
         """Read a command of the router's. Raises Unacceptable for what no router of ours can have made."""
@@ -35,8 +39,10 @@ class DispatchHandler:
         except Unreadable as error:
             raise Unacceptable("unreadable", error.problems) from None
         command = envelope.data
+        if self._must_be_justified and not command.because:
+            raise Unacceptable("no_justification", [Problem(place="/data/because", message="says no reason")])
         place = Place(command.leg_id, command.sequence)
-        return Incoming(delivery, command, Key(envelope.source, envelope.id), place)
+        return Incoming(delivery, command, Key(envelope.source, envelope.id), place, command.person_id)
 
     def take(self, messages: Sequence[Incoming[RouteCommand]], work: Work) -> None:
         """Hand each command to its destination's channel. The queue is the only channel yet."""
@@ -60,6 +66,7 @@ class DispatchHandler:
                 f"route.{command.destination}",
                 EventType.REFERRAL_ROUTED,
                 routed,
+                person=command.person_id,
                 partition=partition,
                 about=command.leg_id,
             )
@@ -69,7 +76,11 @@ class DispatchHandler:
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine a command, where people see it."""
-        work.quarantine(delivery, why, key=key)
+        try:
+            person = self.read(delivery).person
+        except Unacceptable:
+            person = None
+        work.quarantine(delivery, why, key=key, person_id=person)
 
     def _audit(
         self, command: RouteCommand, message_id: str, names: Sequence[str], work: Work, *, partition: int
@@ -83,6 +94,7 @@ class DispatchHandler:
             fields=names,
             recipient=command.destination,
             purpose="referral",
+            lawful_basis=_basis_of(command),
             correlation_id=command.event_id,
             causation_id=command.command_id,
             decision_id=command.decision_id,
@@ -90,6 +102,12 @@ class DispatchHandler:
             because=[{"rule": reason.rule, "because": reason.because} for reason in command.because],
             partition=partition,
         )
+
+
+def _basis_of(command: RouteCommand) -> str | None:
+    """Why the referral that goes with it may be shared, as its source said; None where none goes with it."""
+    basis = command.content.get("lawful_basis")
+    return basis if isinstance(basis, str) and basis in _BASES else None
 
 
 def _delivery(command: RouteCommand, message_id: str, names: Sequence[str], work: Work) -> dict[str, object]:

@@ -22,9 +22,10 @@ from services.ground import leases, outbox
 from services.ground.batch import Bad, read_all, take_apart, take_together
 from services.ground.clock import Clock
 from services.ground.database import Database
-from services.ground.errors import LeaseLost
+from services.ground.errors import LeaseLost, OnwardError
 from services.ground.handing_on import NotHandedOn, Reader, hand_on
-from services.ground.handler import Chore, Handler, Incoming
+from services.ground.handler import Chore, Duty, Handler, Incoming
+from services.ground.keys import KEYS_A_MESSAGE, make_ahead
 from services.ground.log import logger
 from services.ground.microbatch import Delivery, Microbatch
 from services.ground.sender import Sender
@@ -61,6 +62,7 @@ class Consumer(Generic[Body]):
         database: Database,
         connection: Client,
         chores: Sequence[Chore] = (),
+        duties: Sequence[Duty] = (),
         together: Together | None = None,
     ) -> None:
         """`together` is shared with the other services of this process, where their store has one writer."""
@@ -89,12 +91,14 @@ class Consumer(Generic[Body]):
         self._overlap = asyncio.Semaphore(settings.overlap + 1)
         self._in_hand: set[asyncio.Task[None]] = set()
         self._own_accord = chores
+        self._duties = duties
         self._chores: list[asyncio.Task[None]] = []
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
         self._failures = 0
         self._started_at = clock.now()
         self.tally = Tally()
+        self.failing: dict[str, str] = {}  # the duties that failed when last they were tried, and why
         self.log = logger(handler.service)
 
     @property
@@ -136,6 +140,10 @@ class Consumer(Generic[Body]):
             *(
                 asyncio.create_task(self._repeat(c.every_seconds, partial(self.do, c), c.name))
                 for c in self._own_accord
+            ),
+            *(
+                asyncio.create_task(self._repeat(d.every_seconds, partial(self.see_to, d), d.name))
+                for d in self._duties
             ),
         ]
         self._loop = asyncio.create_task(self._run())
@@ -231,6 +239,7 @@ class Consumer(Generic[Body]):
 
     async def _transact(self, batch: Sequence[Delivery], act: Callable[[Work], T]) -> tuple[Work, T]:
         """One transaction of the whole batch, fenced; it also marks what earlier batches published."""
+        await make_ahead(self._database, KEYS_A_MESSAGE * len(batch), self._clock.now())
         return await self._fenced({delivery.partition for delivery in batch}, act)
 
     async def _fenced(self, partitions: set[int], act: Callable[[Work], T]) -> tuple[Work, T]:
@@ -253,7 +262,7 @@ class Consumer(Generic[Body]):
         ours = {(service, partition) for partition in epochs}
 
         def body(connection: Connection) -> tuple[Work, T, Counter[str]]:
-            work = Work(connection, service=service, now=self._clock.now())
+            work = Work(connection, service=service, now=self._clock.now(), organisation=self._settings.organisation)
             work.owners |= ours
             held = (leases.fence_all if readers else leases.fence)(connection, self._holder, epochs)
             outbox.mark_sent(connection, marks, work.now)
@@ -329,6 +338,24 @@ class Consumer(Generic[Body]):
             except LeaseLost:
                 return  # whoever has the partition now does it
             await asyncio.create_task(self._sender.publish(work.outgoing, work.owners))  # as a batch's are, in its turn
+
+    async def see_to(self, duty: Duty) -> None:
+        """Do a duty once, where this process holds the partition for it. Raises what it raises, and remembers why."""
+        if ONES_CHORES not in self._epochs or self._stopping:
+            self.failing.pop(duty.name, None)
+            return
+        try:
+            await duty.act(self._write_as_owner)
+        except LeaseLost:
+            return  # whoever has the partition now does it
+        except Exception as error:
+            self.failing[duty.name] = str(error) if isinstance(error, OnwardError) else type(error).__name__
+            raise
+        self.failing.pop(duty.name, None)
+
+    async def _write_as_owner(self, act: Callable[[Work], None]) -> None:
+        work, _ = await self._fenced({ONES_CHORES}, act)
+        await asyncio.create_task(self._sender.publish(work.outgoing, work.owners))
 
     async def sweep(self) -> None:
         """Send what our partitions owe and no batch of ours is about to send."""

@@ -52,7 +52,7 @@ def hand_on(work: Work, readers: Sequence[Reader], held: Mapping[tuple[str, int]
         messages = [m for m in work.outgoing if m.stream == reader.stream and _partition(m) in ours]
         if not messages:
             continue
-        follower = Work(work.connection, service=service, now=work.now)
+        follower = Work(work.connection, service=service, now=work.now, organisation=work.organisation)
         try:
             _take(reader.handler, messages, follower)
         except NotHandedOn:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from schemas.refusal import Unacceptable
 from services.ground.inorder import Place
@@ -19,13 +19,15 @@ class Incoming(Generic[Body]):
     """A message that could be read.
 
     `key` None: the handler itself knows repeats (intake, whose sources choose their ids). `place` None: order does not
-    matter to this consumer.
+    matter to this consumer. `person`: under whose key it is kept while it waits for its predecessor; None for what says
+    nothing of anybody.
     """
 
     delivery: Delivery
     body: Body
     key: Key | None = None
     place: Place | None = None
+    person: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,23 @@ class Chore:
     name: str
     every_seconds: float
     act: Callable[[Work], bool]
+
+
+# Runs a function in one transaction; raises LeaseLost, and keeps nothing, once another process holds the partition.
+Write: TypeAlias = Callable[[Callable[[Work], None]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What a service does outside of the store as well (signs, writes files, asks others), in the same one process.
+
+    `act` writes to the store through what it is given. It may be cut off anywhere and begun again, also by another
+    process while the former one still ends. What it raises is what `onward health` says until it succeeds again.
+    """
+
+    name: str
+    every_seconds: float
+    act: Callable[[Write], Awaitable[None]]
 
 
 class Handler(Protocol[Body]):

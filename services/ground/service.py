@@ -15,7 +15,7 @@ from nats.errors import Error as NatsError
 
 from services.ground.consumer import Consumer
 from services.ground.errors import BrokerUnreachable, NotMigrated, OnwardError
-from services.ground.handler import Chore, Handler
+from services.ground.handler import Chore, Duty, Handler
 from services.ground.log import logger
 from services.ground.migration import require_schema
 from services.ground.streams import ready_subject, require_declared
@@ -33,11 +33,14 @@ Body = TypeVar("Body")
 class Service:
     """A service that can be started alone or beside others in one process."""
 
-    def __init__(self, handler: Handler[Any], world: World, *, chores: Sequence[Chore] = ()) -> None:
+    def __init__(
+        self, handler: Handler[Any], world: World, *, chores: Sequence[Chore] = (), duties: Sequence[Duty] = ()
+    ) -> None:
         self.name = handler.service
         self._world = world
         self._handler = handler
         self._chores = chores
+        self._duties = duties
         self._log = logger(self.name)
         self.consumer: Consumer[Any] | None = None
         self.lost = asyncio.Event()  # its connection is closed for good: it can do nothing more
@@ -91,6 +94,7 @@ class Service:
             database=self._world.database,
             connection=connection,
             chores=self._chores,
+            duties=self._duties,
             together=self._world.together if self._world.database.dialect == "sqlite" else None,
         )
         await self.consumer.start()
@@ -146,7 +150,9 @@ class Service:
             await self._world.database.write(require_schema)
             connection = await self._broker.connect()
             await require_declared(connection.jetstream(), self.name, self._world.settings)
-            answer["ready"] = self.consumer is not None and self.consumer.working
+            answer["ready"] = self.consumer is not None and self.consumer.working and not self.consumer.failing
+            if self.consumer and self.consumer.failing:
+                answer["why"] = "; ".join(f"{name}: {why}" for name, why in self.consumer.failing.items())
         except (NotMigrated, NatsError, TimeoutError, OSError) as error:
             answer |= {"ready": False, "why": type(error).__name__}
         if self.consumer:

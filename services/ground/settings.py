@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.ground.errors import SettingsRefused
 
@@ -18,6 +18,16 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def _number(value: object) -> object:
     """The environment holds text, and a Literal of numbers takes none."""
     return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def _listed(value: object) -> object:
+    """What is separated by commas."""
+    return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+
+def _words(value: object) -> object:
+    """Words with commas between them, as the environment holds them."""
+    return frozenset(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -91,6 +101,36 @@ class Settings(BaseSettings):
     timer_seconds: PositiveFloat = Field(1.0, description="How often it is looked whether a timer has fallen due.")
     drain_seconds: PositiveFloat = Field(10, description="Time to finish what is in hand when told to stop.")
 
+    log_origin: str = Field(
+        "onward/audit",
+        pattern=r"^[^\s+]+$",
+        description="The audit log's name in its checkpoints, like log.example.org/onward. Fixed once the key is made.",
+    )
+    log_key_file: Path | None = Field(
+        None,
+        description="The key that signs the audit log, not in the database: `data_dir`/keys/log.key. Copy it safely.",
+    )
+    log_dir: Path | None = Field(
+        None, description="Where the audit log is published as files for anybody to verify: `data_dir`/log."
+    )
+    log_key_overlap_days: PositiveFloat = Field(
+        30, description="After its rotation the audit log's old key signs beside the new one for this long."
+    )
+    checkpoint_seconds: PositiveFloat = Field(
+        1.0, description="How often the audit log is signed and published, if it has grown."
+    )
+    witnesses: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (),
+        description="Who cosigns the audit log's checkpoints: an address and a verifier key each, with commas between.",
+    )
+    justification_required: Annotated[frozenset[Literal["consult", "disclose"]], NoDecode, BeforeValidator(_words)] = (
+        Field(
+            frozenset(),
+            description="Operations that need a justification: consult, disclose, with a comma. The law asks "
+            "for none since DUAA 2025 s.82; a controller may keep to it.",
+        )
+    )
+
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="auto: console on a terminal, else JSON."
     )
@@ -100,6 +140,21 @@ class Settings(BaseSettings):
     def sqlite_file(self) -> Path:
         """The embedded database, when no `database_url` is given."""
         return self.data_dir / "onward.db"
+
+    @property
+    def keys_file(self) -> Path:
+        """The keys of the embedded database's persons: apart, so that each has backups of its own."""
+        return self.data_dir / "keys.db"
+
+    @property
+    def log_key(self) -> Path:
+        """The file of the key that signs the audit log."""
+        return self.log_key_file or self.data_dir / "keys" / "log.key"
+
+    @property
+    def log_folder(self) -> Path:
+        """Where the audit log is published."""
+        return self.log_dir or self.data_dir / "log"
 
 
 def load_settings() -> Settings:

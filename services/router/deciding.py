@@ -144,8 +144,8 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
         differs = what_differs(rules, decision, batch.shadow, case_event, view, work.now)
         batch.beside.append(Beside(decision_id, batch.shadow.digest, event.id, case.person_id, differs))
     case.remembered = remember(rules, case_event, case.remembered)
-    if referral is not None:
-        case.referral_event = referral
+    if isinstance(data, ReferralSubmitted):
+        case.referral_event, case.lawful_basis = event.id, data.lawful_basis.value
     moved = LegMoved in map(type, steps)
     steps += act(decision, acting)
     if isinstance(data, ProgressReported) and about is not None:

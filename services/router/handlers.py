@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 import orjson
 
@@ -24,8 +25,10 @@ from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
 from services.ground.microbatch import Delivery
+from services.ground.sealing import ERASED
 from services.ground.settings import Settings
 from services.ground.work import Key, Work, acting
+from services.router import store
 from services.router.casework.case import Case
 from services.router.casework.late import decided_without_it
 from services.router.casework.pathway import TransitionRefused
@@ -37,6 +40,7 @@ from services.router.casework.steps import (
     ReviewAsked,
     ReviewKind,
     Step,
+    changed_by,
     records_of,
 )
 from services.router.commands import Order, Taken, because_of, orders_of, send_orders
@@ -52,7 +56,8 @@ from services.router.rules.ruleset import RuleSet
 from services.router.shadow import InUse
 from services.router.tell import Telling, tell, tellings
 
-RECORDS_MOST = 100  # of one audit entry
+# A refusal can tell its sender where a leg stands, or whose it is.
+WHY_TOLD: Final = "Whoever reported or decided something is told why it cannot be so."
 
 
 class RouterHandler:
@@ -73,7 +78,7 @@ class RouterHandler:
         content = orjson.dumps(orjson.loads(delivery.raw)["data"])  # quicker than writing the model again
         taken = Taken(event, data, data, occurred, content, kind_of(data))
         place = Place(event.subject, event.order)
-        return Incoming(delivery, taken, Key(event.source, event.id), place)
+        return Incoming(delivery, taken, Key(event.source, event.id), place, event.subject)
 
     def take(self, messages: Sequence[Incoming[Taken]], work: Work) -> None:
         """Decide each event in order and do what was decided."""
@@ -114,8 +119,8 @@ class RouterHandler:
                 continue
             _note(body, case, decision, decision_id, steps, keeping, work)
             orders += orders_of(message, case, decision_id, steps)
-            told += _tellings(message, steps, rules)
-            _audit(message, self._actor(body.event), decision, decision_id, steps, work)
+            told += _tellings(message, decision_id, steps, rules)
+            _audit(message, self._actor(body.event), case, decision, decision_id, steps, work)
             hand_over(body.event, message.delivery, self._settings, work)
             fallen.follow(steps)
         keeping.beside(batch.beside)
@@ -126,13 +131,14 @@ class RouterHandler:
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine an event, where people see it, and tell its source, who was told that it was accepted."""
-        if work.quarantine(delivery, why, key=key) is None:
-            return
         try:
             event = _accepted(delivery)
-        except Unacceptable:
-            return  # no source can be told: it is a fault between our own services
-        self._tell_why(event, delivery, why, work)
+        except Unacceptable:  # no source can be told: it is a fault between our own services
+            work.quarantine(delivery, why, key=key)
+            return
+        aside = work.quarantine(delivery, why, key=key, person_id=event.subject)
+        if aside is not None:
+            self._tell_why(event, delivery, why, aside, work)
 
     def _turn_down(self, message: Incoming[Taken], why: Unacceptable, work: Work) -> None:
         """Refuse what somebody decided or told of a leg: they are told why, and can mend it; nobody else has to look.
@@ -143,10 +149,12 @@ class RouterHandler:
         event = message.body.event
         theirs = _hears(event) and isinstance(event.data, ProgressReported | HumanDecision)
         told_at = work.now if theirs else None
-        if work.quarantine(message.delivery, why, key=message.key, told_at=told_at) is not None:
-            self._tell_why(event, message.delivery, why, work)
+        person = event.subject
+        aside = work.quarantine(message.delivery, why, key=message.key, told_at=told_at, person_id=person)
+        if aside is not None:
+            self._tell_why(event, message.delivery, why, aside, work)
 
-    def _tell_why(self, event: Accepted, delivery: Delivery, why: Unacceptable, work: Work) -> None:
+    def _tell_why(self, event: Accepted, delivery: Delivery, why: Unacceptable, aside: str, work: Work) -> None:
         hand_over(event, delivery, self._settings, work)  # or the other person's events would wait for ever
         if not _hears(event):
             return
@@ -161,11 +169,25 @@ class RouterHandler:
             received_at=event.receivedat,
             digest=hashlib.sha256(delivery.raw).hexdigest(),
         )
-        work.publish(
+        told = work.publish(
             streams.RECEIPT,
             f"receipt.{event.originsource}",
             EventType.RECEIPT_ISSUED,
             receipt,
+            person=aside if why.reason == ERASED else event.subject,
+            partition=delivery.partition,
+        )
+        work.audit(
+            AuditOperation.DISCLOSE,
+            actor=acting("router", organisation=self._settings.organisation, role="service"),
+            person_id=event.subject,
+            records=(("event", event.id), ("message", told)),
+            fields=("reason", "problems", "allowed") if receipt.allowed is not None else ("reason", "problems"),
+            recipient=event.originsource,
+            purpose="receipt",
+            justification=WHY_TOLD,
+            correlation_id=event.id,
+            causation_id=event.id,
             partition=delivery.partition,
         )
 
@@ -261,22 +283,25 @@ def _note(
 
 def _event_row(taken: Taken, work: Work) -> dict[str, object]:
     event = taken.event
+    person = event.namedperson or event.subject
     return {
         "event_id": event.id,
-        "person_id": event.namedperson or event.subject,
+        "person_id": person,
         "sequence": event.order,
         "kind": taken.kind.value,
         "occurred_at": taken.occurred_at,
         "taken_at": work.now,
         "source": event.originsource,
         "origin_id": event.originid,
-        "content": taken.content,
+        "content": work.seal(person, store.case_events.c.content, event.id, taken.content),
     }
 
 
-def _tellings(message: Incoming[Taken], steps: Sequence[Step], rules: RuleSet) -> list[Telling]:
-    event = message.body.event
-    return tellings(steps, rules, person_id=event.subject, event_id=event.id, partition=message.delivery.partition)
+def _tellings(message: Incoming[Taken], decision_id: str, steps: Sequence[Step], rules: RuleSet) -> list[Telling]:
+    event, partition = message.body.event, message.delivery.partition
+    return tellings(
+        steps, rules, person_id=event.subject, event_id=event.id, decision_id=decision_id, partition=partition
+    )
 
 
 def _referrers(messages: Sequence[Incoming[Taken]]) -> dict[str, Referrer]:
@@ -288,26 +313,28 @@ def _referrers(messages: Sequence[Incoming[Taken]]) -> dict[str, Referrer]:
 def _audit(
     message: Incoming[Taken],
     actor: Mapping[str, str],
+    case: Case,
     decision: Decision,
     decision_id: str,
     steps: Sequence[Step],
     work: Work,
 ) -> None:
-    """One entry for what this event changed, and why."""
+    """What this event changed, and why."""
     event = message.body.event
     records = [("event", event.id), ("decision", decision_id), *records_of(steps)]
     work.audit(
         AuditOperation.ALTER,
         actor=actor,
         person_id=event.subject,
-        records=records[:RECORDS_MOST],
-        fields=("status",) if any(kind == "leg" for kind, _ in records) else (),
+        records=records,
+        fields=changed_by(records),
         purpose="routing",
-        **({"justification": event.data.reason} if isinstance(event.data, HumanDecision) else {}),
+        lawful_basis=case.lawful_basis,
+        wrote=event.data.reason if isinstance(event.data, HumanDecision) else None,
         correlation_id=event.id,
         causation_id=event.id,
         decision_id=decision_id,
         rule_set=decision.digest,
-        because=because_of(decision.matched[:RECORDS_MOST]),
+        because=because_of(decision.matched),
         partition=message.delivery.partition,
     )

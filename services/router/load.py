@@ -49,6 +49,7 @@ def load_cases(person_ids: Sequence[str], work: Work) -> dict[str, Case]:
     The case of somebody who is merged into another is that one's, with the rows of all who are merged into them.
     """
     connection = work.connection
+    work.keys.need(connection, person_ids)
     found, merged_into = _cases(set(person_ids), work)
     while missing := set(merged_into.values()) - set(found) - set(merged_into):
         more, further = _cases(missing, work)
@@ -78,6 +79,7 @@ def _cases(person_ids: set[str], work: Work) -> tuple[dict[str, Case], dict[str,
         case = found[person]
         case.opened_at = cast(datetime, r["opened_at"])
         case.referral_event = cast("str | None", r["referral_event"])
+        case.lawful_basis = cast("str | None", r["lawful_basis"])
         case.remembered = cast("dict[str, Kept]", r["remembered"])
         case.joined = list(cast("list[str]", r["joined"] or []))
     return found, merged_into

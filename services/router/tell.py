@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -18,6 +18,9 @@ from services.router.casework.steps import LegMoved, Step
 from services.router.load import Referrer, referrers
 from services.router.rules.ruleset import RuleSet
 
+# No rule asks for it, so this is its reason: the outcome alone, to whoever referred, as every referral is answered.
+WHY_TOLD: Final = "Whoever referred somebody is told what became of it."
+
 
 class Telling(NamedTuple):
     """An outcome to be told, and what it follows from."""
@@ -27,17 +30,21 @@ class Telling(NamedTuple):
     outcome: LegOutcome
     person_id: str
     event_id: str
+    decision_id: str
     partition: int
 
 
-def tellings(steps: Sequence[Step], rules: RuleSet, *, person_id: str, event_id: str, partition: int) -> list[Telling]:
+def tellings(
+    steps: Sequence[Step], rules: RuleSet, *, person_id: str, event_id: str, decision_id: str, partition: int
+) -> list[Telling]:
     """What the steps of one event have to tell."""
     found: list[Telling] = []
     for step in steps:
         if isinstance(step, LegMoved) and step.leg.referral is not None:
             outcome = outcome_of(step, rules.pathway, rules.destinations.get(step.leg.destination))
             if outcome is not None:
-                found.append(Telling(step.leg.referral, step.leg, outcome, person_id, event_id, partition))
+                told = Telling(step.leg.referral, step.leg, outcome, person_id, event_id, decision_id, partition)
+                found.append(told)
     return found
 
 
@@ -55,25 +62,36 @@ def tell(told: Sequence[Telling], here: Mapping[str, Referrer], rules: RuleSet, 
 
 
 def _tell(telling: Telling, referrer: Referrer, rules: RuleSet, work: Work, teller: str) -> None:
+    referral = orjson.loads(referrer.content)
     outcome = OutcomeReported(
         origin=referrer.origin,
-        reference=orjson.loads(referrer.content).get("reference"),
+        reference=referral.get("reference"),
         destination=telling.leg.destination,
         outcome=telling.outcome,
         told_at=work.now,
     )
     subject = f"receipt.{referrer.source}"
-    message = work.publish(streams.RECEIPT, subject, EventType.OUTCOME_REPORTED, outcome, partition=telling.partition)
+    message = work.publish(
+        streams.RECEIPT,
+        subject,
+        EventType.OUTCOME_REPORTED,
+        outcome,
+        person=telling.person_id,
+        partition=telling.partition,
+    )
     work.audit(
         AuditOperation.DISCLOSE,
         actor=acting("router", organisation=teller, role="service"),
         person_id=telling.person_id,
         records=[("leg", telling.leg.id), ("message", message)],
-        fields=("outcome",),
+        fields=("destination", "outcome"),
         recipient=referrer.source,
         purpose="outcome",
+        lawful_basis=referral.get("lawful_basis"),
+        justification=WHY_TOLD,
         correlation_id=telling.event_id,
         causation_id=telling.event_id,
+        decision_id=telling.decision_id,
         rule_set=rules.digest,
         partition=telling.partition,
     )

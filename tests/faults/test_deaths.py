@@ -44,7 +44,9 @@ async def test_every_service_may_die_at_every_point_of_its_unit_of_work(
                 system.start(service)
             sent.append(await _send(system, risk(id=f"relapse-{number}", about=about), "risk"))
             await settle(system.world, system.connection, seconds=SETTLE_SECONDS)
-        found = await problems_of(system.database, system.connection, acknowledged=sent, poison=poison)
+        found = await problems_of(
+            system.database, system.connection, acknowledged=sent, poison=poison, settings=settings
+        )
         assert found == []
         print(f"{turns * len(SERVICES)} deaths on {store}")  # noqa: T201
 

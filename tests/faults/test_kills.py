@@ -118,6 +118,7 @@ async def _problems(system: Processes, sent: Sent) -> list[str]:
         acknowledged=sent.acknowledged,
         poison=sent.poison,
         perhaps=sent.perhaps,
+        settings=system.settings,
     )
 
 

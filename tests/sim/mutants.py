@@ -8,13 +8,19 @@ from typing import Final
 
 import pytest
 
-from tests.sim import planted_casework, planted_handing_on, planted_sending, planted_taking
+from tests.sim import planted_casework, planted_handing_on, planted_log, planted_sending, planted_taking
 from tests.sim.chaos import Fault
 from tests.sim.people import CASEWORK, Load
 
 MUTANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
     plant.__name__: plant
-    for plant in (*planted_handing_on.PLANTS, *planted_sending.PLANTS, *planted_taking.PLANTS, *planted_casework.PLANTS)
+    for plant in (
+        *planted_handing_on.PLANTS,
+        *planted_sending.PLANTS,
+        *planted_taking.PLANTS,
+        *planted_casework.PLANTS,
+        *planted_log.PLANTS,
+    )
 }
 
 # Of mistakes that show only where several things go wrong within a second: what goes wrong often in their worlds.
@@ -29,6 +35,7 @@ NEEDS: Final[dict[str, tuple[Fault, ...]]] = {
     "no_fence": (Fault.PAUSE, Fault.CLOCK, Fault.STORE_SLOW),
     "number_kept_in_memory": (Fault.COMMIT_REFUSED, Fault.CRASH_BEFORE_COMMIT),
     "an_outage_is_an_attempt": (Fault.STORE_SICK, Fault.STATEMENT),
+    "tile_kept_in_memory": (Fault.COMMIT_REFUSED, Fault.STATEMENT),
     "case_kept_in_memory": (Fault.COMMIT_REFUSED, Fault.STATEMENT),
     "refused_passes_for_repeat": (Fault.TRIPPED,),
     "refused_holds_up_the_rest": (Fault.TRIPPED,),

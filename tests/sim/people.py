@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from services.cli.consulting import Looker
 from services.cli.quarantine import resend_in
 from services.ground import outbox
 from services.ground.errors import OnwardError
@@ -268,13 +269,15 @@ class People:
         await publisher.start()
         clock = SimClock(self.loop, self.process)
         world = World(self.settings, clock, self.database, "")
+        mender = Looker("operator", "operator", self.settings.organisation, "It can be taken now.")
         columns = ("id", "stream", "subject", "raw", "resent_as")
-        query = f"SELECT {', '.join(columns)} FROM quarantine WHERE reason IN {NOT_MENDED} ORDER BY id"  # noqa: S608
+        shown = "id, stream, subject, opened('quarantine.raw/' || id, raw), resent_as"
+        query = f"SELECT {shown} FROM quarantine WHERE reason IN {NOT_MENDED} ORDER BY id"  # noqa: S608
         for values in self.store.rows(query):
             row = dict(zip(columns, values, strict=True))
             try:
                 message = await self.database.write(
-                    lambda c, r=row: resend_in(c, r, r["raw"], "operator", world, self.settings)  # type: ignore[misc]
+                    lambda c, r=row: resend_in(c, r, r["raw"], mender, world)  # type: ignore[misc]
                 )
             except OnwardError:
                 continue

@@ -8,12 +8,17 @@ from typing import Any
 
 import orjson
 from nats.aio.client import Client
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
-from schemas.envelope import TIMERS_SOURCE, Envelope, EventType
+from schemas.envelope import Envelope, EventType
 from schemas.reading import Unreadable, fit
 from schemas.registry import ACCEPTED, DATA, INTAKE, read_submission
+from services.cli.reconciling import reconciled
+from services.ground import tables
 from services.ground.database import Database
+from services.ground.opening import read_gently
+from services.ground.settings import Settings
+from tests.support.log_checks import log_problems, signed_log_problems
 from tests.support.system import messages_of
 
 Row = dict[str, Any]
@@ -26,16 +31,22 @@ async def problems_of(
     acknowledged: Collection[str],
     poison: Collection[bytes] = (),
     perhaps: Collection[bytes] = (),
+    settings: Settings | None = None,
 ) -> list[str]:
-    """Everything that is lost, doubled, out of order, unaudited, set aside without need or left over.
+    """Everything that is lost, doubled, out of order, unaudited, unproved, set aside without need or left over.
 
     `acknowledged` are the ids of the good messages that the broker confirmed to their source, `poison` the bad ones,
-    and `perhaps` bad ones whose confirmation never came: the broker may have kept them or not.
+    and `perhaps` bad ones whose confirmation never came: the broker may have kept them or not. `settings` are those of
+    a system that signs its log: what is signed and published must be there too.
     """
     routed = await messages_of(connection, "ROUTE")
-    return await database.read(
+    signed = await signed_log_problems(database, settings) if settings is not None else []
+    return signed + await database.read(
         lambda c: problems_in(c, routed, acknowledged=acknowledged, poison=Counter(poison), perhaps=Counter(perhaps))
     )
+
+
+_CARRIED = select(tables.payloads, tables.outbox.c.stream).where(tables.payloads.c.id == tables.outbox.c.id)
 
 
 def problems_in(
@@ -52,7 +63,7 @@ def problems_in(
         return [dict(row) for row in connection.execute(text(query)).mappings()]
 
     accepted = rows("SELECT source, origin_id, event_id, person_id, sequence FROM accepted_events")
-    aside = rows("SELECT service, message_id, raw, reason FROM quarantine")
+    aside = read_gently(connection, select(tables.quarantine))
     deliveries = rows("SELECT leg_id, number, message_id, event_id FROM deliveries")
     decisions = rows("SELECT event_id FROM decisions WHERE first_decision IS NULL")
     decided = {row["event_id"] for row in decisions}
@@ -65,13 +76,9 @@ def problems_in(
         *_in_sequence(accepted),
         *_delivered(rows("SELECT id, commands FROM legs"), deliveries),
         *_left(routed, deliveries),
-        *_audited(
-            accepted,
-            routable,
-            deliveries,
-            rows("SELECT position, operation, correlation_id, entry FROM log_entries"),
-        ),
-        *_not_to_be_read(rows("SELECT id, stream, payload FROM payloads NATURAL JOIN outbox")),
+        *_audited(connection),
+        *log_problems(rows),
+        *_not_to_be_read(read_gently(connection, _CARRIED)),
         *_left_over(rows),
     ]
 
@@ -124,29 +131,15 @@ def _left(routed: list[Row], deliveries: list[Row]) -> list[str]:
     ]
 
 
-def _audited(accepted: list[Row], routable: list[Row], deliveries: list[Row], entries: list[Row]) -> list[str]:
-    by_event = Counter((entry["correlation_id"], entry["operation"]) for entry in entries)
-    disclosed = Counter(
-        record["id"]
-        for entry in entries
-        if entry["operation"] == "disclose"
-        for record in orjson.loads(entry["entry"])["data"]["records"]
-        if record["kind"] == "message"
-    )
-    positions = sorted(entry["position"] for entry in entries)
-    wrong = [
-        f"{operation} entries of {event['origin_id']}: {by_event[event['event_id'], operation]}"
-        for operation, events in (("collect", accepted), ("alter", routable))
-        for event in events
-        # nothing is collected by a timer
-        if by_event[event["event_id"], operation] != (operation == "alter" or event["source"] != TIMERS_SOURCE)
+def _audited(connection: Connection) -> list[str]:
+    """Every act has its entry in the log, and every entry its act; none is on its way in a settled system."""
+    found = reconciled(connection)
+    on_their_way = [f"{count.on_their_way} {kind}: on their way" for kind, count in found.acts.items()]
+    return [
+        *(f"{finding.kind} {finding.id} {finding.why}" for finding in found.findings),
+        *(said for said in on_their_way if not said.startswith("0 ")),
+        *(f"records of an unknown kind: {kind}" for kind in found.unknown),
     ]
-    wrong += [
-        f"disclosures of {d['message_id']}: {disclosed[d['message_id']]}"
-        for d in deliveries
-        if disclosed[d["message_id"]] != 1
-    ]
-    return wrong + ([] if positions == list(range(len(positions))) else ["the log has a gap"])
 
 
 def _not_to_be_read(outbox: list[Row]) -> list[str]:

@@ -38,6 +38,7 @@ PASSED_ON = (
     "batch_size",
     "partitions",
     "max_attempts",
+    "checkpoint_seconds",
 )
 
 

@@ -74,7 +74,13 @@ class Sweep:
     async def problems(self) -> list[str]:
         """What is wrong after all rounds, each with the faults of its round."""
         onward = self.onward
-        found = await problems_of(onward.world.database, onward.connection, acknowledged=self.sent, poison=self.poison)
+        found = await problems_of(
+            onward.world.database,
+            onward.connection,
+            acknowledged=self.sent,
+            poison=self.poison,
+            settings=onward.world.settings,
+        )
         if not found:
             return []
         legs = await onward.rows(

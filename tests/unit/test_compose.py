@@ -101,6 +101,7 @@ def _ours(one: Compose, services: Compose) -> Iterator[str]:
     if not one.get("read_only") or one.get("user", "root").split(":")[0] in ("root", "0"):
         yield "is root, or can write to its own file system"
     yield from _command(one, settings)
+    yield from _log(one, settings)
 
 
 def _command(one: Compose, settings: Settings) -> Iterator[str]:
@@ -116,8 +117,24 @@ def _command(one: Compose, settings: Settings) -> Iterator[str]:
                 yield "is killed before it could finish what is in hand"
             if service == "router" and one.get("deploy", {}).get("replicas") != 2:
                 yield "runs once only"
+        case ["audit", "serve", *_]:
+            return
         case other:
             yield f"runs {other}, which is no command of ours"
+
+
+def _log(one: Compose, settings: Settings) -> Iterator[str]:
+    """Whoever makes or uses the audit log's key, or its files, has them where they outlive the container."""
+    wanted = {
+        "migrate": [settings.log_key.parent],
+        "audit": [settings.log_key.parent, settings.log_folder],
+        "serve": [settings.log_folder],
+    }
+    mounted = [mount.split(":")[1] for mount in one.get("volumes", [])]
+    words = one.get("command", [])
+    for folder in wanted.get(words[1] if words[0] in ("run", "audit") else words[0], []):
+        if str(folder) not in mounted:
+            yield f"loses {folder}"
 
 
 def _node(node: Compose, name: str) -> Iterator[str]:
@@ -181,6 +198,9 @@ BREAKS: dict[str, Callable[[Compose], object]] = {
     "whether its JetStream works": lambda s: s["nats-3"]["healthcheck"].update(test=["CMD", "true"]),
     "which does not exist": lambda s: s["nats-3"]["volumes"].append("./deploy/no.conf:/etc/no.conf"),
     "is killed before": lambda s: s["audit"].update(stop_grace_period="5s"),
+    "audit: loses /var/lib/onward/keys": lambda s: s["audit"].update(volumes=["log:/var/lib/onward/log"]),
+    "migrate: loses /var/lib/onward/keys": lambda s: s["migrate"].pop("volumes"),
+    "log: loses /var/lib/onward/log": lambda s: s["log"].pop("volumes"),
     "may lose what it confirmed": lambda s: s["postgres"].update(command=["-c", "fsync=off"]),
 }  # fmt: skip
 

@@ -75,6 +75,7 @@ class Case:
     events: list[PastEvent] = field(default_factory=list)
     remembered: Mapping[str, Kept] = field(default_factory=dict)
     referral_event: str | None = None  # the last referral, whose content goes with later routes
+    lawful_basis: str | None = None  # that it states, for what is entered in the audit log
     joined: list[str] = field(default_factory=list)  # the persons who are merged into this one
     offers: dict[str, Offer] = field(default_factory=dict)  # these five by their own ids
     pauses: dict[str, Pause] = field(default_factory=dict)

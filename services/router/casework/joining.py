@@ -120,12 +120,12 @@ def rule_out(case: Case, persons: Collection[str], answer: str, decision: HumanD
 def recall(case: Case, history: Sequence[Taken], rules: RuleSet) -> None:
     """Give a case the memory that these events leave: as if it had always been the case of whom they are about."""
     remembered: Mapping[str, Kept] = {}
-    case.referral_event = None
+    case.referral_event = case.lawful_basis = None
     for taken in history:
         remembered = remember(rules, taken.event, remembered)
         said = taken.event.payload
         if isinstance(said, ReferralSubmitted):
-            case.referral_event = taken.event_id
+            case.referral_event, case.lawful_basis = taken.event_id, said.lawful_basis.value
         elif isinstance(said, HumanDecision) and said.value is not None:
             fact = rules.facts.get(said.fact or "")
             if fact is not None:

@@ -271,8 +271,17 @@ Step: TypeAlias = (
 )
 
 
-# Which record a step makes or changes. Decisions and legs come first, for lists are cut.
-_KINDS: Final = ("decision", "leg", "review", "offer", "pause", "welfare_check", "capacity")
+# Which record a step makes or changes, in this order, and which of a case's fields by that.
+_CHANGES: Final[Mapping[str, str]] = {
+    "decision": "decision",
+    "leg": "status",
+    "review": "question",
+    "offer": "offer",
+    "pause": "pause",
+    "welfare_check": "welfare_check",
+    "capacity": "full_until",
+}
+_KINDS: Final = tuple(_CHANGES)
 _RECORDS: Final[Mapping[type, tuple[int, Callable[[object], str]]]] = {
     step: (_KINDS.index(kind), attrgetter(id_))
     for kind, id_, steps in (
@@ -298,3 +307,8 @@ def records_of(steps: Iterable[Step]) -> list[tuple[str, str]]:
             place, id_of = record
             found.add((place, id_of(step)))
     return [(_KINDS[place], id_) for place, id_ in sorted(found)]
+
+
+def changed_by(records: Iterable[tuple[str, str]]) -> list[str]:
+    """What of a case is changed where these records, of (kind, id), are made or changed: as audit entries name it."""
+    return sorted({_CHANGES[kind] for kind, _ in records if kind in _CHANGES})

@@ -1,15 +1,17 @@
 """A rule set's conditions as Python, made once for each kind of event.
 
 Every condition has two rails: t "certainly true" and m "not certainly false"; `Not` swaps them; m without t is unknown.
-Tests of the kind of event are worked out beforehand, so that most rules are not even looked at.
+Tests of the kind of event are worked out beforehand, and what several rules ask is asked once, so that most rules are
+not even looked at.
 Only names of facts and `repr`s of literals reach the generated code, never text of a rule.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast
+from typing import Literal, NamedTuple, TypeAlias, cast
 
 from services.router.rules.declarations import Choice, Fact
 from services.router.rules.explain import in_words
@@ -33,8 +35,10 @@ from services.router.rules.language import (
 
 EVENT = "event"  # the fact that says which kind of event this is; always known
 TRUE, FALSE = All(()), Any(())
+SHARED_LEAST = 2  # rules that ask the same, for it to be looked at before them
 
 Explainer: TypeAlias = Callable[[Values], list[tuple[str, str]]]  # a test in words, and its fact
+Variables: TypeAlias = Mapping[str, str]  # of the generated code, by fact
 Live: TypeAlias = tuple[tuple[int, Condition], ...]
 Shows: TypeAlias = Literal["what makes it hold", "what speaks for it"]
 Matcher: TypeAlias = Callable[[Values], tuple[list[int], list[int]]]  # places of rules: certain, hanging on an unknown
@@ -65,16 +69,47 @@ def matcher_source(live: Live, facts: Mapping[str, Fact]) -> str:
     variables = {name: f"f{number}" for number, name in enumerate(names)}
     lines = ["def match(v):", " hit = []", " ask = []"]
     lines += [f" {variable} = v[{name!r}]" for name, variable in variables.items()]
-    for place, condition in live:
-        certain = _rail(condition, variables, facts, certain=True)
-        possible = _rail(condition, variables, facts, certain=False)
-        lines.append(f" if {possible}:")
-        if certain == possible:
-            lines.append(f"  hit.append({place})")
-        else:
-            lines.append(f"  if {certain}: hit.append({place})")
-            lines.append(f"  else: ask.append({place})")
-    return "\n".join([*lines, " return hit, ask"])
+    lines += _looked_at(
+        [_Left(place, condition, _parts(condition)) for place, condition in live], variables, facts, " "
+    )
+    return "\n".join([*lines, " hit.sort()", " ask.sort()", " return hit, ask"])
+
+
+class _Left(NamedTuple):
+    """A rule of which some tests were looked at already: it can still hold, or hang on an unknown."""
+
+    place: int
+    condition: Condition
+    parts: tuple[Condition, ...]  # that were not looked at yet
+
+
+def _looked_at(rules: Sequence[_Left], variables: Variables, facts: Mapping[str, Fact], indent: str) -> list[str]:
+    """Code that looks once at what several rules ask, and at those rules only where it is possible."""
+    common, number = next(iter(Counter(part for rule in rules for part in rule.parts).most_common(1)), (TRUE, 0))
+    if number < SHARED_LEAST:
+        return [line for rule in rules for line in _lines_of(rule, variables, facts, indent)]
+    inside = [
+        rule._replace(parts=tuple(part for part in rule.parts if part != common))
+        for rule in rules
+        if common in rule.parts
+    ]
+    return [
+        f"{indent}if {_rail(common, variables, facts, certain=False)}:",
+        *_looked_at(inside, variables, facts, indent + " "),
+        *_looked_at([rule for rule in rules if common not in rule.parts], variables, facts, indent),
+    ]
+
+
+def _lines_of(rule: _Left, variables: Variables, facts: Mapping[str, Fact], indent: str) -> list[str]:
+    certain = _rail(rule.condition, variables, facts, certain=True)
+    lines = [f"{indent}if {_rail(All(rule.parts), variables, facts, certain=False)}:"]
+    if certain == _rail(rule.condition, variables, facts, certain=False):
+        return [*lines, f"{indent} hit.append({rule.place})"]
+    return [*lines, f"{indent} if {certain}: hit.append({rule.place})", f"{indent} else: ask.append({rule.place})"]
+
+
+def _parts(condition: Condition) -> tuple[Condition, ...]:
+    return tuple(dict.fromkeys(condition.parts)) if isinstance(condition, All) else (condition,)
 
 
 def compile_explainer(condition: Condition, facts: Mapping[str, Fact], shows: Shows) -> Explainer:

@@ -24,3 +24,12 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_repeated(monkeypatch: pyt
 def test_the_database_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONWARD_DATABASE_URL", "postgresql://onward:hunter2@db/onward")
     assert "hunter2" not in repr(load_settings())
+
+
+def test_what_needs_a_justification_is_said_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().justification_required == frozenset()
+    monkeypatch.setenv("ONWARD_JUSTIFICATION_REQUIRED", "consult, disclose")
+    assert load_settings().justification_required == {"consult", "disclose"}
+    monkeypatch.setenv("ONWARD_JUSTIFICATION_REQUIRED", "consult,collect")
+    with pytest.raises(SettingsRefused, match="ONWARD_JUSTIFICATION_REQUIRED"):
+        load_settings()

@@ -1,0 +1,123 @@
+"""Where a published log is read from: a folder, or an address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import httpx
+import typer
+
+from schemas.log.errors import LogError, Missing, Unreachable
+from schemas.log.handover import follow
+from schemas.log.note import VerifierKey
+from schemas.log.tiles import Fetch
+from schemas.log.trust import Trust
+from services.cli import terminal
+
+PATIENCE_SECONDS: Final = 30.0
+_ADDRESSES: Final = ("http://", "https://")
+
+KeyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--key",
+        envvar="ONWARD_LOG_VKEY",
+        metavar="VKEY",
+        help="The log's verifier key, or a file with one a line; from the operator, by another way than the log.",
+    ),
+]
+WitnessOption = Annotated[
+    list[str] | None,
+    typer.Option("--witness", metavar="VKEY", help="A witness that must have signed too; again for each."),
+]
+QuorumOption = Annotated[
+    int | None, typer.Option("--quorum", min=1, help="How many of the witnesses must have signed: all, unless said.")
+]
+
+
+def is_address(where: str) -> bool:
+    """Whether this is to be fetched over HTTP."""
+    return where.startswith(_ADDRESSES)
+
+
+@contextmanager
+def opened(where: str) -> Iterator[Fetch]:
+    """Read a log from a folder, or over HTTP from its address."""
+    if not is_address(where):
+        yield _folder(Path(where))
+        return
+    with httpx.Client(timeout=PATIENCE_SECONDS, follow_redirects=True) as client:
+        yield _http(client, where.rstrip("/"))
+
+
+def read_one(where: str) -> bytes:
+    """One file, from the disk or over HTTP. Raises Missing or Unreachable."""
+    if is_address(where):
+        with httpx.Client(timeout=PATIENCE_SECONDS, follow_redirects=True) as client:
+            return _got(client, where, where)
+    return _read(Path(where), where)
+
+
+def _folder(folder: Path) -> Fetch:
+    return lambda path: _read(folder / path, path)
+
+
+def _read(file: Path, path: str) -> bytes:
+    try:
+        return file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise Missing(path) from None
+    except OSError as error:
+        raise Unreachable(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _http(client: httpx.Client, address: str) -> Fetch:
+    return lambda path: _got(client, f"{address}/{path}", path)
+
+
+def _got(client: httpx.Client, url: str, path: str) -> bytes:
+    try:
+        response = client.get(url)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Unreachable(f"{url} cannot be read: {error or type(error).__name__}") from None
+    if response.status_code in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
+        raise Missing(path)
+    if response.is_error:
+        raise Unreachable(f"{url} cannot be read: the answer is {response.status_code}")
+    return response.content
+
+
+def keys_of(given: Sequence[str] | None, option: str) -> list[VerifierKey]:
+    """Verifier keys as they were typed, or as files have them. One that is none ends the command."""
+    found = []
+    for each in given or ():
+        try:
+            lines = [each] if "+" in each else Path(each).read_text().split()
+            found += [VerifierKey.parse(line) for line in lines]
+        except (OSError, UnicodeDecodeError):
+            terminal.fail(f"{option} {each} is neither a verifier key nor a file with some")
+        except LogError as error:
+            terminal.fail(f"{option}: {error}")
+    return found
+
+
+def trust_of(key: Sequence[str] | None, witness: Sequence[str] | None, quorum: int | None) -> Trust:
+    """Whom the person at the terminal trusts. Without a key there is nothing to verify by."""
+    keys, witnesses = keys_of(key, "--key"), keys_of(witness, "--witness")
+    if not keys:
+        terminal.fail(
+            "say by which key to verify: --key VKEY, or ONWARD_LOG_VKEY. The operator tells it (onward audit keys); get"
+            " it by another way than the log itself"
+        )
+    if quorum is not None and quorum > len(witnesses):
+        terminal.fail(f"--quorum {quorum} needs that many --witness")
+    return Trust(keys, witnesses, quorum)
+
+
+def followed(fetch: Fetch, trust: Trust) -> Trust:
+    """The same, with the keys that followed on the log's, as it shows by notes of the keys before them."""
+    keys = [key for trusted in trust.keys for key in follow(fetch, trusted)]
+    return Trust(list(dict.fromkeys(keys)), trust.witnesses, trust.quorum)
