@@ -36,9 +36,8 @@ def submitted(number: int) -> bytes:
     return json.dumps(_envelope(number)).encode()
 
 
-def accepted(number: int, *, partitions: int) -> tuple[str, bytes]:
-    """The n-th referral as intake hands it on: its subject on the CASE stream, and its bytes."""
-    person = new_id(MOMENT)
+def accepted(number: int, person: str, *, partitions: int) -> tuple[str, bytes]:
+    """The n-th referral as intake hands it on, about this person: its subject on the CASE stream, and its bytes."""
     partition = int(person[-8:], 16) % partitions  # as streams.partition_of
     envelope = _envelope(number)
     envelope |= {

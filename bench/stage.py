@@ -20,6 +20,7 @@ from bench.report import WrongResult
 from services.cli.wiring import migrate
 from services.ground import streams
 from services.ground.clock import WallClock
+from services.ground.keys import make_keys
 from services.ground.publisher import Outgoing, Publisher
 from services.ground.settings import REPOSITORY, Settings
 from services.ground.world import World, connect, open_world
@@ -132,12 +133,16 @@ class Stage:
         publisher = Publisher(self.connection, timeout_seconds=30)
         await publisher.start()
         for start in range(first, first + count, 1000):
-            await publisher.publish([self._outgoing(n, stream) for n in range(start, min(start + 1000, first + count))])
+            numbers = range(start, min(start + 1000, first + count))
+            keys = await self.world.database.write(lambda c, n=numbers: make_keys(c, len(n), events.MOMENT))  # type: ignore[misc]
+            outgoing = [self._outgoing(n, stream, person) for n, (person, _) in zip(numbers, keys, strict=True)]
+            await publisher.publish(outgoing)
         return sum(len(events.routes_of(n)) for n in range(first, first + count))
 
-    def _outgoing(self, number: int, stream: str) -> Outgoing:
+    def _outgoing(self, number: int, stream: str, person: str) -> Outgoing:
+        """An event of this person; of whoever intake makes of it, where it is still to be accepted."""
         if stream == streams.CASE:
-            subject, raw = events.accepted(number, partitions=self.settings.partitions)
+            subject, raw = events.accepted(number, person, partitions=self.settings.partitions)
             return Outgoing(f"bench-{number}", stream, subject, raw)
         return Outgoing(f"bench-{number}", stream, f"intake.{events.SOURCE}.referral", events.submitted(number))
 

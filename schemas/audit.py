@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from schemas.base import (
+    Commitment,
     EventId,
     Moment,
     OurId,
@@ -51,7 +52,8 @@ class AuditEntry(EventData):
     recipient: ShortText | None = None  # who received them, when they were disclosed
     purpose: ShortText
     lawful_basis: LawfulBasis | None = None
-    justification: Sentence | None = None
+    justification: Sentence | None = None  # what a human wrote, where it is about no person
+    justification_commitment: Commitment | None = None  # to it, where it is: see schemas.commitments
     correlation_id: EventId
     causation_id: EventId | None = None
     decision_id: OurId | None = None

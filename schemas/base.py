@@ -42,6 +42,7 @@ SOURCE_ID_PATTERN: Final = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
 SLUG_PATTERN: Final = r"^[a-z][a-z0-9_]{0,62}$"
 UUID_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 DIGEST_PATTERN: Final = r"^[0-9a-f]{64}$"
+COMMITMENT_PATTERN: Final = r"^[A-Za-z0-9+/]{43}=$"
 VERSION_PATTERN: Final = r"^sha256:[0-9a-f]{64}$"
 SUBJECT_PATTERN: Final = r"^[!-)+-=?-~]+$"
 PHONE_PATTERN: Final = r"^\+?[0-9][0-9 ()-]{4,24}$"
@@ -58,6 +59,7 @@ PATTERN_MEANS: Final[Mapping[str, str]] = {
     SLUG_PATTERN: "must be a lower-case name: letters, digits and _, beginning with a letter",
     UUID_PATTERN: "must be a UUID in lower case",
     DIGEST_PATTERN: "must be a SHA-256 in lower-case hexadecimal",
+    COMMITMENT_PATTERN: "must be 32 bytes in base64",
     VERSION_PATTERN: "must be sha256: and a digest in lower-case hexadecimal",
     PHONE_PATTERN: "must be a telephone number: digits, spaces, brackets and hyphens, with + in front if abroad",
     OUTWARD_PATTERN: "must be the outward half of a postcode alone, in capitals, for example LS6",
@@ -71,6 +73,7 @@ LegId = NewType("LegId", str)
 ValidPersonId = Annotated[PersonId, StringConstraints(pattern=UUID_PATTERN)]
 ValidLegId = Annotated[LegId, StringConstraints(pattern=UUID_PATTERN)]
 OurId = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]  # a record's id that needs no type of its own
+Commitment = Annotated[str, StringConstraints(pattern=COMMITMENT_PATTERN)]  # HMAC-SHA256, see `schemas.commitments`
 EventId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=EVENT_ID_PATTERN)]
 SourceId = Annotated[str, StringConstraints(pattern=SOURCE_ID_PATTERN)]  # a token of a NATS subject
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]  # a name from configuration: a destination, a reason

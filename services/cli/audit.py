@@ -57,6 +57,12 @@ COMMANDS = (
         "The key that signs the log: see it, and put another in its place.",
     ),
     Later(
+        "restore",
+        "audit_restore:restore",
+        "Put back the entries that are published and signed and that the store, an old copy, lacks. Stop audit first.",
+        "onward audit restore",
+    ),
+    Later(
         "reconcile",
         "audit_reconcile:reconcile",
         "Look for acts without an audit entry, and for entries without their act, in the whole store.",

@@ -118,7 +118,7 @@ def enter(connection: Connection, settings: Settings, now: datetime, who: Looker
             records=each.records,
             fields=list(each.fields),
             purpose=each.purpose,
-            justification=_why(who, settings),
+            wrote=_why(who, settings),
             correlation_id=each.correlation_id or (each.records[0][1] if each.records else work.id()),
             partition=0,
         )

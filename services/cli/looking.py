@@ -16,6 +16,9 @@ from services.audit.store import log_entries
 from services.audit.store import state as state_of_the_log
 from services.dispatch.store import deliveries
 from services.ground import tables
+from services.ground.entry_texts import entry_texts
+from services.ground.opening import read_gently
+from services.ground.sealing import ERASED
 from services.intake import store as intake
 from services.router import store as router
 from services.router import versions
@@ -25,10 +28,13 @@ NORMAL_FORMS = {"pnc_id": pnc_id, "cro": cro_number, "crn": crn, "nhs_number": n
 
 
 def rows(connection: Connection, table: Table, where: ColumnElement[bool], order: Any = None) -> list[Row]:
-    """Rows of a table as plain dictionaries, in the order of their keys unless another is given."""
+    """Rows of a table as plain dictionaries, in the order of their keys unless another is given.
+
+    What is sealed in them is opened; of whoever is erased it is ERASED.
+    """
     query = select(table).where(where)
     query = query.order_by(order if order is not None else next(iter(table.primary_key.columns)))
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return read_gently(connection, query)
 
 
 def state_of_the_store(connection: Connection, now: datetime) -> Row:
@@ -94,7 +100,8 @@ def find_event(connection: Connection, id_: str) -> str | None:
     first = select(accepted.event_id).where(
         accepted.person_id == reference.person_id, accepted.source == reference.source
     )
-    found = connection.execute(first.where(reference.reference == id_).order_by(accepted.sequence).limit(1)).scalar()
+    named = reference.reference == intake.fingerprint_of(connection, intake.REFERENCE, id_)
+    found = connection.execute(first.where(named).order_by(accepted.sequence).limit(1)).scalar()
     return str(found) if found is not None else None
 
 
@@ -108,7 +115,10 @@ def trace_of(connection: Connection, event_id: str) -> Row:
         "event_id": event_id,
         "accepted": accepted,
         "raw": [
-            {"received_at": r["received_at"], "subject": r["subject"], "bytes": len(r["body"]), "outcome": r["outcome"]}
+            {
+                **{name: r[name] for name in ("received_at", "subject", "outcome")},
+                "bytes": None if r["body"] in (None, ERASED) else len(r["body"]),
+            }
             for r in rows(connection, intake.raw_messages, intake.raw_messages.c.event_id == event_id)
         ],
         # Where nothing was sent it was handed on as it was accepted.
@@ -126,9 +136,17 @@ def trace_of(connection: Connection, event_id: str) -> Row:
 
 
 def audit_of(connection: Connection, where: ColumnElement[bool]) -> list[Row]:
-    """Entries of the log, in its order."""
+    """Entries of the log, in its order, with what humans wrote for them."""
     found = rows(connection, log_entries, where)
-    return [{"position": row["position"], **orjson.loads(row["entry"])["data"]} for row in found]
+    wrote = entry_texts(connection, [row["entry_id"] for row in found])
+    return [
+        {
+            "position": row["position"],
+            **orjson.loads(row["entry"])["data"],
+            **({"justification": wrote[row["entry_id"]].text} if row["entry_id"] in wrote else {}),
+        }
+        for row in found
+    ]
 
 
 def find_persons(connection: Connection, text: str) -> list[str]:
@@ -144,13 +162,15 @@ def named_persons(connection: Connection, text: str) -> list[str]:
     of_event = or_(event.event_id == text, event.origin_id == text)
     found += connection.execute(select(event.person_id).where(of_event)).scalars()
     reference = intake.references.c
-    found += connection.execute(select(reference.person_id).where(reference.reference == text)).scalars()
+    said = intake.fingerprint_of(connection, intake.REFERENCE, text)
+    found += connection.execute(select(reference.person_id).where(reference.reference == said)).scalars()
     for kind, normal_form in NORMAL_FORMS.items():
         try:
             value = normal_form(text)
         except ValueError:
             continue
-        where = (identifier.kind == kind) & (identifier.value == value)
+        kept = intake.fingerprint_of(connection, kind, value)
+        where = (identifier.kind == kind) & (identifier.value == kept)
         found += connection.execute(select(identifier.person_id).where(where)).scalars()
     return sorted(set(found))
 

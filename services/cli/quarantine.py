@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 from rich.table import Column, Table
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from schemas.vocabulary import AuditOperation
 from services.cli import terminal
@@ -31,6 +31,7 @@ from services.ground.clock import WallClock, for_people
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
 from services.ground.publisher import Outgoing
+from services.ground.sealing import ERASED, name_in
 from services.ground.work import Work
 from services.ground.world import World, connect, open_store, open_world
 
@@ -86,9 +87,9 @@ def show(
     """Show one message: why it was set aside, and its bytes. That you looked is kept in the audit log."""
     row = _one(terminal.run(_look(id_, looker(by, role, because))), id_)
     if as_json:
-        terminal.print_json({**_plain(row), "raw": row["raw"].decode(errors="backslashreplace")})
+        terminal.print_json({**_plain(row), "raw": _text(row["raw"])})
         return
-    text = row["raw"].decode(errors="backslashreplace")
+    text = _text(row["raw"])
     row = terminal.literal(_plain(row))
     for name in ("id", "service", "subject", "source", "reason", "digest", "told_at", "resent_at", "resent_by"):
         if row[name] is not None:
@@ -121,6 +122,8 @@ def resend(
         terminal.fail(
             f"sent again already, by {row['resent_by']}; add --again to repeat", code=terminal.NEEDS_ATTENTION
         )
+    if row["raw"] in (None, ERASED):
+        terminal.fail("whom it is about is erased, and nothing may be kept of them", code=terminal.NEEDS_ATTENTION)
     message = terminal.run(_resend(row, row["raw"] if raw is None else raw, who))
     terminal.out.print(f"[green]sent again[/] on {terminal.literal(row['subject'])} as {message}", highlight=False)
 
@@ -168,14 +171,17 @@ def resend_in(connection: Connection, row: Row, raw: bytes, who: Looker, world: 
     ).rowcount
     if changed != 1:
         raise OnwardError("somebody else has just sent it again")
-    work.send_as_it_is(message, partition=0)
+    # By the key that opens it here: also a mended one says of nobody else.
+    sealed = connection.execute(select(aside.raw).where(aside.id == row["id"])).scalar_one()
+    work.send_as_it_is(message, person=name_in(sealed), partition=0)
     work.audit(
         AuditOperation.ALTER,
         actor=actor_of(who),
         records=(("quarantine", row["id"]), ("message", message.id)),
         fields=("raw", "resent_at") if raw != row["raw"] else ("resent_at",),
         purpose="sent_again",
-        justification=checked(who.because) if who.because else None,
+        wrote=checked(who.because) if who.because else None,
+        words_of=name_in(sealed),
         correlation_id=row["id"],
         partition=0,
     )
@@ -187,6 +193,10 @@ def _one(found: list[Row], id_: str) -> Row:
     if len(found) != 1:
         terminal.fail(f"{len(found) or 'no'} quarantined messages match {id_!r}", code=terminal.NEEDS_ATTENTION)
     return found[0]
+
+
+def _text(raw: bytes | str | None) -> str:
+    return raw.decode(errors="backslashreplace") if isinstance(raw, bytes) else ERASED
 
 
 def _plain(row: Row) -> Row:

@@ -23,12 +23,14 @@ from services.audit.store import log_entries
 from services.cli.acts import ACTS, KEPT_IN, Act, Sought
 from services.ground import tables
 from services.ground.driver import rows_of
+from services.ground.opening import opened
 from services.ground.streams import AUDIT
 
 PAGE: Final = 5_000  # rows in memory at once
 TOLD_MOST: Final = 1_000  # findings that are told one by one; all are counted
+INDEX_CACHE_KIB: Final = 32 * 1024
 ON_ITS_WAY: Final = -1  # instead of a position of the log
-FOR_THEMSELVES: Final = frozenset({"search"})  # kinds that name no record: which search it was
+FOR_THEMSELVES: Final = frozenset({"search", "log_key"})  # kinds that name no row: which search it was; a key's id
 
 _MAKE: Final = """
 CREATE TABLE entered (kind TEXT, id TEXT, operation TEXT, correlation TEXT, who TEXT, entry TEXT, position INTEGER,
@@ -58,7 +60,7 @@ _LOG: Final = (
     .limit(_MOST)
 )
 _WAITING: Final = (  # entries that were kept, and that neither the log nor quarantine has
-    select(_row.id, tables.payloads.c.payload)
+    select(_row.id, tables.payloads.c.payload, tables.payloads.c.id.label("carried"))
     .where(
         tables.payloads.c.id == _row.id,
         _row.stream == AUDIT,
@@ -120,6 +122,7 @@ class Reconciling(AbstractContextManager["Reconciling"]):
         self._page = page
         self._index = sqlite3.connect("", check_same_thread=False)  # a file of its own without a name, gone with it
         self._index.execute("PRAGMA journal_mode=OFF")
+        self._index.execute(f"PRAGMA cache_size=-{INDEX_CACHE_KIB}")
         self._index.execute(_MAKE)
         self._log_read, self._way_read = -1, ""  # up to which position, and up to which id of the outbox
         self._again: list[tuple[str, Sought]] = []  # acts without an entry yet
@@ -147,7 +150,7 @@ class Reconciling(AbstractContextManager["Reconciling"]):
 
     def _on_their_way(self, connection: Connection) -> int:
         since = self._way_read or _settled(connection)
-        found = rows_of(connection, _WAITING, {"since": since, "most": self._page})
+        found = opened(connection, _WAITING, rows_of(connection, _WAITING, {"since": since, "most": self._page}))
         self._keep((row["payload"], ON_ITS_WAY) for row in found)
         self._more = len(found) == self._page
         self._way_read = str(found[-1]["id"]) if found else since
@@ -176,7 +179,8 @@ class Reconciling(AbstractContextManager["Reconciling"]):
             rows.append(("entry", id_, operation, correlation, who, id_, position))
             if operation == "erase" and entry.get("person_id"):
                 rows.append(("erased", entry["person_id"], operation, correlation, who, id_, position))
-            if operation == "disclose" and not entry.get("because") and not entry.get("justification"):
+            why = entry.get("because") or entry.get("justification") or entry.get("justification_commitment")
+            if operation == "disclose" and not why:
                 self.found.note("entry", id_, "says of a disclosure neither the rules' reasons nor another one")
         self._index.executemany("INSERT OR REPLACE INTO entered VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
@@ -210,12 +214,12 @@ class Reconciling(AbstractContextManager["Reconciling"]):
             if not times:
                 if late:
                     count.missing += 1
-                    self.found.note(kind, one.id, f"has no entry: {one.operation} of {one.kind} {one.id}")
+                    self.found.note(kind, one.id, f"has no entry: {_named(one)}")
                 else:
                     self._again.append((kind, one))
                 continue
             if one.once and times > 1:
-                self.found.note(kind, one.id, f"is entered {times} times: {one.operation} of {one.kind} {one.id}")
+                self.found.note(kind, one.id, f"is entered {times} times: {_named(one)}")
             if position == ON_ITS_WAY:
                 count.on_their_way += 1
             else:
@@ -273,6 +277,11 @@ class Reconciling(AbstractContextManager["Reconciling"]):
         entries, waiting = self._index.execute(query, (ON_ITS_WAY,)).fetchone()
         self.found.log = Count(entries, entries - (waiting or 0), waiting or 0)
         return 0
+
+
+def _named(sought: Sought) -> str:
+    by = f" by event {sought.correlation}" if sought.correlation not in (None, sought.id) else ""
+    return f"{sought.operation or 'any entry'} of {sought.kind} {sought.id}{by}"
 
 
 def _settled(connection: Connection) -> str:

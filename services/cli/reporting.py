@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy import Connection, Integer, bindparam, or_, select
 
 from services.audit.store import log_entries
+from services.ground.entry_texts import EntryText, entry_texts
 from services.ground.sql import select_in
 from services.intake import store as intake
 from services.router import store as router
@@ -30,7 +31,7 @@ WHOSE: Final = {  # records that tell whose data was seen where an entry names n
 
 _row = log_entries.c
 _PAGE: Final = (
-    select(_row.position, _row.person_id, _row.at, _row.entry)
+    select(_row.position, _row.entry_id, _row.person_id, _row.at, _row.entry)
     .where(
         _row.position > bindparam("after"),
         _row.operation.in_(TOLD),
@@ -102,6 +103,7 @@ class Gathering:
         values = {"after": self._after, "since": self.report.since, "until": self.report.until, "most": PAGE}
         found = [dict(row) for row in connection.execute(self._query, values).mappings()]
         entries = [(row, orjson.loads(row["entry"])["data"]) for row in found]
+        wrote = entry_texts(connection, [row["entry_id"] for row in found])
         owners = _owners(connection, [entry for row, entry in entries if row["person_id"] is None])
         for row, entry in entries:
             self._after = row["position"]
@@ -111,7 +113,7 @@ class Gathering:
             told = [person for person in whose if not self.report.persons or person in self.report.persons]
             self.report.entries += bool(told)
             for person in told:
-                line = _line(entry, person)
+                line = _line(entry, person, wrote.get(row["entry_id"]))
                 if line in self.report.lines:
                     self.report.lines[line].again(row["at"])
                 else:
@@ -143,13 +145,15 @@ def _owners(connection: Connection, entries: Sequence[Mapping[str, Any]]) -> dic
     return found
 
 
-def _line(entry: Mapping[str, Any], person: str | None) -> Line:
+def _line(entry: Mapping[str, Any], person: str | None, wrote: EntryText | None) -> Line:
     actor = entry["actor"]
     disclosed = entry["operation"] == "disclose"
     reasons = [said["because"] for said in entry.get("because", ())]
     justification = entry.get("justification")
     if isinstance(justification, str):
         reasons.append(justification)
+    if wrote is not None:
+        reasons.append(wrote.text)
     named = [f"{record['kind']} {record['id']}" for record in entry.get("records", ())]
     return Line(
         entry["operation"],

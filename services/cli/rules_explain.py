@@ -23,6 +23,7 @@ from services.cli.looking import Row, find_event, rows
 from services.ground.clock import for_people
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
+from services.ground.sealing import ERASED
 from services.ground.world import open_store
 from services.router import store as router
 from services.router.rule_sets import rule_sets_kept
@@ -76,6 +77,8 @@ async def _explain(id_: str, destination: str | None, who: Looker) -> Row | None
         decisions = await look(database, who, lambda c: rows(c, router.decisions, where, decided_at), _seen)
         if not decisions:
             return None
+        if decisions[-1]["said"] == ERASED:
+            raise OnwardError("whom this decision was about is erased, and what it was decided by with them")
         digest = decisions[-1]["rule_set"]
         kept = await database.read(lambda c: rule_sets_kept(c, [digest])) if destination is not None else {}
     found = _explained(decisions[-1], len(decisions))

@@ -27,6 +27,8 @@ from services.cli.rules_diff import show_what_differs
 from services.cli.rules_past import show_past
 from services.ground.clock import for_people
 from services.ground.migration import require_schema
+from services.ground.opening import read_gently
+from services.ground.sealing import ERASED
 from services.ground.world import open_store
 from services.router import store, versions
 
@@ -123,8 +125,9 @@ def _tried_out(connection: Connection, digest: str) -> Row:
     tried = store.shadow_decisions.c
     of_this = tried.rule_set == digest
     compared = connection.execute(select(func.count()).where(of_this)).scalar_one()
-    query = select(tried.event_id, tried.differs).where(of_this, tried.differs.is_not(None)).order_by(tried.decision_id)
-    differ = [(str(event), dict(differs)) for event, differs in connection.execute(query)]
+    query = select(tried.decision_id, tried.event_id, tried.differs).where(of_this, tried.differs.is_not(None))
+    found = read_gently(connection, query.order_by(tried.decision_id))
+    differ = [(str(row["event_id"]), dict(row["differs"])) for row in found if row["differs"] != ERASED]
     return {
         "compared": compared,
         "differ": len(differ),

@@ -23,6 +23,7 @@ from services.cli.consulting import (
 from services.cli.looking import Row, find_event, trace_of
 from services.ground.clock import for_people
 from services.ground.migration import require_schema
+from services.ground.sealing import ERASED
 from services.ground.world import open_store
 
 
@@ -67,7 +68,8 @@ def tree_of(found: Row) -> Tree:
         intake.add(f"their id {accepted['origin_id']}, {accepted['type']}")
         intake.add(f"person {accepted['person_id']}, their event number {accepted['sequence']}")
         for raw in found["raw"]:
-            intake.add(f"{_at(raw['received_at'])} {raw['bytes']} bytes on {raw['subject']}: {raw['outcome']}")
+            size = ERASED if raw["bytes"] is None else f"{raw['bytes']} bytes"
+            intake.add(f"{_at(raw['received_at'])} {size} on {raw['subject']}: {raw['outcome']}")
     for decision in found["decisions"]:
         router = tree.add(f"[cyan]router[/] {_at(decision['decided_at'])} decided by rules {decision['rule_set'][:19]}")
         _decision(router, decision["said"])
@@ -92,7 +94,10 @@ def tree_of(found: Row) -> Tree:
     return tree
 
 
-def _decision(router: Tree, said: Row) -> None:
+def _decision(router: Tree, said: Row | str) -> None:
+    if isinstance(said, str):  # ERASED
+        router.add(f"[dim]{said}[/]")
+        return
     for rule in said["matched"]:
         branch = router.add(
             f"[green]{rule['rule']}[/]{'' if rule['certain'] else ' (a fact is unknown)'}: {rule['because']}"

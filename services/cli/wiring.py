@@ -18,7 +18,7 @@ from services.dispatch.app import dispatch
 from services.ground import outbox, streams
 from services.ground.clock import Clock, WallClock
 from services.ground.collector import calm_collector
-from services.ground.migration import upgrade_schema
+from services.ground.migration import keep_keys, upgrade_schema
 from services.ground.publisher import Outgoing
 from services.ground.service import Service
 from services.ground.settings import Settings
@@ -40,6 +40,7 @@ async def migrate(world: World) -> None:
     Where no rules are in force yet, the installation's own are from now on. Raises RuleSetRefused for those. Where the
     audit log was never signed, its key is made. Raises KeyMissing where it was signed and its key is not there.
     """
+    await world.database.write(keep_keys)
     await world.database.write(upgrade_schema)
     signed = await world.database.read(newest_checkpoint) is not None
     make_first_key(world.settings.log_key, world.settings.log_origin, signed_before=signed)

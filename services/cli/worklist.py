@@ -15,6 +15,7 @@ from services.cli.looking import Row, all_who_are, find_persons, rows, who_is
 from services.ground import tables
 from services.ground.clock import LONDON
 from services.ground.database import Database
+from services.ground.sealing import ERASED
 from services.router import store as router
 from services.router.casework.resting import OPEN, OfferAnswer
 from services.router.rules.calendar import Calendar, local_day
@@ -131,11 +132,12 @@ def person_as_they_are(connection: Connection, person_id: str) -> Row:
 def context_of(connection: Connection, review: Row) -> Row:
     """A question with what a human should see before they answer: the leg, the event, the reasons, who put it off."""
     decision = router.decisions.c.id == review["decision_id"]
-    [said] = [row["said"] for row in rows(connection, router.decisions, decision)] or [{}]
+    [said] = [row["said"] for row in rows(connection, router.decisions, decision) if row["said"] != ERASED] or [{}]
     events = rows(connection, router.case_events, router.case_events.c.event_id == review["event_id"])
     human = rows(connection, router.human_decisions, router.human_decisions.c.review_id == review["id"])
     return {
         **review,
+        "route": review["route"] if review["route"] != ERASED else None,
         "may_answer": list(who_may_answer(review["role"])),
         "event": _some(events, "event_id", "kind", "occurred_at", "source", "origin_id"),
         "leg": leg_as_it_is(connection, review["leg_id"]),

@@ -42,7 +42,7 @@ class DispatchHandler:
         if self._must_be_justified and not command.because:
             raise Unacceptable("no_justification", [Problem(place="/data/because", message="says no reason")])
         place = Place(command.leg_id, command.sequence)
-        return Incoming(delivery, command, Key(envelope.source, envelope.id), place)
+        return Incoming(delivery, command, Key(envelope.source, envelope.id), place, command.person_id)
 
     def take(self, messages: Sequence[Incoming[RouteCommand]], work: Work) -> None:
         """Hand each command to its destination's channel. The queue is the only channel yet."""
@@ -66,6 +66,7 @@ class DispatchHandler:
                 f"route.{command.destination}",
                 EventType.REFERRAL_ROUTED,
                 routed,
+                person=command.person_id,
                 partition=partition,
                 about=command.leg_id,
             )
@@ -75,7 +76,11 @@ class DispatchHandler:
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Quarantine a command, where people see it."""
-        work.quarantine(delivery, why, key=key)
+        try:
+            person = self.read(delivery).person
+        except Unacceptable:
+            person = None
+        work.quarantine(delivery, why, key=key, person_id=person)
 
     def _audit(
         self, command: RouteCommand, message_id: str, names: Sequence[str], work: Work, *, partition: int

@@ -17,6 +17,7 @@ from services.ground.errors import StoreUnusable
 from services.ground.failures import came_again, count_failure, forget_failures
 from services.ground.handler import Handler, Incoming
 from services.ground.inorder import Place, Stored, ready_in_order
+from services.ground.keys import KeysRunOut
 from services.ground.microbatch import Delivery
 from services.ground.work import Key, Work
 
@@ -106,6 +107,8 @@ def _tried(act: Callable[[], None], work: Work) -> Exception | None:
     try:
         with work.savepoint():
             act()
+    except KeysRunOut:
+        raise  # no message's either: all is done again, with more of them
     except DBAPIError as error:
         if error.connection_invalidated or not _is_about_data(error):
             raise
@@ -230,4 +233,5 @@ def _place(message: Incoming[Body] | Bad) -> Place:
 def _stored(message: Incoming[Body] | Bad) -> Stored:
     delivery, key = message.delivery, message.key
     source, id_ = key or (None, None)
-    return Stored(delivery.subject, delivery.raw, source, id_, delivery.stream_sequence)
+    person = message.person if isinstance(message, Incoming) else None
+    return Stored(delivery.subject, delivery.raw, source, id_, delivery.stream_sequence, person)

@@ -25,6 +25,7 @@ from services.ground.database import Database
 from services.ground.errors import LeaseLost, OnwardError
 from services.ground.handing_on import NotHandedOn, Reader, hand_on
 from services.ground.handler import Chore, Duty, Handler, Incoming
+from services.ground.keys import KEYS_A_MESSAGE, make_ahead
 from services.ground.log import logger
 from services.ground.microbatch import Delivery, Microbatch
 from services.ground.sender import Sender
@@ -238,6 +239,7 @@ class Consumer(Generic[Body]):
 
     async def _transact(self, batch: Sequence[Delivery], act: Callable[[Work], T]) -> tuple[Work, T]:
         """One transaction of the whole batch, fenced; it also marks what earlier batches published."""
+        await make_ahead(self._database, KEYS_A_MESSAGE * len(batch), self._clock.now())
         return await self._fenced({delivery.partition for delivery in batch}, act)
 
     async def _fenced(self, partitions: set[int], act: Callable[[Work], T]) -> tuple[Work, T]:

@@ -12,21 +12,23 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import orjson
-from sqlalchemy import Connection, MetaData, create_engine, event, text
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from services.ground.errors import StoreUnusable
+from services.ground.keys import Keyring, carry
 from services.ground.log import logger
+from services.ground.schema import metadata as metadata
 from services.ground.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
-
-metadata = MetaData()  # every service's tables; one service owns and writes each
 
 T = TypeVar("T")
 
@@ -44,6 +46,7 @@ class Database(Protocol):
     """Runs functions in transactions."""
 
     dialect: str  # "sqlite" or "postgresql"
+    keyring: Keyring  # the keys that this process has at hand
 
     async def write(self, body: Callable[[Connection], T]) -> T:
         """Run `body` in one transaction: all of it is kept when this returns, none of it when this raises.
@@ -56,6 +59,10 @@ class Database(Protocol):
         """Run `body` on a consistent view of the store; what it writes is refused or rolled back."""
         ...
 
+    async def scrub_keys(self) -> None:
+        """Leave nothing of destroyed keys behind in the files of the keys: to be called after `keys.destroy`."""
+        ...
+
     async def close(self) -> None:
         """Let go of every connection."""
         ...
@@ -66,8 +73,10 @@ class SqliteDatabase:
 
     dialect = "sqlite"
 
-    def __init__(self, *, writing: Engine, reading: Engine) -> None:
+    def __init__(self, *, writing: Engine, reading: Engine, keyring: Keyring) -> None:
+        """`keyring` is what the connections of both engines carry."""
         self._writing, self._reading = writing, reading
+        self.keyring = keyring
         self._waiting: deque[tuple[Callable[[Connection], Any], Future[Any]]] = deque()
         self._connection: Connection | None = None  # kept: a new one a transaction cost an eighth of a small one
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
@@ -120,6 +129,23 @@ class SqliteDatabase:
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, transaction)
 
+    async def scrub_keys(self) -> None:
+        """Write what is destroyed over in the file too, and empty the log of writes. Readers are waited for."""
+
+        def scrub() -> None:
+            with self._writing.connect() as connection:
+                driver = cast(sqlite3.Connection, connection.connection.dbapi_connection)
+                busy, _, _ = driver.execute("PRAGMA keys.wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise StoreUnusable("somebody reads the keys just now, so a destroyed one is still in its log; again")
+
+        await asyncio.get_running_loop().run_in_executor(self._writer, self._alone, scrub)
+
+    def _alone(self, act: Callable[[], T]) -> T:
+        """Do something in the writer thread without the connection that is kept there."""
+        self._hang_up()
+        return act()
+
     async def close(self) -> None:
         """Finish what runs, then close."""
         await asyncio.to_thread(self._writer.shutdown)
@@ -146,8 +172,10 @@ class PostgresDatabase:
 
     dialect = "postgresql"
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, keyring: Keyring) -> None:
+        """`keyring` is what the engine's connections carry."""
         self._engine = engine
+        self.keyring = keyring
 
     async def write(self, body: Callable[[Connection], T]) -> T:
         """One transaction on a pooled connection."""
@@ -158,6 +186,12 @@ class PostgresDatabase:
         """A transaction that is always rolled back."""
         async with self._engine.connect() as connection:
             return await connection.run_sync(body)
+
+    async def scrub_keys(self) -> None:
+        """Write the table of keys anew, without what is destroyed. PostgreSQL's own log is recycled in its time."""
+        async with self._engine.connect() as connection:
+            alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await alone.execute(text("VACUUM FULL keys.person_keys"))
 
     async def close(self) -> None:
         """Close the pool."""
@@ -176,9 +210,11 @@ async def open_database(settings: Settings) -> Database:
 
 def _open_sqlite(settings: Settings) -> Database:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.keys_file.touch(mode=0o600)
+    keyring = Keyring()
     # IMMEDIATE takes the write lock at once: a deferred transaction that upgrades can fail halfway.
-    writing = _sqlite_engine(settings, begin="BEGIN IMMEDIATE", connections=1)
-    reading = _sqlite_engine(settings, begin="BEGIN", connections=2)
+    writing = _sqlite_engine(settings, keyring, begin="BEGIN IMMEDIATE", connections=1)
+    reading = _sqlite_engine(settings, keyring, begin="BEGIN", connections=2)
     try:
         with writing.connect() as connection:
             mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
@@ -190,8 +226,8 @@ def _open_sqlite(settings: Settings) -> Database:
             f"{settings.sqlite_file} is on a file system without WAL (a network one?); move ONWARD_DATA_DIR"
         )
     if damage != "ok":
-        raise StoreUnusable(f"{settings.sqlite_file} is damaged; restore it from a backup")
-    return SqliteDatabase(writing=writing, reading=reading)
+        raise StoreUnusable(f"{settings.sqlite_file} or {settings.keys_file} is damaged; restore it from a backup")
+    return SqliteDatabase(writing=writing, reading=reading, keyring=keyring)
 
 
 def _damage(connection: Connection, settings: Settings) -> str:
@@ -199,23 +235,29 @@ def _damage(connection: Connection, settings: Settings) -> str:
     if settings.sqlite_file.stat().st_size > SQLITE_CHECKED_BYTES:
         log.info("store_not_checked_whole", above=SQLITE_CHECKED_BYTES)
         return "ok"
-    return str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one())
+    return str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one())  # of every attached file
 
 
-def _sqlite_engine(settings: Settings, *, begin: str, connections: int) -> Engine:
+def _sqlite_engine(settings: Settings, keyring: Keyring, *, begin: str, connections: int) -> Engine:
     engine = create_engine(
         f"sqlite:///{settings.sqlite_file}",
         pool_size=connections,
         max_overflow=0,
+        hide_parameters=True,  # an error's text is nobody's content
         connect_args={"cached_statements": SQLITE_STATEMENTS},
         **_JSON,
     )
-    event.listen(engine, "connect", _prepare_sqlite)
+
+    def prepare(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        _prepare_sqlite(connection, settings.keys_file)
+        carry(record.info, keyring)
+
+    event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, keys_file: Path) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself: see _sqlite_engine
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
@@ -224,6 +266,10 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
     cursor.execute(f"PRAGMA wal_autocheckpoint={SQLITE_WAL_PAGES}")
     cursor.execute(f"PRAGMA cache_size=-{SQLITE_CACHE_KIB}")
+    cursor.execute("ATTACH DATABASE ? AS keys", (str(keys_file),))
+    cursor.execute("PRAGMA keys.journal_mode=WAL")
+    cursor.execute("PRAGMA keys.synchronous=FULL")
+    cursor.execute("PRAGMA keys.secure_delete=ON")  # a destroyed key is written over
     cursor.execute("PRAGMA temp_store=MEMORY")  # what a savepoint would undo is not written to a file of its own
     cursor.close()
 
@@ -240,9 +286,12 @@ async def _open_postgres(settings: Settings) -> Database:
         url.set(drivername="postgresql+asyncpg"),
         pool_size=5,
         pool_pre_ping=True,
+        hide_parameters=True,
         **_JSON,
         connect_args={"timeout": settings.connect_seconds, "command_timeout": 60},
     )
+    keyring = Keyring()
+    event.listen(engine.sync_engine, "connect", lambda _, record: carry(record.info, keyring))
     try:
         async with engine.connect() as connection:
             for name in ("fsync", "full_page_writes", "synchronous_commit"):
@@ -252,4 +301,4 @@ async def _open_postgres(settings: Settings) -> Database:
     except (OSError, TimeoutError, OperationalError, SQLAlchemyError) as error:
         await engine.dispose()
         raise StoreUnusable(f"cannot reach {shown}: {error.__class__.__name__}; check ONWARD_DATABASE_URL") from error
-    return PostgresDatabase(engine)
+    return PostgresDatabase(engine, keyring)

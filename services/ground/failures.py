@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from sqlalchemy import delete, select
@@ -16,7 +15,7 @@ from services.ground.work import Work
 def count_failure(delivery: Delivery, error: Exception, work: Work) -> int:
     """Note one more failure. Returns how many there are now."""
     row = tables.attempts.c
-    name = _name(delivery)
+    name = _name(delivery, work)
     before = work.connection.execute(
         select(row.failures).where(row.consumer == work.service, row.delivery == name)
     ).scalar()
@@ -43,7 +42,7 @@ def forget_failures(deliveries: Sequence[Delivery], work: Work) -> None:
     if not deliveries:
         return
     row = tables.attempts.c
-    names = [_name(delivery) for delivery in deliveries]
+    names = [_name(delivery, work) for delivery in deliveries]
     work.connection.execute(delete(tables.attempts).where(row.consumer == work.service, row.delivery.in_(names)))
 
 
@@ -52,6 +51,6 @@ def came_again(delivery: Delivery) -> bool:
     return delivery.ack_subject.split(".", 5)[4] != "1"  # $JS.ACK.<stream>.<consumer>.<tries>...
 
 
-def _name(delivery: Delivery) -> str:
+def _name(delivery: Delivery, work: Work) -> str:
     """A stream that was made anew has other messages at the same places, hence the digest."""
-    return f"{delivery.stream}:{delivery.stream_sequence}:{hashlib.sha256(delivery.raw).hexdigest()}"
+    return f"{delivery.stream}:{delivery.stream_sequence}:{work.digest(delivery.raw)}"

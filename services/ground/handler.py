@@ -19,13 +19,15 @@ class Incoming(Generic[Body]):
     """A message that could be read.
 
     `key` None: the handler itself knows repeats (intake, whose sources choose their ids). `place` None: order does not
-    matter to this consumer.
+    matter to this consumer. `person`: under whose key it is kept while it waits for its predecessor; None for what says
+    nothing of anybody.
     """
 
     delivery: Delivery
     body: Body
     key: Key | None = None
     place: Place | None = None
+    person: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

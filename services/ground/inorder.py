@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import bindparam, delete, select
 
 from services.ground import tables
+from services.ground.sealing import ERASED, in_clear, place_of
 from services.ground.sql import select_in, upsert
 from services.ground.work import Work
 
@@ -35,6 +36,12 @@ class Stored:
     source: str | None  # with `id` its inbox key
     id: str | None
     stream_sequence: int
+    person: str | None = None  # under whose key; none for what says nothing of anybody
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it only keeps the place of what was set aside before its turn, or of what is erased."""
+        return not self.payload
 
 
 M = TypeVar("M")
@@ -70,7 +77,7 @@ def ready_in_order(
         if at.sequence > last.get(at.key, 0) + 1:
             if pass_over:
                 too_early |= {at: _PASSED_OVER} if at not in waiting else {}
-            elif at not in too_early and waiting.get(at, _PASSED_OVER) == _PASSED_OVER:
+            elif at not in too_early and (at not in waiting or waiting[at].is_nothing):
                 too_early[at] = stored(message)
             else:
                 ready.append(message)  # another one waits in its place: better before its turn than never
@@ -79,7 +86,7 @@ def ready_in_order(
             ready.append(message)
         last[at.key] = max(last.get(at.key, 0), at.sequence)
         while (following := waiting.pop(Place(at.key, last[at.key] + 1), None)) is not None:
-            if following != _PASSED_OVER:
+            if not following.is_nothing:
                 ready.append(restore(message, following))
             last[at.key] += 1
             taken_early.append(Place(at.key, last[at.key]))
@@ -98,12 +105,14 @@ def _positions(keys: Sequence[str], work: Work) -> dict[str, int]:
 
 
 def _waiting(keys: Sequence[str], work: Work) -> dict[Place, Stored]:
-    rows = select_in(work.connection, _EARLY, (tables.early.c.key,), [(key,) for key in keys], service=work.service)
+    found = [(key,) for key in keys]
+    rows = select_in(work.connection, _EARLY, (tables.early.c.key,), found, gently=True, service=work.service)
     return {Place(str(row["key"]), int(str(row["sequence"]))): _stored(row) for row in rows}
 
 
 def _stored(row: Mapping[str, Any]) -> Stored:
-    return Stored(row["subject"], bytes(row["payload"]), row["source"], row["id"], row["stream_sequence"])
+    payload = b"" if row["payload"] == ERASED else row["payload"]
+    return Stored(row["subject"], payload, row["source"], row["id"], row["stream_sequence"])
 
 
 def _keep(messages: Mapping[Place, Stored], work: Work) -> None:
@@ -115,7 +124,7 @@ def _keep(messages: Mapping[Place, Stored], work: Work) -> None:
                 "key": at.key,
                 "sequence": at.sequence,
                 "subject": kept.subject,
-                "payload": kept.payload,
+                "payload": _sealed(kept, at, work),
                 "source": kept.source,
                 "id": kept.id,
                 "stream_sequence": kept.stream_sequence,
@@ -124,6 +133,13 @@ def _keep(messages: Mapping[Place, Stored], work: Work) -> None:
         )
     content = ["subject", "payload", "source", "id", "stream_sequence", "arrived_at"]
     upsert(work.connection, tables.early, rows, update=content)
+
+
+def _sealed(kept: Stored, at: Place, work: Work) -> bytes:
+    if kept.person is None:
+        return in_clear(kept.payload)
+    place = place_of(tables.early.c.payload, work.service, at.key, at.sequence)
+    return work.keys.key(work.connection, kept.person).seal(kept.payload, place)
 
 
 def _forget(places: Sequence[Place], work: Work) -> None:

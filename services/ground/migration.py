@@ -8,9 +8,21 @@ from typing import Final
 from sqlalchemy import Connection, inspect, text
 
 from services.ground.errors import NotMigrated
+from services.ground.keys import make_keys_table, require_keys
 
 SCRIPTS: Final = Path(__file__).resolve().parents[1] / "migrations"
 NEWEST: Final = "0001"  # the last of them, and the schema's version that this code needs
+
+
+def keep_keys(connection: Connection) -> None:
+    """Make where keys are kept, in the caller's transaction: one of its own, before `upgrade_schema`.
+
+    Raises KeyLost where the schema is there and its keys are not: new ones would open nothing.
+    """
+    if _there(connection) is None:
+        make_keys_table(connection)
+    else:
+        require_keys(connection)
 
 
 def upgrade_schema(connection: Connection) -> None:
@@ -26,8 +38,14 @@ def upgrade_schema(connection: Connection) -> None:
 
 
 def require_schema(connection: Connection) -> None:
-    """Raise NotMigrated unless the schema is of this code's version."""
-    kept = inspect(connection).has_table("alembic_version")
-    there = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none() if kept else None
+    """Raise NotMigrated unless the schema is of this code's version, and KeyLost where its keys are not there."""
+    there = _there(connection)
     if there != NEWEST:
         raise NotMigrated(f"the database schema is at {there or 'nothing'}, this code needs {NEWEST}")
+    require_keys(connection)
+
+
+def _there(connection: Connection) -> str | None:
+    kept = inspect(connection).has_table("alembic_version")
+    there = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none() if kept else None
+    return str(there) if there is not None else None

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, Executable, bindparam, exists, func, or_, select, text, update
 
 from services.ground import streams, tables
 from services.ground.driver import rows_of
+from services.ground.opening import opened
 from services.ground.publisher import Confirmed, Outgoing
+from services.ground.sealing import ERASED
 from services.ground.sql import insert_missing, upsert
 
 PAGE = 1000
@@ -36,7 +38,7 @@ _row, _inbox, _aside, _reconciled = tables.outbox.c, tables.inbox.c, tables.quar
 _carries = tables.payloads.c
 
 # Made once, because making a statement takes longer than running it.
-_MESSAGE = (_row.id, _row.stream, _row.subject, _carries.payload)
+_MESSAGE = (_row.id, _row.stream, _row.subject, _carries.payload, _carries.id.label("carried"))
 _UNSENT = (
     select(*_MESSAGE)
     .where(
@@ -85,13 +87,35 @@ _TWICE = (
 _SEEN = select(tables.streams_seen.c.created).where(tables.streams_seen.c.stream == bindparam("stream"))
 
 
+class Owed(NamedTuple):
+    """A page of what is to be sent."""
+
+    messages: list[Outgoing]
+    erased: list[str]  # rows of which nothing is left to be sent
+    last: str | None  # the newest row of all; none where the page is empty
+
+
 def unsent(
     connection: Connection, service: str, partitions: Sequence[int], *, before: datetime, after: str = ""
-) -> list[Outgoing]:
+) -> Owed:
     """A page of rows that these partitions owe, oldest first, made before a moment and after an id."""
     values = {"service": service, "partitions": list(partitions), "before": before, "after": after}
-    found = connection.execute(_UNSENT, values)
-    return [Outgoing(r.id, r.stream, r.subject, r.payload) for r in found]
+    found = [dict(row) for row in connection.execute(_UNSENT, values).mappings()]
+    rows = opened(connection, _UNSENT, found, gently=True)
+    return Owed(
+        [_outgoing(row) for row in rows if row["payload"] != ERASED],
+        [row["id"] for row in rows if row["payload"] == ERASED],
+        rows[-1]["id"] if rows else None,
+    )
+
+
+def _outgoing(row: Mapping[str, Any]) -> Outgoing:
+    return Outgoing(row["id"], row["stream"], row["subject"], row["payload"])
+
+
+def pass_over(connection: Connection, erased: Sequence[str], now: datetime) -> None:
+    """These are not to be sent any more: whom they were about is erased."""
+    connection.execute(update(tables.outbox).where(_row.id.in_(list(erased))).values(sent_at=now))
 
 
 def mark_sent(connection: Connection, confirmed: Sequence[Confirmed], now: datetime) -> None:
@@ -112,14 +136,15 @@ def not_taken(connection: Connection, service: str, stream: str, *, before_id: s
     """Rows sent to a stream of ours, up to an id, that its reader has neither taken nor quarantined.
 
     How far all is well is noted, so that the next call looks at newer rows only; a row that stays untaken is found
-    again each time.
+    again each time, unless whom it is about is erased.
     """
     of = {"service": service, "stream": stream}
     mark = _only(connection, _RECONCILED, of)
     wanted = of | {"reader": READERS[stream], "source": f"onward-{service}", "after": mark or "", "before": before_id}
-    untaken = rows_of(connection, _NOT_TAKEN, wanted)
+    found = opened(connection, _NOT_TAKEN, rows_of(connection, _NOT_TAKEN, wanted), gently=True)
+    untaken = [row for row in found if row["payload"] != ERASED]
     # A row not sent yet holds the mark back as well: once sent it must still be looked at.
-    up_to = untaken[0]["id"] if untaken else before_id
+    up_to = untaken[0]["id"] if untaken else found[-1]["id"] if len(found) == PAGE else before_id
     last_well = _only(connection, _LAST_BEFORE, {"before": up_to})
     if last_well is not None and last_well != mark:
         upsert(
@@ -128,7 +153,7 @@ def not_taken(connection: Connection, service: str, stream: str, *, before_id: s
             [{"service": service, "stream": stream, "up_to": last_well}],
             update=["up_to"],
         )
-    return [Outgoing(r["id"], r["stream"], r["subject"], r["payload"]) for r in untaken if r["sent_at"] is not None]
+    return [_outgoing(row) for row in untaken if row["sent_at"] is not None]
 
 
 def newest_confirmed(connection: Connection, stream: str) -> int:

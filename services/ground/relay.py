@@ -46,11 +46,13 @@ class Relay:
             page = await self._database.read(
                 lambda c, a=after: outbox.unsent(c, self._service, partitions, before=before, after=a)  # type: ignore[misc]
             )
-            if not page:
+            if page.last is None:
                 return
-            await self._send(page)
-            self._log.info("outbox_resent", messages=len(page))
-            after = page[-1].id
+            if page.erased:
+                await self._database.write(lambda c, e=page.erased: outbox.pass_over(c, e, self._clock.now()))  # type: ignore[misc]
+            await self._send(page.messages)
+            self._log.info("outbox_resent", messages=len(page.messages), erased=len(page.erased))
+            after = page.last
 
     async def reconcile(self, js: JetStreamContext, *, after_seconds: float) -> None:
         """Find what the broker lost, and what no reader took in this time, and send it again."""

@@ -142,6 +142,11 @@ class Settings(BaseSettings):
         return self.data_dir / "onward.db"
 
     @property
+    def keys_file(self) -> Path:
+        """The keys of the embedded database's persons: apart, so that each has backups of its own."""
+        return self.data_dir / "keys.db"
+
+    @property
     def log_key(self) -> Path:
         """The file of the key that signs the audit log."""
         return self.log_key_file or self.data_dir / "keys" / "log.key"

@@ -15,6 +15,7 @@ from sqlalchemy.sql.selectable import Select
 
 from services.ground.bulk import Row, insert_many, lengths_of
 from services.ground.driver import rows_of
+from services.ground.opening import opened
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql  # at run time where it is needed: SQLite need not wait for it
@@ -110,9 +111,13 @@ def select_in(
     query: Select[Any],
     columns: tuple[ColumnClause[Any], ...],
     keys: Sequence[tuple[str, ...]],
+    *,
+    gently: bool = False,
     **values: object,
 ) -> list[Mapping[str, object]]:
-    """Rows of `query` whose text `columns` are among `keys`.
+    """Rows of `query` whose text `columns` are among `keys`, with what is sealed in them opened.
+
+    Raises Erased where somebody's key is destroyed; or `gently` gives ERASED in place of what is gone.
 
     `query` is made once, with a `bindparam` for each of `values`: making a statement takes longer than running it. The
     keys go as one value, because a list of placeholders is written out anew for each length.
@@ -120,7 +125,8 @@ def select_in(
     if not keys:
         return []
     dialect = connection.dialect.name
-    return rows_of(connection, _within(dialect, query, columns), {**_among(dialect, keys), **values})
+    rows = rows_of(connection, _within(dialect, query, columns), {**_among(dialect, keys), **values})
+    return list(opened(connection, query, rows, gently=gently))
 
 
 @lru_cache(maxsize=256)

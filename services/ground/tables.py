@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Index, Integer, LargeBinary, Table, Text, TypeDecorator
 from sqlalchemy.engine import Dialect
 
-from services.ground.database import metadata
+from services.ground.schema import metadata
+from services.ground.sealing import Sealed
 
 
 class Moment(TypeDecorator[datetime]):
@@ -28,6 +29,32 @@ class Moment(TypeDecorator[datetime]):
         """Give it back aware."""
         return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
+
+person_keys = Table(  # what opens a person's content; in a schema of its own, so that backups can leave it out
+    "person_keys",
+    metadata,
+    Column("name", Text, primary_key=True),  # a person's id, that of a message that is nobody's, or "index"
+    Column("key", LargeBinary, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    schema="keys",
+)
+
+erased_keys = Table(  # keys that were destroyed; what was sealed with them is erased, and not lost
+    "erased_keys",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # from 1, so that processes hear of new ones
+    Column("name", Text, nullable=False, unique=True),
+    Column("at", Moment, nullable=False),
+)
+
+entry_texts = Table(  # what humans wrote for the audit log; an entry itself holds a commitment to it
+    "entry_texts",
+    metadata,
+    Column("entry_id", Text, primary_key=True),
+    Column("person_id", Text, nullable=False),
+    Column("sealed", Sealed("text"), nullable=False),
+)
+Index("entry_texts_of_person", entry_texts.c.person_id)
 
 inbox = Table(  # what a consumer has taken, for ever: a repeat changes nothing
     "inbox",
@@ -62,7 +89,7 @@ payloads = Table(  # what each row of the outbox carries; apart, or it would be 
     "payloads",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("payload", LargeBinary, nullable=False),
+    Column("payload", Sealed("bytes", clear=True), nullable=False),
 )
 
 positions = Table(  # the last event of each ordered key (a person, a leg) that a consumer has taken
@@ -81,7 +108,7 @@ early = Table(  # messages that came before their predecessor; taken as soon as 
     Column("key", Text, primary_key=True),
     Column("sequence", BigInteger, primary_key=True),
     Column("subject", Text, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
+    Column("payload", Sealed("bytes", clear=True), nullable=False),
     Column("source", Text),  # with `id` its inbox key: freed when it turns out that it cannot be taken
     Column("id", Text),
     Column("stream_sequence", BigInteger, nullable=False),
@@ -108,7 +135,7 @@ quarantine = Table(  # what could not be taken: raw bytes, why, where, and what 
     Column("subject", Text, nullable=False),
     Column("source", Text),
     Column("message_id", Text),  # with `source` the envelope's key, where it could be read
-    Column("raw", LargeBinary, nullable=False),
+    Column("raw", Sealed("bytes")),  # none: whose it was is erased
     Column("digest", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("problems", JSON, nullable=False),  # [{"place": pointer, "message": ...}]

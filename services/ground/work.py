@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
 from pydantic import BaseModel
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Column, Connection, delete, select
 
 from schemas.base import SOURCE_ID_PATTERN
+from schemas.commitments import commitment, entry_key
 from schemas.envelope import EventType
 from schemas.log.tiles import LONGEST_ENTRY
 from schemas.quarantine import QuarantinedMessage
@@ -24,14 +25,18 @@ from schemas.refusal import Unacceptable
 from schemas.vocabulary import AuditOperation
 from services.ground import streams, tables
 from services.ground.bulk import Row
+from services.ground.entry_parts import ENTRY_MOST, LISTS, in_parts, listed
 from services.ground.ids import ids_at, milliseconds_of
+from services.ground.keys import keyring_of
 from services.ground.microbatch import Delivery
 from services.ground.publisher import Outgoing
+from services.ground.sealing import ERASED, Erased, PersonKey, in_clear, place_of
 from services.ground.sql import insert_all, insert_new
 
 # Made together, for one by one they cost a twelfth of an event: a few at first, then ever more.
 IDS_AT_FIRST, IDS_AT_MOST = 16, 512
-ENTRY_MOST = 100  # records, fields or reasons of one audit entry; what is more goes into further ones
+
+_PAYLOAD: Final = tables.payloads.c.payload
 
 Data: TypeAlias = BaseModel | Mapping[str, object]
 
@@ -60,10 +65,12 @@ class Work:
         self.freed: set[Key] = set()  # of what was quarantined: they may be sent again
         self.owners: set[tuple[str, int]] = set()  # the services and partitions whose outbox this writes to
         self._outbox: list[dict[str, object]] = []
-        self._payloads: list[Row] = []
+        self._payloads: list[tuple[str, bytes, PersonKey | None]] = []  # sealed last: much is handed on instead
+        self._texts: list[Row] = []
         self._milliseconds = milliseconds_of(now)
         self._ids: list[str] = []  # the next one last
         self._ids_at_once = IDS_AT_FIRST
+        self.keys = keyring_of(connection)
 
     def id(self) -> str:
         """A new time-ordered id."""
@@ -71,6 +78,36 @@ class Work:
             self._ids = ids_at(self._milliseconds, self._ids_at_once)[::-1]
             self._ids_at_once = min(IDS_AT_MOST, 2 * self._ids_at_once)
         return self._ids.pop()
+
+    def new_person(self) -> str:
+        """The id of a person, or of a message that is nobody's yet, whose key is kept already."""
+        return self.keys.next().name
+
+    def require_not_erased(self, person_id: str) -> None:
+        """Raise Erased where nothing may be kept of a person any more."""
+        self.keys.key(self.connection, person_id)
+
+    def _is_erased(self, person_id: str) -> bool:
+        try:
+            self.require_not_erased(person_id)
+        except Erased:
+            return True
+        return False
+
+    def seal(self, person_id: str, column: Column[Any], row: str, value: bytes) -> bytes:
+        """What a column may keep of a person's content, in the row of this primary key.
+
+        Raises Erased where their key is destroyed.
+        """
+        return self.keys.key(self.connection, person_id).seal(value, place_of(column, row))
+
+    def seal_text(self, person_id: str, column: Column[Any], row: str, value: str | None) -> bytes | None:
+        """The same for text, or for none."""
+        return None if value is None else self.seal(person_id, column, row, value.encode())
+
+    def seal_json(self, person_id: str, column: Column[Any], row: str, value: object) -> bytes | None:
+        """The same for what JSON is made of, or for none."""
+        return None if value is None else self.seal(person_id, column, row, orjson.dumps(value))
 
     def first_time(self, keys: Sequence[Key]) -> set[Key]:
         """Enter keys into this service's inbox. Returns those that were not there: only they may have effects."""
@@ -87,6 +124,7 @@ class Work:
         type_: EventType,
         data: Data,
         *,
+        person: str | None,
         partition: int,
         about: str | None = None,
         id_: str | None = None,
@@ -94,7 +132,8 @@ class Work:
     ) -> str:
         """Have an event published after the commit. Returns its id, which is `id_` where the caller has made one.
 
-        `data` is a payload, or what its JSON is made of; `partition` is the producing service's own, whose owner sends
+        `data` is a payload, or what its JSON is made of; `person` whose key it is kept under, none for what says
+        nothing of anybody, which is kept in clear; `partition` is the producing service's own, whose owner sends
         what is left behind by a crash; `about` becomes the CloudEvents subject; `extensions` further attributes.
         """
         id_ = id_ or self.id()
@@ -119,11 +158,12 @@ class Work:
         payload = orjson.dumps(envelope, option=option)
         if stream == streams.AUDIT and len(payload) > LONGEST_ENTRY:
             raise Unacceptable("audit_entry_too_large")
-        self.send_as_it_is(Outgoing(id_, stream, subject, payload), partition=partition)
+        self.send_as_it_is(Outgoing(id_, stream, subject, payload), person=person, partition=partition)
         return id_
 
-    def send_as_it_is(self, message: Outgoing, *, partition: int) -> None:
-        """Have a whole message published after the commit, whatever is in it."""
+    def send_as_it_is(self, message: Outgoing, *, person: str | None, partition: int) -> None:
+        """Have a whole message published after the commit, whatever is in it. Raises Erased."""
+        key = None if person is None else self.keys.key(self.connection, person)
         self.outgoing.append(message)
         self._outbox.append(
             {
@@ -135,14 +175,15 @@ class Work:
                 "created_at": self.now,
             }
         )
-        self._payloads.append({"id": message.id, "payload": message.payload})
+        self._payloads.append((message.id, message.payload, key))
 
     def hand_on(self, messages: Sequence[Outgoing], follower: Work) -> None:
         """`follower` took these in this transaction: they need no outbox, and what it leaves is sent with our own."""
         taken = {message.id for message in messages}
         self.outgoing = [message for message in self.outgoing if message.id not in taken] + follower.outgoing
         self._outbox = [row for row in self._outbox if row["id"] not in taken] + follower._outbox
-        self._payloads = [row for row in self._payloads if row["id"] not in taken] + follower._payloads
+        self._payloads = [kept for kept in self._payloads if kept[0] not in taken] + follower._payloads
+        self._texts += follower._texts
         self.owners |= follower.owners
 
     def audit(
@@ -154,17 +195,22 @@ class Work:
         correlation_id: str,
         records: Sequence[tuple[str, str]],
         partition: int,
+        person_id: str | None = None,
+        wrote: str | None = None,
+        words_of: str | None = None,
         **more: object,
     ) -> None:
         """Have an audit entry kept and published: in this transaction, so that there is no act without its entry.
 
-        `records` are (kind, id); `more` are further fields of `schemas.audit.AuditEntry`. What is too much for one
-        entry goes on in further ones, so that no record is left out. Entries are written past the model, because
-        checking what we made ourselves cost more than deciding; the tests read every one with it.
+        `records` are (kind, id); `more` are further fields of `schemas.audit.AuditEntry`. `wrote` is what a human wrote
+        to justify it: about a person (or a message, whose key `words_of` names) it is sealed beside the entry, which
+        holds a commitment to it (`schemas.commitments`); about nobody, as a change of rules, it stands in the entry.
+        What is too much for one entry goes on in further ones, so that no record is left out. Entries are written past
+        the model, because checking what we made ourselves cost more than deciding; the tests read every one with it.
         Raises Unacceptable for one that the log cannot hold: then there is no act either.
         """
-        if len(records) > ENTRY_MOST or any(len(_listed(more, name)) > ENTRY_MOST for name in _LISTS):
-            for some, rest in _in_parts(records, more):
+        if len(records) > ENTRY_MOST or any(len(listed(more, name)) > ENTRY_MOST for name in LISTS):
+            for some, rest in in_parts(records, more):
                 self.audit(
                     operation,
                     actor=actor,
@@ -172,6 +218,9 @@ class Work:
                     correlation_id=correlation_id,
                     records=some,
                     partition=partition,
+                    person_id=person_id,
+                    wrote=wrote,
+                    words_of=words_of,
                     **rest,
                 )
             return
@@ -186,8 +235,23 @@ class Work:
             "correlation_id": correlation_id,
             **{name: value for name, value in more.items() if value is not None},
         }
+        if person_id is not None:
+            entry["person_id"] = person_id
+        if wrote is not None:
+            entry |= self._justified(id_, words_of or person_id, wrote)
         subject = f"audit.{operation.value}"
-        self.publish(streams.AUDIT, subject, EventType.AUDIT_ENTERED, entry, partition=partition, id_=id_)
+        self.publish(streams.AUDIT, subject, EventType.AUDIT_ENTERED, entry, person=None, partition=partition, id_=id_)
+
+    def _justified(self, entry_id: str, person_id: str | None, text: str) -> dict[str, str]:
+        if person_id is None:
+            return {"justification": text}
+        try:
+            key = self.keys.key(self.connection, person_id)
+        except Erased:
+            return {"justification": "not kept: whom it is about is erased"}
+        sealed = key.seal(text.encode(), place_of(tables.entry_texts.c.sealed, entry_id))
+        self._texts.append({"entry_id": entry_id, "person_id": person_id, "sealed": sealed})
+        return {"justification_commitment": commitment(entry_key(key.secret, entry_id), text)}
 
     def quarantine(
         self,
@@ -203,16 +267,20 @@ class Work:
         None for a delivery that was set aside before (then came a crash, before its acknowledgement): it is one row and
         one notice, and whoever is told of it was told. Its key is not kept in the inbox: once mended it is sent again,
         and must not pass for a repeat. `told_at`: its sender is told, and it is theirs to mend; it waits for nobody.
-        `person_id`: whom it is about, where that is known.
+        Its bytes are kept under the key of `person_id`, whom it is about, or under one of its own, of the quarantine
+        id's name, where nobody knows whose they are; what is refused because its person is erased is not kept, and
+        nobody can mend it.
         """
         if key is not None:
             self._forget(key)
-        digest = hashlib.sha256(delivery.raw).hexdigest()
+        digest = self.digest(delivery.raw)
         name = f"{self.service}:{delivery.stream}:{delivery.stream_sequence}:{digest}"
         there = self.connection.execute(select(tables.quarantine.c.id).where(tables.quarantine.c.delivery == name))
         if there.scalar() is not None:
             return None
-        id_ = self.id()
+        erased = why.reason == ERASED or (person_id is not None and self._is_erased(person_id))
+        id_ = self.id() if person_id is not None and not erased else self.new_person()
+        whose = person_id if person_id is not None and not erased else id_
         problems = tuple(problem.for_others() for problem in why.problems)  # the sender alone is told all
         row = {
             "id": id_,
@@ -222,12 +290,12 @@ class Work:
             "subject": delivery.subject,
             "source": key.source if key else None,
             "message_id": key.id if key else None,
-            "raw": delivery.raw,
+            "raw": None if erased else self.seal(whose, tables.quarantine.c.raw, id_, delivery.raw),
             "digest": digest,
             "reason": why.reason,
             "problems": [problem.model_dump(mode="json") for problem in problems],
             "quarantined_at": self.now,
-            "told_at": told_at,
+            "told_at": self.now if erased else told_at,
         }
         insert_all(self.connection, tables.quarantine, [row])
         self._enter_set_aside(id_, delivery, key, person_id)
@@ -239,16 +307,21 @@ class Work:
             subject=delivery.subject,
             source=key.source if key else None,
             received_at=self.now,
-            digest=digest,
+            digest=hashlib.sha256(delivery.raw).hexdigest(),
         )
         self.publish(
             streams.QUARANTINE,
             f"quarantine.{self.service}",
             EventType.MESSAGE_QUARANTINED,
             notice,
+            person=whose,
             partition=delivery.partition,
         )
         return id_
+
+    def digest(self, raw: bytes) -> str:
+        """What tells the bytes of a message from all others, and says nothing of them to whoever has no key."""
+        return self.keys.fingerprint(self.connection, "message", raw)
 
     def _enter_set_aside(self, id_: str, delivery: Delivery, key: Key | None, person_id: str | None) -> None:
         """What a source sent is collected by that, though nothing was made of it; elsewhere it is ours, put aside.
@@ -284,40 +357,21 @@ class Work:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Undo what is written within, and nothing else, when an error leaves it."""
-        sent, rows = len(self.outgoing), len(self._outbox)
+        sent, rows, texts = len(self.outgoing), len(self._outbox), len(self._texts)
         try:
             with self.connection.begin_nested():
                 yield
         except BaseException:
-            del self.outgoing[sent:], self._outbox[rows:], self._payloads[rows:]
+            del self.outgoing[sent:], self._outbox[rows:], self._payloads[rows:], self._texts[texts:]
             raise
 
     def finish(self) -> None:
         """Write what was gathered. The last thing before the commit."""
         insert_all(self.connection, tables.outbox, self._outbox)
-        insert_all(self.connection, tables.payloads, self._payloads)
+        insert_all(self.connection, tables.payloads, [_kept(*payload) for payload in self._payloads])
+        insert_all(self.connection, tables.entry_texts, self._texts)
 
 
-_LISTS: Final = ("fields", "because")  # of an audit entry, beside its records
-
-
-def _listed(more: Mapping[str, object], name: str) -> Sequence[object]:
-    value = more.get(name)
-    return value if isinstance(value, Sequence) else ()
-
-
-def _in_parts(
-    records: Sequence[tuple[str, str]], more: Mapping[str, object]
-) -> Iterator[tuple[Sequence[tuple[str, str]], dict[str, object]]]:
-    """The records and the other lists of an entry, as many of each at once as one entry takes.
-
-    Each part names the first fields and reasons where they fit into one, since every part must say them.
-    """
-    lists = {name: _listed(more, name) for name in _LISTS}
-    longest = max(len(records), *(len(values) for values in lists.values()))
-    for start in range(0, longest, ENTRY_MOST):
-        part = {
-            name: values if len(values) <= ENTRY_MOST else values[start : start + ENTRY_MOST]
-            for name, values in lists.items()
-        }
-        yield records[start : start + ENTRY_MOST], {**more, **part}
+def _kept(id_: str, payload: bytes, key: PersonKey | None) -> Row:
+    place = place_of(_PAYLOAD, id_)
+    return {"id": id_, "payload": in_clear(payload) if key is None else key.seal(payload, place)}

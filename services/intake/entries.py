@@ -37,7 +37,7 @@ def enter_collected(
             fields=sorted(data.model_fields_set),
             purpose=channel.value,
             lawful_basis=getattr(data, "lawful_basis", None),
-            justification=data.reason if isinstance(data, HumanDecision) else None,
+            wrote=data.reason if isinstance(data, HumanDecision) else None,
             correlation_id=event_id,
             partition=partition,
         )
@@ -69,7 +69,7 @@ def enter_joined(joining: Joining, by: DecidedBy, reason: str, event_id: str, wo
         records=(("person", joining.survivor), ("person", joining.merged)),
         fields=("kept_apart",) if apart else ("merged_into",),
         purpose=PURPOSES[joining.kind],
-        justification=reason,
+        wrote=reason,
         correlation_id=event_id,
         partition=partition,
     )

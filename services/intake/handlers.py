@@ -4,49 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from schemas.envelope import INTAKE_SOURCE, TIMERS_SOURCE, Channel, EventType
-from schemas.human import DecidedBy, HumanDecision
+from schemas.envelope import TIMERS_SOURCE, Channel, EventType
+from schemas.human import HumanDecision
 from schemas.reading import Unreadable, digest_of
 from schemas.receipt import Problem, Receipt
 from schemas.refusal import Unacceptable
-from schemas.registry import Submission, read_submission
+from schemas.registry import read_submission
 from schemas.timer import TimerFellDue
 from schemas.vocabulary import ReceiptOutcome
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.microbatch import Delivery
+from services.ground.sealing import ERASED, Erased
 from services.ground.settings import Settings
 from services.ground.work import Key, Work
 from services.intake import store
 from services.intake.entries import enter_collected, enter_joined, enter_repeated, enter_turned_away
 from services.intake.joining import Joining, joining_of, take_joining
 from services.intake.keep_joining import keep_joining
+from services.intake.kept import Kept, Published, keep_event, raw_row
 from services.intake.linking import Claim, Known, Link, claim_of, learn, link
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A readable message of a source."""
-
-    source: str
-    channel: Channel
-    envelope: Submission
-    digest: str  # of what it says
-    claim: Claim
-
-
-@dataclass(slots=True)
-class _Kept:
-    """The rows that a batch leaves behind."""
-
-    raw: list[dict[str, object]]
-    accepted: list[dict[str, object]]
-    persons: dict[str, dict[str, object]]
-    identifiers: list[dict[str, object]]
-    references: list[dict[str, object]]
-    joinings: list[tuple[Joining, DecidedBy, str]]  # in order, each with who said so and the event
 
 
 class IntakeHandler:
@@ -84,18 +62,20 @@ class IntakeHandler:
         """Accept, repeat or refuse each message, in the order in which they came."""
         before = store.accepted_before(work.connection, [_key(m) for m in messages])
         known = _look_up([m.body.claim for m in messages if _key(m) not in before], work)
-        kept = _Kept([], [], {}, [], [], [])
+        kept = Kept([], [], {}, [], [], [])
         for message in messages:
             same = before.get(_key(message))
             if same is None:
                 try:
                     joining = joining_of(message.body.envelope.data, known)
                     linked = Link(joining.told) if joining else link(message.body.claim, known)
+                    person = linked.person_id or work.new_person()
+                    work.require_not_erased(person)
                 except Unacceptable as why:
                     self._turn_away(message, why, work)
                     continue
-                before[_key(message)] = self._accept(message, linked, joining, known, kept, work)
-            elif same.digest == message.body.digest:
+                before[_key(message)] = self._accept(message, person, linked, joining, known, kept, work)
+            elif same.digest == _fingerprint(message, work):
                 self._repeat(message, same, kept, work)
             else:
                 conflict = Unacceptable(
@@ -116,15 +96,18 @@ class IntakeHandler:
 
     def _refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> tuple[str, str] | None:
         """Returns the ids of what was set aside and of the receipt; None where nobody was told, or that was before."""
-        quarantined = work.quarantine(delivery, why, key=key)
-        if quarantined is None:
+        aside = work.quarantine(delivery, why, key=key)
+        if aside is None:
             return None
-        store.keep_raw(work.connection, [_raw(delivery, work, outcome="refused", event_id=None)])
+        whose = None if why.reason == ERASED else aside
+        store.keep_raw(work.connection, [raw_row(delivery, work, person=whose, outcome="refused", event_id=None)])
         outcome = ReceiptOutcome.CONFLICT if why.reason == "conflict" else ReceiptOutcome.REFUSED
         problems = why.problems or (Problem(place="", message=why.reason.replace("_", " ")),)
         origin = key.id if key else None
-        receipt = self._tell(delivery, work, outcome, origin_id=origin, reason=why.reason, problems=problems)
-        return (quarantined, receipt) if receipt is not None else None
+        receipt = self._tell(
+            delivery, work, outcome, person=aside, origin_id=origin, reason=why.reason, problems=problems
+        )
+        return (aside, receipt) if receipt is not None else None
 
     def _turn_away(self, message: Incoming[Published], why: Unacceptable, work: Work) -> None:
         """Refuse what does not fit what we hold: to be told so tells something of that, so it is entered."""
@@ -139,14 +122,14 @@ class IntakeHandler:
     def _accept(
         self,
         message: Incoming[Published],
+        person: str,
         linked: Link,
         joining: Joining | None,
         known: Known,
-        kept: _Kept,
+        kept: Kept,
         work: Work,
     ) -> store.Accepted:
         body = message.body
-        person = linked.person_id or work.id()
         event_id = work.id()
         sequence = _next(person, known)
         if joining is not None and joining.then is not None:
@@ -156,11 +139,12 @@ class IntakeHandler:
         if joining is not None:
             self._join(message, joining, event_id, known, kept, work)
         learn(known, body.claim, linked, person)
-        kept.raw.append(_raw(message.delivery, work, outcome="accepted", event_id=event_id))
-        _keep(message, person, sequence, linked, event_id, kept, work)
+        kept.raw.append(raw_row(message.delivery, work, person=person, outcome="accepted", event_id=event_id))
+        keep_event(message, person, sequence, linked, event_id, kept, work)
         self._audit(message, person, linked, event_id, work)
-        self._tell(message.delivery, work, ReceiptOutcome.ACCEPTED, origin_id=body.envelope.id, event_id=event_id)
-        return store.Accepted(event_id, body.digest, person)
+        origin = body.envelope.id
+        self._tell(message.delivery, work, ReceiptOutcome.ACCEPTED, person=person, origin_id=origin, event_id=event_id)
+        return store.Accepted(event_id, _fingerprint(message, work), person)
 
     def _both_orders(
         self,
@@ -169,7 +153,7 @@ class IntakeHandler:
         event_id: str,
         sequence: int,
         known: Known,
-        kept: _Kept,
+        kept: Kept,
         work: Work,
     ) -> None:
         """Hand on what stands in the orders of two: to the first, from where it is handed on to its place in the other.
@@ -191,11 +175,11 @@ class IntakeHandler:
             handoverid=then_id,
             handoversequence=str(then_sequence),
         )
-        _keep(message, other, other_sequence, Link(other), other_id, kept, work, copy_of=event_id)
+        keep_event(message, other, other_sequence, Link(other), other_id, kept, work, copy_of=event_id)
         self._audit(message, other, Link(other), other_id, work)
 
     def _join(
-        self, message: Incoming[Published], joining: Joining, event_id: str, known: Known, kept: _Kept, work: Work
+        self, message: Incoming[Published], joining: Joining, event_id: str, known: Known, kept: Kept, work: Work
     ) -> None:
         data = message.body.envelope.data
         assert isinstance(data, HumanDecision)
@@ -218,6 +202,7 @@ class IntakeHandler:
             f"case.{streams.partition_of(person, self._settings)}.{body.channel.value}",
             body.envelope.type,
             body.envelope.data,
+            person=person,
             partition=message.delivery.partition,
             about=person,
             id_=event_id,
@@ -229,16 +214,23 @@ class IntakeHandler:
             **extensions,
         )
 
-    def _repeat(self, message: Incoming[Published], same: store.Accepted, kept: _Kept, work: Work) -> None:
-        again = _raw(message.delivery, work, outcome="repeated", event_id=same.event_id)
+    def _repeat(self, message: Incoming[Published], same: store.Accepted, kept: Kept, work: Work) -> None:
+        person = same.person_id
+        try:
+            work.require_not_erased(person)
+        except Erased as why:
+            self._turn_away(message, why, work)
+            return
+        again = raw_row(message.delivery, work, person=person, outcome="repeated", event_id=same.event_id)
         kept.raw.append(again)
         if message.body.channel is not Channel.TIMER:
             copy, partition = str(again["id"]), message.delivery.partition
-            enter_repeated(message.body.envelope, same.person_id, same.event_id, copy, work, partition=partition)
+            enter_repeated(message.body.envelope, person, same.event_id, copy, work, partition=partition)
         self._tell(
             message.delivery,
             work,
             ReceiptOutcome.REPEATED,
+            person=person,
             origin_id=message.body.envelope.id,
             event_id=same.event_id,
         )
@@ -249,6 +241,7 @@ class IntakeHandler:
         work: Work,
         outcome: ReceiptOutcome,
         *,
+        person: str,
         origin_id: str | None,
         event_id: str | None = None,
         reason: str | None = None,
@@ -268,8 +261,14 @@ class IntakeHandler:
         source = delivery.subject.split(".")[1]
         if source == TIMERS_SOURCE:
             return None  # nobody of ours reads a receipt: what is refused stands in quarantine, where people look
+        subject = f"receipt.{source}"
         return work.publish(
-            streams.RECEIPT, f"receipt.{source}", EventType.RECEIPT_ISSUED, receipt, partition=delivery.partition
+            streams.RECEIPT,
+            subject,
+            EventType.RECEIPT_ISSUED,
+            receipt,
+            person=person,
+            partition=delivery.partition,
         )
 
     def _audit(self, message: Incoming[Published], person: str, linked: Link, event_id: str, work: Work) -> None:
@@ -330,54 +329,6 @@ def _of_ours(claim: Claim, known: Known) -> set[str | None]:
     return ways | {known.by_reference.get(claim.about_referral or ("", ""))}
 
 
-def _keep(
-    message: Incoming[Published],
-    person: str,
-    sequence: int,
-    linked: Link,
-    event_id: str,
-    kept: _Kept,
-    work: Work,
-    *,
-    copy_of: str | None = None,
-) -> None:
-    """The rows of an accepted event. `copy_of` is the event whose place in another person's order this is."""
-    body = message.body
-    source, origin_id = (body.source, body.envelope.id) if copy_of is None else (INTAKE_SOURCE, copy_of)
-    kept.accepted.append(
-        {
-            "source": source,
-            "origin_id": origin_id,
-            "event_id": event_id,
-            "digest": body.digest,
-            "type": body.envelope.type.value,
-            "person_id": person,
-            "sequence": sequence,
-            "accepted_at": work.now,
-        }
-    )
-    row = kept.persons.setdefault(
-        person, {"id": person, "created_at": work.now, "last_sequence": sequence, "name_key": None}
-    )
-    row["last_sequence"] = sequence
-    if linked.named is None:  # another one's name stays theirs, should they be parted again
-        row["name_key"] = body.claim.name_key or row["name_key"]
-    kept.identifiers += [
-        {"kind": kind, "value": value, "person_id": linked.named or person, "added_at": work.now}
-        for kind, value in linked.add
-    ]
-    if body.channel is Channel.REFERRAL and body.claim.reference:
-        source, reference = body.claim.reference
-        kept.references.append({"source": source, "reference": reference, "person_id": linked.named or person})
-
-
-def _raw(delivery: Delivery, work: Work, *, outcome: str, event_id: str | None) -> dict[str, object]:
-    return {
-        "id": work.id(),
-        "received_at": work.now,
-        "subject": delivery.subject,
-        "stream_sequence": delivery.stream_sequence,
-        "body": delivery.raw,
-        "outcome": outcome,
-        "event_id": event_id,
-    }
+def _fingerprint(message: Incoming[Published], work: Work) -> str:
+    """Of what it says."""
+    return store.fingerprint_of(work.connection, store.CONTENT, message.body.digest)

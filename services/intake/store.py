@@ -10,7 +10,6 @@ from sqlalchemy import (
     Column,
     Connection,
     Index,
-    LargeBinary,
     Table,
     TableClause,
     Text,
@@ -22,6 +21,8 @@ from sqlalchemy import (
 
 from services.ground.bulk import Row
 from services.ground.database import metadata
+from services.ground.keys import keyring_of
+from services.ground.sealing import Sealed
 from services.ground.sql import insert_all, insert_new, select_in, upsert
 from services.ground.tables import Moment
 from services.ground.work import Key
@@ -33,7 +34,7 @@ raw_messages = Table(  # every message as it came, before anything was made of i
     Column("received_at", Moment, nullable=False),
     Column("subject", Text, nullable=False),
     Column("stream_sequence", BigInteger, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    Column("body", Sealed("bytes")),  # none: whose it was is erased
     Column("outcome", Text, nullable=False),  # accepted, repeated, conflict, refused
     Column("event_id", Text),  # of the accepted event that it is, or repeats
 )
@@ -44,7 +45,7 @@ accepted_events = Table(  # (source, origin_id) names an event for ever
     Column("source", Text, primary_key=True),
     Column("origin_id", Text, primary_key=True),
     Column("event_id", Text, nullable=False, unique=True),  # ours
-    Column("digest", Text, nullable=False),  # of what it says: another under the same id is a conflict
+    Column("digest", Text, nullable=False),  # a fingerprint of what it says: another under the same id is a conflict
     Column("type", Text, nullable=False),
     Column("person_id", Text, nullable=False),
     Column("sequence", BigInteger, nullable=False),  # among the person's events, from 1
@@ -59,7 +60,7 @@ persons = Table(  # one row a service user, linked across sources
     Column("id", Text, primary_key=True),
     Column("created_at", Moment, nullable=False),
     Column("last_sequence", BigInteger, nullable=False),  # of the events accepted about them
-    Column("name_key", Text),  # surname, initial and date of birth: enough to ask a human, never to merge
+    Column("name_key", Text),  # a fingerprint of surname, initial and birthday: enough to ask, never to merge
     Column("merged_into", Text),  # who they are, as a human said; their own rows stay theirs (decision record 0007)
 )
 Index("persons_by_name_key", persons.c.name_key)
@@ -97,7 +98,7 @@ identifiers = Table(  # strong identifiers: one of a kind belongs to one person
     "identifiers",
     metadata,
     Column("kind", Text, primary_key=True),
-    Column("value", Text, primary_key=True),
+    Column("value", Text, primary_key=True),  # a fingerprint: it is looked up and never read
     Column("person_id", Text, nullable=False),
     Column("added_at", Moment, nullable=False),
     sqlite_with_rowid=False,
@@ -108,7 +109,7 @@ references = Table(  # a source's own reference of a referral, by which its late
     "referral_references",
     metadata,
     Column("source", Text, primary_key=True),
-    Column("reference", Text, primary_key=True),
+    Column("reference", Text, primary_key=True),  # a fingerprint
     Column("person_id", Text, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -127,12 +128,21 @@ _MERGED_INTO = select(persons.c.id, persons.c.merged_into)
 _APART = select(persons_apart.c.one, persons_apart.c.other)
 
 
+# What a fingerprint is of, beside each kind of identifier: so that no two kinds can be told to say the same.
+REFERENCE, NAME, CONTENT = "reference", "name_key", "content"
+
+
+def fingerprint_of(connection: Connection, kind: str, value: str) -> str:
+    """What is kept in place of a value that is looked up and never read."""
+    return keyring_of(connection).fingerprint(connection, kind, value)
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """What is known of an event that was accepted before."""
 
     event_id: str
-    digest: str
+    digest: str  # its fingerprint
     person_id: str
 
 
@@ -149,15 +159,17 @@ def accepted_before(connection: Connection, keys: Sequence[Key]) -> dict[Key, Ac
 def persons_by_identifier(connection: Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Whose each identifier (kind, value) is."""
     row = identifiers.c
-    rows = select_in(connection, _IDENTIFIERS, (row.kind, row.value), sorted(wanted))
-    return {(str(r["kind"]), str(r["value"])): str(r["person_id"]) for r in rows}
+    of = {(kind, fingerprint_of(connection, kind, value)): (kind, value) for kind, value in wanted}
+    rows = select_in(connection, _IDENTIFIERS, (row.kind, row.value), sorted(of))
+    return {of[str(r["kind"]), str(r["value"])]: str(r["person_id"]) for r in rows}
 
 
 def persons_by_reference(connection: Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Whom each referral (source, reference) was about."""
     row = references.c
-    rows = select_in(connection, _REFERENCES, (row.source, row.reference), sorted(wanted))
-    return {(str(r["source"]), str(r["reference"])): str(r["person_id"]) for r in rows}
+    of = {(source, fingerprint_of(connection, REFERENCE, said)): (source, said) for source, said in wanted}
+    rows = select_in(connection, _REFERENCES, (row.source, row.reference), sorted(of))
+    return {of[str(r["source"]), str(r["reference"])]: str(r["person_id"]) for r in rows}
 
 
 def persons_by_leg(connection: Connection, wanted: Collection[str]) -> dict[str, str]:
@@ -177,10 +189,11 @@ def _persons_of(connection: Connection, records: TableClause, wanted: Collection
 
 def persons_by_name_key(connection: Connection, wanted: Collection[str]) -> dict[str, list[str]]:
     """Persons who share a surname, initial and date of birth: perhaps the same, perhaps not."""
-    rows = select_in(connection, _BY_NAME_KEY, (persons.c.name_key,), [(key,) for key in sorted(wanted)])
+    of = {fingerprint_of(connection, NAME, key): key for key in wanted}
+    rows = select_in(connection, _BY_NAME_KEY, (persons.c.name_key,), [(key,) for key in sorted(of)])
     found: dict[str, list[str]] = {}
     for r in rows:
-        found.setdefault(str(r["name_key"]), []).append(str(r["id"]))
+        found.setdefault(of[str(r["name_key"])], []).append(str(r["id"]))
     return found
 
 
@@ -250,7 +263,11 @@ def keep_apart(connection: Connection, one: str, other: str, **more: object) -> 
 
 def keep_persons(connection: Connection, rows: Sequence[Row]) -> None:
     """Add persons, or move the number of their last event on."""
-    named = [row for row in rows if row["name_key"] is not None]
+    named = [
+        {**row, "name_key": fingerprint_of(connection, NAME, str(row["name_key"]))}
+        for row in rows
+        if row["name_key"] is not None
+    ]
     unnamed = [row for row in rows if row["name_key"] is None]  # a risk event says no name: what we have stays
     upsert(connection, persons, named, update=["last_sequence", "name_key"])
     upsert(connection, persons, unnamed, update=["last_sequence"])
@@ -258,17 +275,20 @@ def keep_persons(connection: Connection, rows: Sequence[Row]) -> None:
 
 def keep_identifiers(connection: Connection, rows: Sequence[Row]) -> None:
     """Add identifiers; one that is there keeps its person."""
-    insert_new(connection, identifiers, rows)
+    kept = [{**row, "value": fingerprint_of(connection, str(row["kind"]), str(row["value"]))} for row in rows]
+    insert_new(connection, identifiers, kept)
 
 
 def keep_references(connection: Connection, rows: Sequence[Row]) -> None:
     """Add referral references; one that is there keeps its person."""
-    insert_new(connection, references, rows)
+    kept = [{**row, "reference": fingerprint_of(connection, REFERENCE, str(row["reference"]))} for row in rows]
+    insert_new(connection, references, kept)
 
 
 def keep_accepted(connection: Connection, rows: Sequence[Row]) -> None:
     """Remember accepted events for ever."""
-    insert_all(connection, accepted_events, rows)
+    kept = [{**row, "digest": fingerprint_of(connection, CONTENT, str(row["digest"]))} for row in rows]
+    insert_all(connection, accepted_events, kept)
 
 
 def keep_raw(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:

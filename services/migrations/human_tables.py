@@ -19,8 +19,8 @@ def create_human_tables() -> None:
         sa.Column("by_user", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("organisation", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("reason", sa.LargeBinary(), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=True),
         sa.Column("shown", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("event_id"),
     )

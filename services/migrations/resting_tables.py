@@ -62,9 +62,9 @@ def create_resting_tables() -> None:
         sa.Column("asked", sa.JSON(), nullable=False),
         sa.Column("missed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
-        sa.Column("by_whom", sa.Text(), nullable=True),
+        sa.Column("by_whom", sa.LargeBinary(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("reason", sa.LargeBinary(), nullable=True),
         sa.Column("instead_of", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )

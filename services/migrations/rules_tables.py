@@ -46,7 +46,7 @@ def create_rules_tables() -> None:
         sa.Column("rule_set", sa.Text(), nullable=False),
         sa.Column("event_id", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
-        sa.Column("differs", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("differs", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("decision_id"),
     )
     with op.batch_alter_table("shadow_decisions", schema=None) as batch_op:

@@ -106,6 +106,7 @@ def send_orders(orders: Sequence[Order], rules: RuleSet, settings: Settings, wor
             f"dispatch.{streams.partition_of(order.person_id, settings)}.{order.command.leg.destination}",
             EventType.ROUTE_COMMANDED,
             _command(id_, order, rules, _content(order.content_of, contents)),
+            person=order.person_id,
             partition=order.message.delivery.partition,
             about=order.person_id,
             id_=id_,

@@ -25,8 +25,10 @@ from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
 from services.ground.microbatch import Delivery
+from services.ground.sealing import ERASED
 from services.ground.settings import Settings
 from services.ground.work import Key, Work, acting
+from services.router import store
 from services.router.casework.case import Case
 from services.router.casework.late import decided_without_it
 from services.router.casework.pathway import TransitionRefused
@@ -76,7 +78,7 @@ class RouterHandler:
         content = orjson.dumps(orjson.loads(delivery.raw)["data"])  # quicker than writing the model again
         taken = Taken(event, data, data, occurred, content, kind_of(data))
         place = Place(event.subject, event.order)
-        return Incoming(delivery, taken, Key(event.source, event.id), place)
+        return Incoming(delivery, taken, Key(event.source, event.id), place, event.subject)
 
     def take(self, messages: Sequence[Incoming[Taken]], work: Work) -> None:
         """Decide each event in order and do what was decided."""
@@ -131,11 +133,12 @@ class RouterHandler:
         """Quarantine an event, where people see it, and tell its source, who was told that it was accepted."""
         try:
             event = _accepted(delivery)
-        except Unacceptable:
+        except Unacceptable:  # no source can be told: it is a fault between our own services
             work.quarantine(delivery, why, key=key)
-            return  # no source can be told: it is a fault between our own services
-        if work.quarantine(delivery, why, key=key, person_id=event.subject) is not None:
-            self._tell_why(event, delivery, why, work)
+            return
+        aside = work.quarantine(delivery, why, key=key, person_id=event.subject)
+        if aside is not None:
+            self._tell_why(event, delivery, why, aside, work)
 
     def _turn_down(self, message: Incoming[Taken], why: Unacceptable, work: Work) -> None:
         """Refuse what somebody decided or told of a leg: they are told why, and can mend it; nobody else has to look.
@@ -147,10 +150,11 @@ class RouterHandler:
         theirs = _hears(event) and isinstance(event.data, ProgressReported | HumanDecision)
         told_at = work.now if theirs else None
         person = event.subject
-        if work.quarantine(message.delivery, why, key=message.key, told_at=told_at, person_id=person) is not None:
-            self._tell_why(event, message.delivery, why, work)
+        aside = work.quarantine(message.delivery, why, key=message.key, told_at=told_at, person_id=person)
+        if aside is not None:
+            self._tell_why(event, message.delivery, why, aside, work)
 
-    def _tell_why(self, event: Accepted, delivery: Delivery, why: Unacceptable, work: Work) -> None:
+    def _tell_why(self, event: Accepted, delivery: Delivery, why: Unacceptable, aside: str, work: Work) -> None:
         hand_over(event, delivery, self._settings, work)  # or the other person's events would wait for ever
         if not _hears(event):
             return
@@ -170,6 +174,7 @@ class RouterHandler:
             f"receipt.{event.originsource}",
             EventType.RECEIPT_ISSUED,
             receipt,
+            person=aside if why.reason == ERASED else event.subject,
             partition=delivery.partition,
         )
         work.audit(
@@ -278,16 +283,17 @@ def _note(
 
 def _event_row(taken: Taken, work: Work) -> dict[str, object]:
     event = taken.event
+    person = event.namedperson or event.subject
     return {
         "event_id": event.id,
-        "person_id": event.namedperson or event.subject,
+        "person_id": person,
         "sequence": event.order,
         "kind": taken.kind.value,
         "occurred_at": taken.occurred_at,
         "taken_at": work.now,
         "source": event.originsource,
         "origin_id": event.originid,
-        "content": taken.content,
+        "content": work.seal(person, store.case_events.c.content, event.id, taken.content),
     }
 
 
@@ -324,7 +330,7 @@ def _audit(
         fields=changed_by(records),
         purpose="routing",
         lawful_basis=case.lawful_basis,
-        **({"justification": event.data.reason} if isinstance(event.data, HumanDecision) else {}),
+        wrote=event.data.reason if isinstance(event.data, HumanDecision) else None,
         correlation_id=event.id,
         causation_id=event.id,
         decision_id=decision_id,

@@ -8,6 +8,8 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
+from services.ground.opening import read_gently
+from services.ground.sealing import ERASED
 from services.router import store
 from services.router.rules.replay.past import Decided, Happened
 
@@ -23,7 +25,10 @@ def how_many_decisions(connection: Connection, since: datetime | None) -> int:
 
 
 def decisions(connection: Connection, since: datetime | None) -> Iterator[list[Decided]]:
-    """What was decided since a moment, in parts, in the order of time. An event can come more than once."""
+    """What was decided since a moment, in parts, in the order of time. An event can come more than once.
+
+    Whoever is erased is not among it.
+    """
     columns = [
         _decision.id,
         _decision.event_id,
@@ -37,9 +42,9 @@ def decisions(connection: Connection, since: datetime | None) -> Iterator[list[D
     if since is not None:
         query = query.where(_decision.decided_at >= since)
     last = ""
-    while rows := connection.execute(query.where(_decision.id > last)).all():
-        last = str(rows[-1][0])
-        yield [Decided(*row) for row in rows]
+    while rows := read_gently(connection, query.where(_decision.id > last)):
+        last = str(rows[-1]["id"])
+        yield [Decided(*row.values()) for row in rows if row["facts"] != ERASED]
 
 
 def happened(connection: Connection) -> Iterator[list[Happened]]:

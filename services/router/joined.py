@@ -93,4 +93,4 @@ def hand_over(event: Accepted, delivery: Delivery, settings: Settings, work: Wor
     channel = delivery.subject.rpartition(".")[2]
     subject = f"case.{streams.partition_of(event.handoverto, settings)}.{channel}"
     message = Outgoing(event.handoverid, streams.CASE, subject, orjson.dumps(envelope))
-    work.send_as_it_is(message, partition=delivery.partition)
+    work.send_as_it_is(message, person=event.handoverto, partition=delivery.partition)

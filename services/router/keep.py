@@ -89,7 +89,7 @@ class Keeping:
     _cases: dict[str, Case] = field(default_factory=dict)
     _changed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # leg ids by person
     _resting: dict[Table, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))  # the last of each id
-    _endings: list[_Ending] = field(default_factory=list)
+    _endings: list[tuple[_Ending, str]] = field(default_factory=list)  # each with whose it is
     _timers: list[tuple[TimerSet, dict[str, object]]] = field(default_factory=list)
     _cancelled: list[tuple[tuple[str, ...], TimerCancelled]] = field(default_factory=list)  # by whose they can be
     _capacity: dict[str, Row] = field(default_factory=dict)  # by destination
@@ -113,6 +113,7 @@ class Keeping:
 
         `first` is the event's first decision where this is a later one, `because` the event that it was taken for.
         """
+        seal, facts = self.work.seal, orjson.dumps(decision.facts.values, default=sorted)
         self._rows[store.decisions].append(
             {
                 "id": decision_id,
@@ -120,8 +121,8 @@ class Keeping:
                 "person_id": person_id,
                 "decided_at": self.work.now,
                 "rule_set": decision.digest,
-                "facts": orjson.Fragment(orjson.dumps(decision.facts.values, default=sorted)),
-                "said": orjson.Fragment(said(decision)),
+                "facts": seal(person_id, store.decisions.c.facts, decision_id, facts),
+                "said": seal(person_id, store.decisions.c.said, decision_id, said(decision)),
                 "first_decision": first,
                 "again_because": because,
             }
@@ -129,10 +130,14 @@ class Keeping:
 
     def beside(self, tried: Sequence[Beside]) -> None:
         """What a version that is tried out would have decided."""
-        self._rows[store.shadow_decisions] += [each._asdict() for each in tried]
+        column = store.shadow_decisions.c.differs
+        for each in tried:
+            differs = self.work.seal_json(each.person_id, column, each.decision_id, each.differs)
+            self._rows[store.shadow_decisions].append({**each._asdict(), "differs": differs})
 
     def human(self, event_id: str, person_id: str, decided: HumanDecision) -> None:
         """What a human decided, why, and on what they saw."""
+        column, seal = store.human_decisions.c, self.work.seal_text
         self._rows[store.human_decisions].append(
             {
                 "event_id": event_id,
@@ -144,8 +149,8 @@ class Keeping:
                 "by_user": decided.decided_by.user,
                 "role": decided.decided_by.role,
                 "organisation": decided.decided_by.organisation,
-                "reason": decided.reason,
-                "answer": decided.value or decided.answer,
+                "reason": seal(person_id, column.reason, event_id, decided.reason),
+                "answer": seal(person_id, column.answer, event_id, decided.value or decided.answer),
                 "shown": list(decided.shown),
             }
         )
@@ -156,7 +161,7 @@ class Keeping:
             case Command():  # kept by the outbox
                 self._changed[case.person_id].add(step.leg.id)
             case LegOpened() | LegMoved() | LegNoted():
-                self._rows[store.leg_history].append(self._of_leg(step, cause))
+                self._rows[store.leg_history].append(self._of_leg(step, case, cause))
                 self._changed[case.person_id].add(step.leg.id)
             case TimerSet() | TimerCancelled():
                 self._timer_step(step, case, cause)
@@ -164,25 +169,29 @@ class Keeping:
                 self._rows[store.reviews].append(self._review(step, case, cause, perhaps=None))
             case LegParted(leg):
                 parted, why = leg._replace(joined_to=None), "the persons are apart again"
-                self._rows[store.leg_history].append(self._history(parted, leg, why, cause, Effect.NOTED, None))
-                self._endings.append(step)
+                self._rows[store.leg_history].append(self._history(parted, leg, why, case, cause, Effect.NOTED, None))
+                self._endings.append((step, case.person_id))
             case CapacityHeard(destination):
                 self._capacity[destination] = {**step._asdict(), "event_id": cause.event_id}
-            case ReviewAnswered() | ReviewMoved() | ReviewSnoozed() | PersonsRuledOut() | CasePlaced():
-                self._endings.append(step)
+            case ReviewAnswered(review_id):
+                asked = case.reviews.get(review_id)
+                self._endings.append((step, (asked.person_id if asked else None) or case.person_id))
+            case ReviewMoved() | ReviewSnoozed() | PersonsRuledOut() | CasePlaced():
+                self._endings.append((step, case.person_id))
             case DecidedAgain() | OwnDecision():  # kept by `decision`
                 pass
             case _:
-                self._rest(step)
+                self._rest(step, case)
 
-    def _rest(self, step: Resting) -> None:
+    def _rest(self, step: Resting, case: Case) -> None:
         match step:
             case PauseOffered(offer) | OfferAnswered(offer):
                 self._resting[store.offers][offer.id] = offer_row(offer)
             case PauseAgreed(pause) | PauseChanged(pause) | PauseEnded(pause):
                 self._resting[store.pauses][pause.id] = pause_row(pause)
             case CheckPlanned(check) | CheckChanged(check):
-                self._resting[store.welfare_checks][check.id] = check_row(check)
+                person = case.owner(check.leg_id) or case.person_id
+                self._resting[store.welfare_checks][check.id] = check_row(check, person, self.work)
 
     def question_of_identity(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str]) -> None:
         """A question whether this is somebody that we know."""
@@ -200,7 +209,7 @@ class Keeping:
         legs = [(p, self._cases[p].legs[leg]) for p, ids in self._changed.items() for leg in ids]
         # Those that ended come first: where one ends and another to its destination opens, never are two of them open.
         for ended in (True, False):
-            rows = [_leg(leg, p) for p, leg in legs if leg.closed is ended]
+            rows = [_leg(leg, p, self.work) for p, leg in legs if leg.closed is ended]
             upsert(connection, store.legs, rows, update=_LEG_CHANGES)
         for persons, step in self._cancelled:
             self._cancel_kept(step, persons)
@@ -211,8 +220,8 @@ class Keeping:
             insert_all(connection, table, rows)
         for table, changes in _RESTING_CHANGES.items():
             upsert(connection, table, list(self._resting[table].values()), update=changes)
-        for ending in self._endings:
-            self._end(ending)
+        for ending, person in self._endings:
+            self._end(ending, person)
 
     def _timer_step(self, step: TimerSet | TimerCancelled, case: Case, cause: Cause) -> None:
         """Set a timer; or cancel those that this batch set before, and later those of earlier ones. Later ones stay."""
@@ -241,13 +250,14 @@ class Keeping:
         why = {"cancelled_at": self.work.now, "cancelled_because": step.why}
         self.work.connection.execute(update(store.timers).where(*which).values(why))
 
-    def _end(self, ending: _Ending) -> None:
+    def _end(self, ending: _Ending, person: str) -> None:
         """Change what was there before. Runs last, since a batch can hold both a question and its answer."""
         review, now = store.reviews.c, self.work.now
         match ending:
             case ReviewAnswered(review_id, by, answer):
                 unanswered = (review.id == review_id) & review.answered_at.is_(None)
-                change = update(store.reviews).where(unanswered).values(answered_at=now, answered_by=by, answer=answer)
+                said = self.work.seal_text(person, review.answer, review_id, answer)
+                change = update(store.reviews).where(unanswered).values(answered_at=now, answered_by=by, answer=said)
             case ReviewMoved(review_id, role, due_at):
                 unanswered = (review.id == review_id) & review.answered_at.is_(None)
                 change = update(store.reviews).where(unanswered).values(role=role, due_at=due_at, moved_at=now)
@@ -263,27 +273,28 @@ class Keeping:
                 change = update(store.cases).where(store.cases.c.person_id == person_id).values(place)
         self.work.connection.execute(change)
 
-    def _of_leg(self, step: LegOpened | LegMoved | LegNoted, cause: Cause) -> Row:
+    def _of_leg(self, step: LegOpened | LegMoved | LegNoted, case: Case, cause: Cause) -> Row:
         match step:
             case LegOpened(leg, reasons, note):
                 because = " ".join(filter(None, ["; ".join(reason.because for reason in reasons), note]))
-                return self._history(leg, None, because, cause, Effect.OPENED, None)
+                return self._history(leg, None, because, case, cause, Effect.OPENED, None)
             case LegMoved(before, leg, because, effect, word):
-                return self._history(leg, before, because, cause, effect, word)
+                return self._history(leg, before, because, case, cause, effect, word)
             case LegNoted(leg, because, effect, word):
-                return self._history(leg, leg, because, cause, effect, word)
+                return self._history(leg, leg, because, case, cause, effect, word)
 
     def _history(
-        self, leg: Leg, before: Leg | None, because: str, cause: Cause, effect: Effect, word: Word | None
+        self, leg: Leg, before: Leg | None, because: str, case: Case, cause: Cause, effect: Effect, word: Word | None
     ) -> Row:
+        id_, person = self.work.id(), leg.person_id or case.person_id
         return {
-            "id": self.work.id(),
+            "id": id_,
             "leg_id": leg.id,
             "at": self.work.now,
             "from_status": before.status.value if before else None,
             "to_status": leg.status.value,
             "priority": leg.priority,
-            "because": because,
+            "because": self.work.seal(person, store.leg_history.c.because, id_, because.encode()),
             "by_source": cause.source,
             "event_id": cause.event_id,
             "decision_id": cause.decision_id,
@@ -297,11 +308,13 @@ class Keeping:
         }
 
     def _review(self, step: ReviewAsked, case: Case, cause: Cause, *, perhaps: list[str] | None) -> Row:
+        person, column = _whose(case, step.leg_id, cause), store.reviews.c
+        route = route_to_keep(step.waiting) if step.waiting else None
         return {
             "id": step.id,
-            "person_id": _whose(case, step.leg_id, cause),
+            "person_id": person,
             "kind": step.kind.value,
-            "question": step.question,
+            "question": self.work.seal_text(person, column.question, step.id, step.question),
             "role": step.role,
             "asked_at": self.work.now,
             "due_at": step.due_at,
@@ -312,7 +325,7 @@ class Keeping:
             "fact": step.fact,
             "perhaps": perhaps,
             "answers": list(step.answers) or None,
-            "route": route_to_keep(step.waiting) if step.waiting else None,
+            "route": self.work.seal_json(person, column.route, step.id, route),
             "snoozes": 0,
         }
 
@@ -349,15 +362,17 @@ def _case(case: Case, work: Work) -> Row:
         "changed_at": work.now,
         "referral_event": case.referral_event,
         "lawful_basis": case.lawful_basis,
-        "remembered": case.remembered,
+        "remembered": work.seal_json(case.person_id, store.cases.c.remembered, case.person_id, case.remembered),
         "joined": case.joined or None,
     }
 
 
-def _leg(leg: Leg, person_id: str) -> Row:
+def _leg(leg: Leg, person_id: str, work: Work) -> Row:
+    person = leg.person_id or person_id
+    account = leg.account.to_json() if leg.account else None
     return {
         "id": leg.id,
-        "person_id": leg.person_id or person_id,
+        "person_id": person,
         "destination": leg.destination,
         "status": leg.status.value,
         "since": leg.since,
@@ -372,7 +387,7 @@ def _leg(leg: Leg, person_id: str) -> Row:
         "waitlist_place": leg.waitlist_place,
         "expected_on": leg.expected_on,
         "referral_event": leg.referral,
-        "account": leg.account.to_json() if leg.account else None,
+        "account": work.seal_json(person, store.legs.c.account, leg.id, account),
         "joined_to": leg.joined_to,
         "occasion": leg.occasion,
         "opened_by": leg.opened_by,

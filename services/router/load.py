@@ -49,6 +49,7 @@ def load_cases(person_ids: Sequence[str], work: Work) -> dict[str, Case]:
     The case of somebody who is merged into another is that one's, with the rows of all who are merged into them.
     """
     connection = work.connection
+    work.keys.need(connection, person_ids)
     found, merged_into = _cases(set(person_ids), work)
     while missing := set(merged_into.values()) - set(found) - set(merged_into):
         more, further = _cases(missing, work)

@@ -27,7 +27,7 @@ from services.router.rules.language import Json, Priority
 
 _review, _event, _decision = store.reviews.c, store.case_events.c, store.decisions.c
 _NAMED = select(store.reviews)
-_FACTS_ANSWERED = select(_review.event_id, _review.fact, _review.answer).where(
+_FACTS_ANSWERED = select(_review.id, _review.event_id, _review.fact, _review.answer).where(
     _review.kind == ReviewKind.FACT.value, _review.answered_at.is_not(None)
 )
 _EVENTS = select(store.case_events)

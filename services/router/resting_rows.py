@@ -8,7 +8,9 @@ from typing import cast
 
 from schemas.vocabulary import LegStatus, PauseReason, TimerKind, WelfareOutcome
 from services.ground.bulk import Row
+from services.ground.work import Work
 from services.router.casework.resting import CheckStatus, Offer, OfferAnswer, Pause, Timer, WelfareCheck
+from services.router.store import welfare_checks
 
 # What of a row can change once it is there.
 OFFER_CHANGES = ["answer", "answered_at", "answered_by", "review_id"]
@@ -95,8 +97,9 @@ def pause_of(row: Mapping[str, object]) -> Pause:
     )
 
 
-def check_row(check: WelfareCheck) -> Row:
-    """A welfare check, to be kept."""
+def check_row(check: WelfareCheck, person_id: str, work: Work) -> Row:
+    """A welfare check of a person's leg, to be kept."""
+    column = welfare_checks.c
     return {
         "id": check.id,
         "leg_id": check.leg_id,
@@ -109,9 +112,9 @@ def check_row(check: WelfareCheck) -> Row:
         "asked": list(check.asked),
         "missed_at": check.missed_at,
         "outcome": check.outcome.value if check.outcome else None,
-        "by_whom": check.by_whom,
+        "by_whom": work.seal_text(person_id, column.by_whom, check.id, check.by_whom),
         "at": check.at,
-        "reason": check.reason,
+        "reason": work.seal_text(person_id, column.reason, check.id, check.reason),
         "instead_of": check.instead_of,
     }
 

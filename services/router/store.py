@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from services.ground.database import metadata
+from services.ground.sealing import Sealed
 from services.ground.tables import Moment
 
 cases = Table(  # one row a person
@@ -26,7 +27,7 @@ cases = Table(  # one row a person
     Column("changed_at", Moment, nullable=False),
     Column("referral_event", Text),  # the newest referral
     Column("lawful_basis", Text),  # that it states: why what is known of them may be shared
-    Column("remembered", JSON, nullable=False),  # facts that hold until somebody says otherwise
+    Column("remembered", Sealed("json"), nullable=False),  # facts that hold until somebody says otherwise
     Column("merged_into", Text),  # whose case this one is part of, as a human said; its own rows stay its own
     Column("joined", JSON(none_as_null=True)),  # the persons whose rows are part of this case
 )
@@ -42,7 +43,7 @@ case_events = Table(  # everything that happened to a person, as accepted
     Column("taken_at", Moment, nullable=False),
     Column("source", Text, nullable=False),
     Column("origin_id", Text, nullable=False),  # the source's own id
-    Column("content", LargeBinary, nullable=False),  # the event's data, JSON
+    Column("content", Sealed("bytes"), nullable=False),  # the event's data, JSON
 )
 Index("case_events_of_person", case_events.c.person_id, case_events.c.occurred_at)
 
@@ -54,8 +55,8 @@ decisions = Table(  # what the rules said of an event, with the facts as they we
     Column("person_id", Text, nullable=False),
     Column("decided_at", Moment, nullable=False),
     Column("rule_set", Text, nullable=False),  # digest
-    Column("facts", JSON, nullable=False),
-    Column("said", JSON, nullable=False),  # actions, matched rules with their tests, unknowns
+    Column("facts", Sealed("json"), nullable=False),
+    Column("said", Sealed("json"), nullable=False),  # actions, matched rules with their tests, unknowns
     Column("first_decision", Text),  # of the same event, where a human's answer had it decided again
     Column("again_because", Text),  # the event by which the human answered
 )
@@ -80,7 +81,7 @@ legs = Table(
     Column("waitlist_place", Integer),
     Column("expected_on", Date),
     Column("referral_event", Text),  # that it stems from
-    Column("account", JSON(none_as_null=True)),  # what was told of it, in the order of occurrence
+    Column("account", Sealed("json")),  # what was told of it, in the order of occurrence
     Column("joined_to", Text),  # the leg to the same destination that goes on for both, of persons who are one
     Column("occasion", Text),  # the person's newest referral when it was opened
     Column("opened_by", Text),  # the event that asked for it, in whose words it was sent
@@ -99,7 +100,7 @@ leg_history = Table(  # append-only
     Column("from_status", Text),
     Column("to_status", Text, nullable=False),
     Column("priority", Integer, nullable=False),
-    Column("because", Text, nullable=False),
+    Column("because", Sealed("text"), nullable=False),
     Column("by_source", Text, nullable=False),  # whose event caused it
     Column("event_id", Text, nullable=False),
     Column("decision_id", Text),
@@ -119,7 +120,7 @@ reviews = Table(  # questions to humans
     Column("id", Text, primary_key=True),
     Column("person_id", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("question", Text, nullable=False),
+    Column("question", Sealed("text"), nullable=False),
     Column("role", Text, nullable=False),
     Column("asked_at", Moment, nullable=False),
     Column("due_at", Moment, nullable=False),
@@ -131,11 +132,11 @@ reviews = Table(  # questions to humans
     Column("perhaps", JSON(none_as_null=True)),  # other persons, for a question of identity
     Column("moved_at", Moment),  # when it last went to another role, or came back to its own
     Column("answers", JSON(none_as_null=True)),  # the ones to choose from; none: in the human's own words
-    Column("route", JSON(none_as_null=True)),  # the route that waits for a word: priority, due, tier, reasons
+    Column("route", Sealed("json")),  # the route that waits for a word: priority, due, tier, reasons
     Column("snoozes", Integer, nullable=False),  # how often it was put off
     Column("answered_at", Moment),
     Column("answered_by", Text),
-    Column("answer", Text),
+    Column("answer", Sealed("text")),
 )
 Index("reviews_of_person", reviews.c.person_id)
 Index("reviews_open", reviews.c.due_at,
@@ -153,8 +154,8 @@ human_decisions = Table(  # what each human decided, and on what they saw; appen
     Column("by_user", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("organisation", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("answer", Text),
+    Column("reason", Sealed("text"), nullable=False),
+    Column("answer", Sealed("text")),
     Column("shown", JSON, nullable=False),  # the records that were on the screen
 )
 Index("human_decisions_of_person", human_decisions.c.person_id)
@@ -213,9 +214,9 @@ welfare_checks = Table(  # rows are never taken away: what became of a check is 
     Column("asked", JSON, nullable=False),  # the reviews that ask for it
     Column("missed_at", Moment),
     Column("outcome", Text),  # a WelfareOutcome
-    Column("by_whom", Text),
+    Column("by_whom", Sealed("text")),
     Column("at", Moment),  # when it was done, put off, muted or dropped
-    Column("reason", Text),
+    Column("reason", Sealed("text")),
     Column("instead_of", Text),  # the check that was put off
 )
 Index("welfare_checks_of_leg", welfare_checks.c.leg_id)
@@ -291,7 +292,7 @@ shadow_decisions = Table(  # what the version beside would have decided
     Column("rule_set", Text, nullable=False),  # the version beside
     Column("event_id", Text, nullable=False),
     Column("person_id", Text, nullable=False),
-    Column("differs", JSON(none_as_null=True)),  # {outcome: [by the rules in force, beside]}; none: it is the same
+    Column("differs", Sealed("json")),  # {outcome: [by the rules in force, beside]}; none: it is the same
 )
 Index("shadow_decisions_of_set", shadow_decisions.c.rule_set)
 

@@ -71,7 +71,14 @@ def _tell(telling: Telling, referrer: Referrer, rules: RuleSet, work: Work, tell
         told_at=work.now,
     )
     subject = f"receipt.{referrer.source}"
-    message = work.publish(streams.RECEIPT, subject, EventType.OUTCOME_REPORTED, outcome, partition=telling.partition)
+    message = work.publish(
+        streams.RECEIPT,
+        subject,
+        EventType.OUTCOME_REPORTED,
+        outcome,
+        person=telling.person_id,
+        partition=telling.partition,
+    )
     work.audit(
         AuditOperation.DISCLOSE,
         actor=acting("router", organisation=teller, role="service"),

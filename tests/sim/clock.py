@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from services.ground import ids
+from services.ground import ids, keys, sealing
 from tests.sim.loop import Process, VirtualLoop, current
 
 BEGIN: Final = datetime(2026, 3, 2, 9, tzinfo=UTC)  # a Monday
@@ -55,8 +55,10 @@ class _Chance:
 
 @contextmanager
 def seeded_ids(chance: Random) -> Iterator[None]:
-    """New ids follow from the seed."""
+    """New ids, keys and nonces follow from the seed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ids, "_ticks", _Ticks())
-        patch.setattr(ids, "os", _Chance(chance))
+        for module in (ids, keys, sealing):
+            patch.setattr(module, "os", _Chance(chance))
+        patch.setattr(sealing, "_nonces", [])
         yield

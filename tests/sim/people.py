@@ -271,7 +271,8 @@ class People:
         world = World(self.settings, clock, self.database, "")
         mender = Looker("operator", "operator", self.settings.organisation, "It can be taken now.")
         columns = ("id", "stream", "subject", "raw", "resent_as")
-        query = f"SELECT {', '.join(columns)} FROM quarantine WHERE reason IN {NOT_MENDED} ORDER BY id"  # noqa: S608
+        shown = "id, stream, subject, opened('quarantine.raw/' || id, raw), resent_as"
+        query = f"SELECT {shown} FROM quarantine WHERE reason IN {NOT_MENDED} ORDER BY id"  # noqa: S608
         for values in self.store.rows(query):
             row = dict(zip(columns, values, strict=True))
             try:

@@ -47,7 +47,7 @@ def timer_marked_in_a_transaction_of_its_own(patch: Patch) -> None:
         process = id(current())
         if process in held:
             for message in held.pop(process):
-                work.send_as_it_is(message, partition=timers.PARTITION)
+                work.send_as_it_is(message, person=None, partition=timers.PARTITION)
             return False
         made: list[Any] = []
         with pytest.MonkeyPatch.context() as inner:

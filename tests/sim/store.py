@@ -20,7 +20,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
 from services.ground import driver
-from services.ground.migration import upgrade_schema
+from services.ground.keys import Keyring, carry
+from services.ground.migration import keep_keys, upgrade_schema
+from services.ground.sealing import PersonKey, name_in, without_mark
 from tests.sim.chaos import Chaos, Fault
 from tests.sim.loop import Process, VirtualLoop, current
 from tests.support.faulty import name_of
@@ -74,8 +76,13 @@ class Store:
         event.listen(self._engine, "connect", _prepare)
         self._engine.dialect.do_begin = _begin  # type: ignore[method-assign, assignment]
         self.connection = self._engine.connect()
+        carry(self.connection.info, Keyring())
         with self.connection.begin():
+            keep_keys(self.connection)
             upgrade_schema(self.connection)
+            self.driver.execute("UPDATE keys.person_keys SET key = zeroblob(32)")  # the same in each interpreter
+        self._keys: dict[str, PersonKey] = {}
+        self.driver.create_function("opened", 2, self._opened)
         self.shrunk: list[str] = []  # what was taken away or rewritten that is only ever added to
         self._watch_history()
         self._tables = [
@@ -94,6 +101,9 @@ class Store:
         """As it was when it was made: by its rows, as a copy of the file would have every statement prepared again."""
         for name in self._emptied:
             self.driver.execute(f"DELETE FROM {name}")  # noqa: S608
+        self.driver.execute("DELETE FROM keys.person_keys WHERE name <> 'index'")
+        self._keys.clear()
+        carry(self.connection.info, Keyring())
         self.shrunk.clear()
 
     def _watch_history(self) -> None:
@@ -105,6 +115,16 @@ class Store:
                     f"CREATE TRIGGER {verb}_{table} BEFORE {verb} ON {table}"
                     f" BEGIN SELECT shrunk('{verb.lower()} of {table}'); END"
                 )
+
+    def _opened(self, place: str, kept: bytes | None) -> bytes | None:
+        """What a value holds that is kept sealed, for queries: `opened('payloads.payload/' || id, payload)`."""
+        name = None if kept is None else name_in(kept)
+        if kept is None or name is None:
+            return kept and without_mark(kept)
+        if name not in self._keys:
+            [(secret,)] = self.driver.execute("SELECT key FROM keys.person_keys WHERE name = ?", [name]).fetchall()
+            self._keys[name] = PersonKey(name, secret)
+        return self._keys[name].open(kept, place.encode())
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What a query finds, outside of any transaction."""
@@ -154,6 +174,7 @@ def _begin(connection: Any) -> None:
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("ATTACH DATABASE ':memory:' AS keys")
 
 
 @cache
@@ -169,6 +190,7 @@ class SimDatabase:
 
     def __init__(self, store: Store, process: Process, loop: VirtualLoop, chaos: Chaos) -> None:
         self._store, self._process, self._loop, self._chaos = store, process, loop, chaos
+        self.keyring = Keyring()  # a process has its own, and loses it when it dies
         self.away = False
         self.sick = False  # every transaction has a statement that fails, or nearly every one
         self._back = asyncio.Lock()  # who commits first hears of it first: one thread writes, and tells them in turn
@@ -183,6 +205,7 @@ class SimDatabase:
         fails_after = int(self._chaos.chance.random() * MOST_STATEMENTS) if fails else None
         with nullcontext() if fails_after is None else self._store.failing_after(fails_after):
             transaction = connection.begin()
+            carry(connection.info, self.keyring)
             try:
                 result = body(connection)
                 if strikes(Fault.COMMIT_REFUSED, who):
@@ -208,12 +231,16 @@ class SimDatabase:
         """As the real one, or an error."""
         await self._way_in(self._process.name)
         transaction = self._store.connection.begin()
+        carry(self._store.connection.info, self.keyring)
         try:
             result = body(self._store.connection)
         finally:
             transaction.rollback()
         await self._way_back(self._process.name)
         return result
+
+    async def scrub_keys(self) -> None:
+        """It is in memory."""
 
     async def close(self) -> None:
         """The store is the world's."""

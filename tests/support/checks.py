@@ -8,13 +8,15 @@ from typing import Any
 
 import orjson
 from nats.aio.client import Client
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from schemas.envelope import Envelope, EventType
 from schemas.reading import Unreadable, fit
 from schemas.registry import ACCEPTED, DATA, INTAKE, read_submission
 from services.cli.reconciling import reconciled
+from services.ground import tables
 from services.ground.database import Database
+from services.ground.opening import read_gently
 from services.ground.settings import Settings
 from tests.support.log_checks import log_problems, signed_log_problems
 from tests.support.system import messages_of
@@ -44,6 +46,9 @@ async def problems_of(
     )
 
 
+_CARRIED = select(tables.payloads, tables.outbox.c.stream).where(tables.payloads.c.id == tables.outbox.c.id)
+
+
 def problems_in(
     connection: Connection,
     routed: list[Row],
@@ -58,7 +63,7 @@ def problems_in(
         return [dict(row) for row in connection.execute(text(query)).mappings()]
 
     accepted = rows("SELECT source, origin_id, event_id, person_id, sequence FROM accepted_events")
-    aside = rows("SELECT service, message_id, raw, reason FROM quarantine")
+    aside = read_gently(connection, select(tables.quarantine))
     deliveries = rows("SELECT leg_id, number, message_id, event_id FROM deliveries")
     decisions = rows("SELECT event_id FROM decisions WHERE first_decision IS NULL")
     decided = {row["event_id"] for row in decisions}
@@ -73,7 +78,7 @@ def problems_in(
         *_left(routed, deliveries),
         *_audited(connection),
         *log_problems(rows),
-        *_not_to_be_read(rows("SELECT id, stream, payload FROM payloads NATURAL JOIN outbox")),
+        *_not_to_be_read(read_gently(connection, _CARRIED)),
         *_left_over(rows),
     ]
 

@@ -48,6 +48,7 @@ class FaultyDatabase:
     def __init__(self, inner: Database, gate: Gate) -> None:
         self._inner, self._gate = inner, gate
         self.dialect = inner.dialect
+        self.keyring = inner.keyring
 
     async def write(self, body: Callable[[Connection], T]) -> T:
         """As the real one, or an error: before, during or after it."""
@@ -74,6 +75,10 @@ class FaultyDatabase:
                 return body(connection)
 
         return await self._inner.read(watched)
+
+    async def scrub_keys(self) -> None:
+        """As the real one."""
+        await self._inner.scrub_keys()
 
     async def close(self) -> None:
         """Left to the owner of the real one."""

@@ -19,6 +19,8 @@ from services.ground.service import Service
 from services.ground.settings import Settings
 from services.ground.settle import settle
 from services.ground.world import World, connect, open_world
+from services.intake.store import persons_by_identifier
+from tests.support.opening import opened_row
 
 SETTLE_SECONDS = 60.0
 
@@ -40,10 +42,14 @@ class System:
         await self.connection.jetstream().publish(f"intake.{name}.{channel}", raw, stream="INTAKE")
 
     async def rows(self, query: str, **values: object) -> list[dict[str, Any]]:
-        """Rows of a query, as plain dictionaries."""
+        """Rows of a query, as plain dictionaries, with what is sealed in them opened (JSON as text)."""
         return await self.world.database.read(
-            lambda c: [dict(row) for row in c.execute(text(query), values).mappings()]
+            lambda c: [opened_row(c, dict(row)) for row in c.execute(text(query), values).mappings().all()]
         )
+
+    async def person_with(self, kind: str, value: str) -> str:
+        """Whose an identifier is."""
+        return (await self.world.database.read(lambda c: persons_by_identifier(c, {(kind, value)})))[kind, value]
 
     async def count(self, table: str) -> int:
         """How many rows a table has."""

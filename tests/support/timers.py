@@ -22,7 +22,7 @@ from schemas.timer import TimerFellDue
 from schemas.vocabulary import TimerKind
 from services.ground import tables
 from services.ground.database import Database, open_database
-from services.ground.migration import upgrade_schema
+from services.ground.opening import read_gently
 from services.ground.settings import Settings
 from services.ground.work import Work
 from services.router.casework.case import Case
@@ -30,6 +30,7 @@ from services.router.casework.steps import Step, TimerCancelled, TimerSet
 from services.router.keep import Cause, Keeping
 from services.router.rules.calendar import moment_of
 from services.router.timers import fire_due
+from tests.support.opening import migrate_for
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC)
 LAST_TICK = END + timedelta(days=400)  # whatever was set last is due by then
@@ -101,7 +102,7 @@ class Campaign:
         """Ten years. Raises Mistaken at the first thing that is wrong."""
         chance = random.Random(self.seed)
         database = await open_database(self.settings)
-        await database.write(upgrade_schema)
+        await migrate_for(database, PERSON)
         try:
             wanted = moments(chance, self.timers, ties=3 * self.page + 7)
             at_first = len(wanted) * 7 // 10
@@ -154,19 +155,18 @@ class Campaign:
         """What there is to be published and was not seen before: timer and due time."""
         row = tables.payloads.c
         query = select(row.id, row.payload).where(row.id > self.seen).order_by(row.id)
-        rows = await database.read(lambda c: c.execute(query).all())
+        rows = await database.read(lambda c: read_gently(c, query))
         if rows:
-            self.seen = rows[-1].id
-        messages = [orjson.loads(r.payload) for r in rows]
+            self.seen = rows[-1]["id"]
+        messages = [orjson.loads(r["payload"]) for r in rows]
         return [(m["id"], datetime.fromisoformat(m["data"]["due_at"])) for m in messages]
 
     async def _end(self, database: Database) -> None:
         if missing := set(self.due) - self.fired - self.cancelled:
             raise Mistaken(f"{len(missing)} never fired")
-        query = select(tables.payloads.c.payload).limit(500)
-        payloads = await database.read(lambda c: c.execute(query).scalars().all())
-        for payload in payloads:
-            assert isinstance(read_submission(payload, Channel.TIMER).data, TimerFellDue)
+        query = select(tables.payloads).limit(500)
+        for row in await database.read(lambda c: read_gently(c, query)):
+            assert isinstance(read_submission(row["payload"], Channel.TIMER).data, TimerFellDue)
 
     def _next(self, now: datetime, chance: random.Random) -> datetime:
         """Where the clock stands at the next tick. It may have stood still, jumped ahead, or been set back."""

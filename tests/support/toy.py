@@ -21,11 +21,14 @@ from services.ground.batch import read_all, take_apart, take_together
 from services.ground.database import Database, open_database
 from services.ground.handler import Incoming
 from services.ground.inorder import Place
+from services.ground.keys import make_ahead
 from services.ground.microbatch import Delivery
-from services.ground.migration import upgrade_schema
+from services.ground.migration import keep_keys, upgrade_schema
+from services.ground.opening import read_gently
 from services.ground.settings import Settings
 from services.ground.work import Key, Work
 
+KEYS_AHEAD = 256  # more than any test sets aside
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 effects = Table(
@@ -82,7 +85,12 @@ class ToyHandler:
             outcome=ReceiptOutcome.REFUSED, subject=delivery.subject, received_at=work.now, digest="0" * 64
         )
         work.publish(
-            streams.RECEIPT, "receipt.toy-source", EventType.RECEIPT_ISSUED, receipt, partition=delivery.partition
+            streams.RECEIPT,
+            "receipt.toy-source",
+            EventType.RECEIPT_ISSUED,
+            receipt,
+            person=None,
+            partition=delivery.partition,
         )
         for failure in ("boom", "null", "nul", "outage"):
             if f'"refuse": "{failure}"'.encode() in delivery.raw:
@@ -142,7 +150,7 @@ class Toy:
 
     async def rows(self, table: Table) -> list[dict[str, Any]]:
         """All rows of a table."""
-        return await self.database.read(lambda c: [dict(row) for row in c.execute(select(table)).mappings()])
+        return await self.database.read(lambda c: read_gently(c, select(table)))
 
     async def told(self, stream: str) -> int:
         """How many messages for a stream are owed."""
@@ -161,8 +169,10 @@ async def toy(settings: Settings) -> AsyncIterator[Toy]:
     """A migrated store with the toy's table."""
     database = await open_database(settings)
     try:
+        await database.write(keep_keys)
         await database.write(upgrade_schema)
         await database.write(effects.create)
+        await make_ahead(database, KEYS_AHEAD, NOW)
         yield Toy(database, ToyHandler())
     finally:
         await database.close()

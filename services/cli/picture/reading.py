@@ -24,6 +24,8 @@ from services.cli.picture.records import (
     SentRow,
     TimerRow,
 )
+from services.ground.opening import read_gently
+from services.ground.sealing import ERASED
 from services.router import store as router
 from services.router.rules.ruleset import RuleSet
 
@@ -57,11 +59,10 @@ def read_case(connection: Connection, person_id: str) -> CaseRows:
 def _events(connection: Connection, persons: Collection[str]) -> Iterable[EventRow]:
     decision = router.decisions.c
     reasons: dict[str, dict[str, None]] = {}
-    for event_id, said in connection.execute(
-        select(decision.event_id, decision.said).where(decision.person_id.in_(persons)).order_by(decision.id)
-    ):
-        for rule in said["matched"]:
-            reasons.setdefault(event_id, {})[rule["because"]] = None
+    decided = select(decision.id, decision.event_id, decision.said).where(decision.person_id.in_(persons))
+    for row in read_gently(connection, decided.order_by(decision.id)):
+        for rule in row["said"]["matched"] if row["said"] != ERASED else ():
+            reasons.setdefault(row["event_id"], {})[rule["because"]] = None
     event = router.case_events.c
     for row in rows(connection, router.case_events, event.person_id.in_(persons), event.event_id):
         leg, review = _about(row["content"])
@@ -78,8 +79,10 @@ def _events(connection: Connection, persons: Collection[str]) -> Iterable[EventR
         )
 
 
-def _about(content: bytes) -> tuple[str | None, str | None]:
+def _about(content: bytes | str) -> tuple[str | None, str | None]:
     """The leg that an event names and the review that it answers. Nothing else of it is looked at."""
+    if content == ERASED:
+        return None, None
     said: Row = orjson.loads(content)
     about = said.get("about") or {}
     return said.get("leg_id") or about.get("leg_id"), said.get("review_id")

@@ -9,6 +9,7 @@ from services.migrations.human_tables import create_human_tables
 from services.migrations.log_tables import create_log_tables
 from services.migrations.resting_tables import create_resting_tables
 from services.migrations.rules_tables import create_rules_tables
+from services.migrations.sealing_tables import create_sealing_tables
 from services.migrations.timer_tables import create_timers
 
 revision = "0001"
@@ -19,6 +20,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Bring the schema to this version."""
+    create_sealing_tables()
     op.create_table(
         "accepted_events",
         sa.Column("source", sa.Text(), nullable=False),
@@ -75,7 +77,7 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("referral_event", sa.Text(), nullable=True),
         sa.Column("lawful_basis", sa.Text(), nullable=True),
-        sa.Column("remembered", sa.JSON(), nullable=False),
+        sa.Column("remembered", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("person_id"),
     )
     op.create_table(
@@ -85,8 +87,8 @@ def upgrade() -> None:
         sa.Column("person_id", sa.Text(), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("rule_set", sa.Text(), nullable=False),
-        sa.Column("facts", sa.JSON(), nullable=False),
-        sa.Column("said", sa.JSON(), nullable=False),
+        sa.Column("facts", sa.LargeBinary(), nullable=False),
+        sa.Column("said", sa.LargeBinary(), nullable=False),
         sa.Column("first_decision", sa.Text(), nullable=True),
         sa.Column("again_because", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
@@ -169,7 +171,7 @@ def upgrade() -> None:
         sa.Column("from_status", sa.Text(), nullable=True),
         sa.Column("to_status", sa.Text(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
-        sa.Column("because", sa.Text(), nullable=False),
+        sa.Column("because", sa.LargeBinary(), nullable=False),
         sa.Column("by_source", sa.Text(), nullable=False),
         sa.Column("event_id", sa.Text(), nullable=False),
         sa.Column("decision_id", sa.Text(), nullable=True),
@@ -205,7 +207,7 @@ def upgrade() -> None:
         sa.Column("occasion", sa.Text(), nullable=True),
         sa.Column("opened_by", sa.Text(), nullable=True),
         sa.Column("reroute_of", sa.Text(), nullable=True),
-        sa.Column("account", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("account", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("legs", schema=None) as batch_op:
@@ -286,7 +288,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=True),
         sa.Column("message_id", sa.Text(), nullable=True),
-        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=True),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("problems", sa.JSON(), nullable=False),
@@ -312,7 +314,7 @@ def upgrade() -> None:
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("stream_sequence", sa.BigInteger(), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("event_id", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
@@ -337,7 +339,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("question", sa.Text(), nullable=False),
+        sa.Column("question", sa.LargeBinary(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
@@ -349,11 +351,11 @@ def upgrade() -> None:
         sa.Column("perhaps", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("moved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answers", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("route", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("route", sa.LargeBinary(), nullable=True),
         sa.Column("snoozes", sa.Integer(), nullable=False),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_by", sa.Text(), nullable=True),
-        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("answer", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("reviews", schema=None) as batch_op:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from unicodedata import normalize
 
 import orjson
@@ -17,6 +18,7 @@ from schemas.refusal import Unacceptable
 from schemas.vocabulary import AuditOperation
 from services.audit.handlers import AuditHandler
 from services.ground import streams
+from services.ground.keys import Keyring, carry
 from services.ground.microbatch import Delivery
 from services.ground.settings import Settings
 from services.ground.work import Work, acting
@@ -59,9 +61,10 @@ async def _raw(onward: System) -> list[bytes]:
         await subscription.unsubscribe()
 
 
-def _entry(**more: object) -> bytes:
+def _entry(**more: Any) -> bytes:
     """An entry as it is published."""
     with create_engine("sqlite://").connect() as connection:
+        carry(connection.info, Keyring())
         work = Work(connection, service="router", now=NOW)
         work.audit(
             AuditOperation.ALTER,

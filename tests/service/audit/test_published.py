@@ -199,3 +199,16 @@ async def test_a_key_that_is_gone_is_never_made_anew_in_silence(
         assert follow(fetch_from(settings.log_folder), first) == [first], "no key names it"
         assert await signed_log_problems(onward.world.database, settings) == []
         assert (await here.onward("status")).exit_code == 0
+
+
+@ONE_STORE
+async def test_entries_that_wait_to_be_signed_are_told_of(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = settings.model_copy(update={"checkpoint_seconds": 3600})
+    for minutes, told in ((0, False), (5, True)):
+        clock = SetClock(WallClock().now() - timedelta(minutes=minutes))
+        async with system(silent, clock=clock):
+            here = Typed(silent, clock, monkeypatch)
+            status = await here.onward("status")
+            said = "wait to be signed for more than a minute" in " ".join(status.output.split())
+            assert (said, "not signed yet" in status.output) == (told, True), status.output
+        silent = silent.model_copy(update={"data_dir": settings.data_dir / "another"})

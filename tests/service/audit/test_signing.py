@@ -6,10 +6,13 @@ import asyncio
 import json
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import structlog
+from sqlalchemy import Connection, text
 
 from schemas.log.checkpoint import Checkpoint
 from schemas.log.merkle import root_of
@@ -21,8 +24,17 @@ from services.ground.clock import WallClock
 from services.ground.settings import Settings
 from services.ground.streams import ready_subject
 from tests.support.grown import alarmed, grow, published, until
-from tests.support.log_checks import fetch_from, signed_log_problems
+from tests.support.log_checks import Rows, fetch_from, log_problems, signed_log_problems
 from tests.support.system import System, system
+from tests.support.typed import Typed
+
+ONE_STORE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
 
 
 async def test_what_is_published_is_the_log_and_is_signed(settings: Settings) -> None:
@@ -50,7 +62,7 @@ async def test_what_was_cleared_away_is_published_again(settings: Settings) -> N
         assert await signed_log_problems(onward.world.database, settings) == []
 
 
-@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+@ONE_STORE
 @pytest.mark.parametrize("lost", ["nothing else", "the folder", "what lies beside the key"])
 async def test_a_store_that_was_put_back_from_an_old_copy_is_not_signed_and_everybody_is_told(
     settings: Settings, lost: str
@@ -62,9 +74,7 @@ async def test_a_store_that_was_put_back_from_an_old_copy_is_not_signed_and_ever
         await asyncio.to_thread(_copy, settings.sqlite_file, old)
         await grow(onward, 2)
         signed = (await published(onward)).checkpoint
-    for file in settings.data_dir.glob("onward.db*"):
-        file.unlink()
-    old.rename(settings.sqlite_file)
+    _put_back(old, settings.sqlite_file)
     if lost == "the folder":
         shutil.rmtree(settings.log_folder)
     if lost == "what lies beside the key":
@@ -84,6 +94,63 @@ async def test_a_store_that_was_put_back_from_an_old_copy_is_not_signed_and_ever
         shown = settings.log_folder / "checkpoint"
         if lost != "the folder":
             assert Checkpoint.parse(Note.parse(shown.read_bytes()).text) == signed, "nor is an older one published"
+
+
+@ONE_STORE
+async def test_what_an_old_copy_lacks_is_put_back_from_what_was_published(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings.model_copy(update={"lease_seconds": 0.5})
+    old, older = settings.data_dir / "old.db", settings.data_dir / "older.db"
+    here = Typed(settings, WallClock(), monkeypatch)
+    async with system(settings) as onward:
+        await asyncio.to_thread(_copy, settings.sqlite_file, older)
+        await grow(onward, 1)
+        await published(onward)
+        await asyncio.to_thread(_copy, settings.sqlite_file, old)
+        await grow(onward, *range(2, 8))
+        signed = (await published(onward)).checkpoint
+        assert "stop it first" in (await here.onward("audit", "restore")).output
+    _put_back(older, settings.sqlite_file)
+    await asyncio.sleep(2 * settings.lease_seconds)  # for the copy says that audit lives, in this very process
+    for copy in (old, None):
+        said = await here.onward("audit", "restore")
+        assert said.exit_code == 0, said.output
+        assert "entries put back" in said.output
+        assert "nothing was missing" in (await here.onward("audit", "restore")).output
+        if copy is not None:
+            _put_back(copy, settings.sqlite_file)
+    async with system(settings) as onward:
+        await grow(onward, 20)
+        assert (await published(onward)).checkpoint.size > signed.size
+        assert await signed_log_problems(onward.world.database, settings) == []
+        assert await onward.world.database.read(lambda c: log_problems(_rows(c))) == []
+        assert await onward.rows("SELECT name FROM log_alarms") == []
+    _put_back_forked(settings)
+    said = await here.onward("audit", "restore")
+    assert said.exit_code == 2
+    assert "does not begin with the store's" in " ".join(said.output.split())
+
+
+def _put_back(copy: Path, store: Path) -> None:
+    for file in store.parent.glob(f"{store.name}*"):
+        file.unlink()
+    copy.rename(store)
+
+
+def _put_back_forked(settings: Settings) -> None:
+    """A store whose last entry is another one than was signed."""
+    with closing(sqlite3.connect(settings.sqlite_file)) as connection:
+        level, number, hashes = connection.execute(
+            "SELECT level, number, hashes FROM log_tiles WHERE level = 0 ORDER BY number DESC LIMIT 1"
+        ).fetchone()
+        changed = hashes[:-1] + bytes([hashes[-1] ^ 1])
+        connection.execute("UPDATE log_tiles SET hashes = ? WHERE level = ? AND number = ?", (changed, level, number))
+        connection.commit()
+
+
+def _rows(connection: Connection) -> Rows:
+    return lambda query: [dict(row) for row in connection.execute(text(query)).mappings()]
 
 
 def _copy(store: Path, copy: Path) -> None:

@@ -17,6 +17,7 @@ from services.ground.database import open_database
 from services.ground.migration import upgrade_schema
 from services.ground.publisher import Confirmed, Outgoing
 from services.ground.relay import Relay
+from services.ground.sealing import in_clear
 from services.ground.settings import Settings
 from services.ground.streams import CASE
 from services.ground.world import open_world
@@ -166,7 +167,7 @@ async def test_what_a_former_owner_with_a_clock_ahead_owes_is_sent_at_once_when_
         await database.write(upgrade_schema)
         row = _sent("a", "ROUTE", 1) | {"sent_at": None, "stream_sequence": None}
         await database.write(lambda c: c.execute(insert(tables.outbox), [row]))
-        await database.write(lambda c: c.execute(insert(tables.payloads), [{"id": "a", "payload": b""}]))
+        await database.write(lambda c: c.execute(insert(tables.payloads), [{"id": "a", "payload": in_clear(b"")}]))
         clock = SetClock(datetime(2026, 3, 1, 23, 59, tzinfo=UTC))
         relay = Relay("intake", clock=clock, database=database, publisher=Noting())  # type: ignore[arg-type]
         await relay.send_unsent([0], older_than_seconds=10)

@@ -32,7 +32,8 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 
 async def test_the_migrations_make_the_tables_that_the_code_declares(database: Database) -> None:
     await database.write(upgrade_schema)
-    difference = await database.read(lambda c: compare_metadata(MigrationContext.configure(c), metadata))
+    schemas = {"include_schemas": True}  # the keys have one of their own
+    difference = await database.read(lambda c: compare_metadata(MigrationContext.configure(c, opts=schemas), metadata))
     assert difference == []
 
 

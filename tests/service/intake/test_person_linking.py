@@ -41,9 +41,8 @@ async def test_one_pnc_id_from_two_sources_is_one_person_and_the_joining_is_audi
     await onward.settle()
     [person] = await onward.rows("SELECT * FROM persons")
     assert person["last_sequence"] == 2
-    identifiers = await onward.rows("SELECT kind, value, person_id FROM identifiers ORDER BY kind")
-    assert [(row["kind"], row["value"]) for row in identifiers] == [("crn", "X123456"), ("pnc_id", PNC)]
-    assert {row["person_id"] for row in identifiers} == {person["id"]}
+    assert await onward.count("identifiers") == 2
+    assert await onward.person_with("crn", "X123456") == await onward.person_with("pnc_id", PNC) == person["id"]
     [combined] = [m["data"] for m in await onward.messages("AUDIT", "audit.combine")]
     assert combined["person_id"] == person["id"]
     assert combined["actor"]["id"] == "probation"
@@ -80,8 +79,9 @@ async def test_a_second_identifier_of_one_kind_is_a_question_and_is_not_added(on
     await onward.settle()
     [person] = await onward.rows("SELECT id FROM persons")
     assert await _questions(onward) == [(person["id"], [])]
-    kept = {row["value"] for row in await onward.rows("SELECT value FROM identifiers")}
-    assert kept == {PNC, NHS, "X123456"}, "what is of another kind is added all the same"
+    assert await onward.count("identifiers") == 3
+    for kind, value in (("pnc_id", PNC), ("nhs_number", NHS), ("crn", "X123456")):
+        assert await onward.person_with(kind, value) == person["id"], "what is of another kind is added all the same"
 
 
 async def test_the_same_name_and_birthday_is_a_question_and_never_a_merge(onward: System) -> None:

@@ -9,25 +9,29 @@ import pytest
 from sqlalchemy import Connection
 
 from services.cli.replaying import read_past
-from services.ground.database import Database, metadata, open_database
+from services.ground.database import Database, open_database
 from services.ground.settings import Settings
 from services.ground.sql import insert_all
+from services.ground.work import Work
 from services.router import history, store
 from services.router.rules.declarations import CountWithin
 from services.router.rules.events import EventKind
 from services.router.rules.files import packed
 from services.router.rules.loader import load_rule_set
 from services.router.rules.replay.windows import counts_within
+from tests.support.opening import migrate_for
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 RULES = load_rule_set(Settings().rules_dir)
+
+JOINED, PERSON = PERSONS = ("01938f00-0000-7000-8000-00000000a001", "01938f00-0000-7000-8000-00000000a002")
 
 
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[Database]:
     """A store with two persons who are one, and an event that was decided again."""
     found = await open_database(settings)
-    await found.write(metadata.create_all)
+    await migrate_for(found, *PERSONS)
     await found.write(_fill)
     yield found
     await found.close()
@@ -36,7 +40,8 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 def _fill(connection: Connection) -> None:
     moments = [NOW + timedelta(days=day) for day in range(4)]
     kinds = ("relapse", "relapse", "decision_answer_review", "low_mood")
-    persons = ("joined", "person", "person", "person")
+    persons = (JOINED, PERSON, PERSON, PERSON)
+    work = Work(connection, service="router", now=NOW)
     insert_all(
         connection,
         store.case_events,
@@ -50,15 +55,24 @@ def _fill(connection: Connection) -> None:
                 "taken_at": moments[number],
                 "source": "s",
                 "origin_id": str(number),
-                "content": b"{}",
+                "content": work.seal(persons[number], store.case_events.c.content, f"e{number}", b"{}"),
             }
             for number, kind in enumerate(kinds)
         ],
     )
-    case: dict[str, object] = {"opened_at": NOW, "changed_at": NOW, "referral_event": None, "remembered": {}}
-    case["joined"] = None
-    places = ((each, into) for each, into in (("joined", "person"), ("person", None)))
-    insert_all(connection, store.cases, [{**case, "person_id": person, "merged_into": into} for person, into in places])
+    cases = [
+        {
+            "person_id": person,
+            "opened_at": NOW,
+            "changed_at": NOW,
+            "referral_event": None,
+            "remembered": work.seal_json(person, store.cases.c.remembered, person, {}),
+            "merged_into": into,
+            "joined": None,
+        }
+        for person, into in ((JOINED, PERSON), (PERSON, None))
+    ]
+    insert_all(connection, store.cases, cases)
     decided = [("d0", 0, 0, None), ("d1", 1, 1, None), ("d2", 2, 2, None), ("d2b", 1, 2, "e2"), ("d3", 3, 3, None)]
     insert_all(
         connection,
@@ -70,8 +84,13 @@ def _fill(connection: Connection) -> None:
                 "person_id": persons[event],
                 "decided_at": moments[moment],
                 "rule_set": RULES.digest,
-                "facts": {"event": kinds[event], "substances": ["alcohol"], "age": None if because is None else 40},
-                "said": {},
+                "facts": work.seal_json(
+                    persons[event],
+                    store.decisions.c.facts,
+                    id_,
+                    {"event": kinds[event], "substances": ["alcohol"], "age": None if because is None else 40},
+                ),
+                "said": work.seal_json(persons[event], store.decisions.c.said, id_, {}),
                 "first_decision": None,
                 "again_because": because,
             }

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from schemas.commitments import commitment
 from services.ground.clock import SetClock
+from services.ground.entry_texts import entry_texts
 from services.ground.settings import Settings
 from tests.support.checks import problems_of
 from tests.support.events import Event, decision, referral, referral_of, risk
@@ -124,7 +126,12 @@ async def test_who_decided_in_which_role_and_why_is_kept_and_audited(onward: Sys
     [entry] = [entry for entry in entries if entry["correlation_id"] == kept["event_id"]]
     assert entry["actor"] == {"id": "j.smith", "organisation": "Northshire hub", "role": "case_manager"}
     assert {"kind": "review", "id": asked["id"]} in entry["records"]
-    assert entry["justification"] == "I spoke with the force."
+    assert "I spoke" not in str(entry), "the log is for ever, and what it holds of a person says nothing by itself"
+    told = await onward.world.database.read(lambda c: entry_texts(c, [entry["entry_id"]]))
+    text, key = told[entry["entry_id"]]
+    assert text == "I spoke with the force."
+    assert key is not None
+    assert commitment(key, text) == entry["justification_commitment"], "and it can be shown what it holds"
 
 
 async def test_an_answer_counts_once_and_what_cannot_be_answered_is_refused_to_its_sender(onward: System) -> None:

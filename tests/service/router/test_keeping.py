@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from schemas.vocabulary import LegStatus, ProgressKind
-from services.ground.database import Database, metadata, open_database
+from services.ground.database import Database, open_database
 from services.ground.settings import Settings
 from services.ground.work import Work
 from services.router.casework.account import Told
@@ -19,6 +19,8 @@ from services.router.casework.steps import LegMoved, Step
 from services.router.keep import Cause, Keeping
 from services.router.load import load_cases
 from services.router.rules.loader import load_rule_set
+from services.router.store import case_events
+from tests.support.opening import migrate_for
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 PERSON = "01938f00-0000-7000-8000-0000000000aa"
@@ -31,7 +33,7 @@ PATHWAY = load_rule_set(Settings().rules_dir).pathway
 async def database(settings: Settings) -> AsyncIterator[Database]:
     """An empty store."""
     found = await open_database(settings)
-    await found.write(metadata.create_all)
+    await migrate_for(found, PERSON)
     yield found
     await found.close()
 
@@ -48,9 +50,10 @@ async def _keep(database: Database, *changes: Callable[[Case], Step]) -> Case:
         work = Work(connection, service="router", now=NOW)
         case = load_cases([PERSON], work)[PERSON]
         keeping = Keeping(work)
+        event_id = work.id()
         keeping.event(
             {
-                "event_id": work.id(),
+                "event_id": event_id,
                 "person_id": PERSON,
                 "sequence": next(numbers),
                 "kind": "referral",
@@ -58,7 +61,7 @@ async def _keep(database: Database, *changes: Callable[[Case], Step]) -> Case:
                 "taken_at": NOW,
                 "source": "s",
                 "origin_id": "o",
-                "content": b"{}",
+                "content": work.seal(PERSON, case_events.c.content, event_id, b"{}"),
             },
             case,
         )

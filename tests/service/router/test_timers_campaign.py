@@ -51,7 +51,7 @@ async def test_a_million_timers_over_ten_years(settings: Settings) -> None:
 
 def _send(due: list[Mapping[Any, object]], work: Work) -> None:
     for timer in due:
-        work.send_as_it_is(Outgoing(work.id(), streams.INTAKE, SUBJECT, message_of(timer)), partition=0)
+        work.send_as_it_is(Outgoing(work.id(), streams.INTAKE, SUBJECT, message_of(timer)), person=None, partition=0)
 
 
 def _firing(statement: Any, *, mark: bool = True) -> Firing:

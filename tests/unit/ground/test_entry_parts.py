@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from schemas.audit import AuditEntry
 from schemas.vocabulary import AuditOperation
-from services.ground.work import ENTRY_MOST, Work, acting
+from services.ground.entry_parts import ENTRY_MOST
+from services.ground.work import Work, acting
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 MANY = st.one_of(st.integers(0, 3), st.sampled_from([99, 100, 101, 200, 201, 350]))

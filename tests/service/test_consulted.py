@@ -1,0 +1,161 @@
+"""Who looks says why where that is required; what was seen is entered; the controller's report tells of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from services.cli.story import BEGINNING
+from services.ground.clock import SetClock
+from services.ground.settings import Settings
+from tests.support.events import referral
+from tests.support.system import System, system
+from tests.support.typed import Typed
+
+REFERENCE = "NS-2025-0031877"
+WHY = "The facilitator telephoned, and asks."
+LOOKS = (
+    ("trace", "the-referral"),
+    ("case", REFERENCE),
+    ("work", "list"),
+    ("work", "show", REFERENCE),
+    ("rules", "explain", "the-referral"),
+    ("rules", "replay", "rulesets/default"),
+    ("audit", "report", REFERENCE),
+)
+
+
+@asynccontextmanager
+async def _referred(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[System, Typed, SetClock]]:
+    """A system that took the case's referral, and somebody who types beside it."""
+    for name in ("ONWARD_BY", "ONWARD_ROLE", "ONWARD_BECAUSE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("USER", "p.singh")
+    clock = SetClock(BEGINNING)
+    async with system(settings, clock=clock) as onward:
+        await onward.publish(referral(id="the-referral", reference=REFERENCE))
+        await onward.settle()
+        yield onward, Typed(onward.world.settings, clock, monkeypatch), clock
+
+
+async def _consults(onward: System) -> list[dict[str, Any]]:
+    rows = await onward.rows(
+        "SELECT payload FROM payloads NATURAL JOIN outbox WHERE subject = 'audit.consult' ORDER BY id"
+    )
+    return [orjson.loads(bytes(row["payload"]))["data"] for row in rows]
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+async def test_without_the_reason_that_is_required_nothing_is_shown_and_nothing_entered(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = settings.model_copy(update={"justification_required": frozenset({"consult"})})
+    async with _referred(strict, monkeypatch) as (onward, typed, _):
+        for words in LOOKS:
+            refused = await typed.onward(*words)
+            assert (refused.exit_code, refused.stdout) == (2, ""), words
+            assert "--because" in refused.stderr, words
+        assert await _consults(onward) == []
+        for words in LOOKS:
+            shown = await typed.onward(*words, "--because", WHY)
+            assert shown.exit_code == 0, (words, shown.output)
+        monkeypatch.setenv("ONWARD_BECAUSE", WHY)
+        monkeypatch.setenv("ONWARD_ROLE", "case_manager")
+        assert (await typed.onward("trace", "the-referral")).exit_code == 0
+        entries = await _consults(onward)
+        assert {entry["justification"] for entry in entries} == {WHY}
+        assert entries[0]["actor"] == {"id": "p.singh", "organisation": "onward", "role": "operator"}
+        assert entries[-1]["actor"]["role"] == "case_manager"
+        bad = await typed.onward("trace", "the-referral", "--because", "two\nlines")
+        assert (bad.exit_code, bad.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+async def test_a_list_names_whom_it_showed_and_a_count_which_search_it_was(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with _referred(settings, monkeypatch) as (onward, typed, _):
+        listed = await typed.json("work", "list", "--by", "j.smith", "--role", "case_manager", "--all")
+        [entry] = await _consults(onward)
+        named = {(record["kind"], record["id"]) for record in entry["records"]}
+        assert named == {("review", row["id"]) for row in listed} | {("person", row["person_id"]) for row in listed}
+        assert entry["actor"]["role"] == "case_manager"
+        assert {"question", "due_at"} <= set(entry["fields"])
+        await typed.json("rules", "replay", "rulesets/default", "--since", "2026-01-01")
+        *_, counted = await _consults(onward)
+        [search] = counted["records"]
+        assert search == {"kind": "search", "id": "rules_replay?since=2026-01-01&decisions=1&persons=0"}
+        assert "recipient" not in counted, "whoever looks is the actor; nobody receives it"
+
+
+async def test_the_report_tells_who_looked_and_what_left_to_whom_and_is_entered_itself(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with _referred(settings, monkeypatch) as (onward, typed, clock):
+        await typed.onward("case", REFERENCE, "--by", "j.smith", "--role", "case_manager", "--because", WHY)
+        await typed.onward("work", "list", "--by", "a.jones")
+        clock.move(timedelta(minutes=1))
+        await onward.settle()
+        found = await typed.json("audit", "report", REFERENCE, "--since", "2026-11-02")
+        by = {line["who"]: line for line in found["consulted"]}
+        assert set(by) == {"j.smith", "a.jones"}, "the list names the person among its records"
+        assert (by["j.smith"]["role"], by["j.smith"]["why"], by["j.smith"]["times"]) == ("case_manager", [WHY], 1)
+        [dapp] = [line for line in found["disclosed"] if line["who"] == "dapp"]
+        assert dapp["lawful_basis"] == "law_enforcement"
+        assert "Violence or threats" in dapp["why"][0] or dapp["why"], dapp
+        deliveries = await onward.rows("SELECT fields FROM deliveries WHERE destination = 'dapp'")
+        kept = deliveries[0]["fields"]
+        assert sorted(dapp["fields"]) == sorted(orjson.loads(kept) if isinstance(kept, str) else kept)
+        assert (await typed.json("audit", "report", REFERENCE, "--until", "2026-11-01"))["entries"] == 0
+        everybody = await typed.json("audit", "report")
+        assert everybody["entries"] >= found["entries"]
+        assert [entry["purpose"] for entry in await _consults(onward)][-3:] == ["audit"] * 3
+
+        page, sheet = tmp_path / "report.html", tmp_path / "report.csv"
+        done = await typed.onward("audit", "report", REFERENCE, "--html", str(page), "--csv", str(sheet))
+        assert (done.exit_code, page.stat().st_mode & 0o077, sheet.stat().st_mode & 0o077) == (0, 0, 0)
+        text = page.read_text()
+        assert "j.smith" in text
+        assert WHY in text
+        assert "http" not in text.replace("http-equiv", ""), "it needs nothing from outside"
+        rows = list(csv.DictReader(io.StringIO(sheet.read_text(), newline="")))
+        assert {row["operation"] for row in rows} == {"consult", "disclose"}
+        assert all(row["first"].endswith("+00:00") for row in rows), "London's winter"
+        told = await typed.onward("audit", "report", REFERENCE)
+        assert "Mon 02 Nov" in told.output
+        [name] = {referral()["data"]["person"]["name"]["family"]}
+        assert name not in text + sheet.read_text() + told.output
+
+
+async def test_reconcile_at_a_terminal_is_well_and_red_where_an_entry_is_lost(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with _referred(settings, monkeypatch) as (onward, typed, _):
+        well = await typed.onward("audit", "reconcile")
+        assert well.exit_code == 0
+        assert "Every act has its entry" in well.output
+        counted = await typed.json("audit", "reconcile")
+        assert counted["acts"]["delivery"]["entered"] == counted["acts"]["delivery"]["acts"] > 0
+
+        def lose(connection: Any) -> None:
+            connection.exec_driver_sql(
+                "DELETE FROM outbox WHERE id IN (SELECT entry_id FROM log_entries WHERE operation = 'alter')"
+            )
+            connection.exec_driver_sql("DELETE FROM log_entries WHERE operation = 'alter'")
+
+        await onward.world.database.write(lose)
+        red = await typed.onward("audit", "reconcile", "--json")
+        assert red.exit_code == 1
+        missing = {kind for kind, count in orjson.loads(red.stdout)["acts"].items() if count["missing"]}
+        assert {"decision", "leg step", "event decided", "step of a rule set"} <= missing
+        assert "delivery" not in missing
