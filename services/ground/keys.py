@@ -106,6 +106,14 @@ class Keyring:
             self._hear_of_erasures(connection)
             self._load(connection, missing)
 
+    def hear_again(self, connection: Connection) -> None:
+        """Hear of erasures that were committed since this transaction began: for who has just waited for a lock.
+
+        Where there is one writer nobody waits within a transaction, and there is nothing to hear.
+        """
+        if connection.dialect.name != "sqlite":
+            self._hear_of_erasures(connection)
+
     def fingerprint(self, connection: Connection, kind: str, value: str | bytes) -> str:
         """What stands for a value that is looked up and never read: the same for the same one, and not to be guessed.
 
