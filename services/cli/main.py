@@ -75,6 +75,11 @@ COMMANDS = (
         "Prove the audit log, read it, hand on parts of it, watch another's.",
     ),
     Later(
+        "person",
+        "person:app",
+        "What is held of one person, for how long, and the end of it.",
+    ),
+    Later(
         "demo",
         "demo:demo",
         "Play one man's case through the real queue, on a clock that jumps weeks, and show what became of it.",
