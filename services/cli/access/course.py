@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from services.cli.access.redact import leaves
 from services.cli.access.sheet import Cells, bullets, pairs, paragraph, table
 from services.cli.access.words import INTERNAL, by_source, field_label, lower, sentence, value_text
 from services.cli.looking import Row
 from services.cli.picture.markup import Markup, element
 from services.cli.picture.words import day, event_label, local, local_day, several, status_label
+
+STAYS: Final = {"moved": "Asked to do more", "noted": "Noted"}  # of a step that leaves a referral where it stands
+
+ASKS: Final = {"welfare_check": "How are you?", "link": "Are you somebody that we know?"}  # said to the person
 
 
 def who(document: Row) -> list[Markup]:
@@ -32,7 +38,7 @@ def received(document: Row) -> list[Markup]:
         heading = f"{event_label(each['kind'])}, {local(each['occurred_at'])}"
         fields = [(path, value) for path, value in leaves(each["fields"]) if path not in INTERNAL and path != "kind"]
         rows = [(field_label(path), value_text(path, value)) for path, value in fields if path != "occurred_at"]
-        sent = f"From {by_source(each['source'], document)}, received {local(each['received_at'])}."
+        sent = f"From {lower(by_source(each['source'], document))}, received {local(each['received_at'])}."
         found += [element("h3", None, heading), paragraph(sent, note=True)]
         found += [pairs(rows)] if rows else []
     if not document["received"]:
@@ -62,13 +68,17 @@ def services(document: Row) -> list[Markup]:
 
 def _step(row: Row, document: Row) -> Cells:
     moved = row["from_status"] != row["to_status"]
-    what = status_label(row["to_status"]) if moved else sentence(str(row["said"] or row["effect"]))
+    what = (
+        status_label(row["to_status"])
+        if moved
+        else STAYS.get(said := str(row["said"] or row["effect"]), sentence(said))
+    )
     why = [*row["because"], *([row["note"]] if row["note"] else [])]
     return (local(row["at"]), what, _by(row, document), why)
 
 
 def _by(row: Row, document: Row) -> str:
-    return row["by"] if row["by"].startswith("[") else sentence(by_source(row["by"], document))
+    return row["by"] if row["by"].startswith("[") else by_source(row["by"], document)
 
 
 def _around(leg: Row) -> list[Markup]:
@@ -134,8 +144,14 @@ def decisions(document: Row) -> list[Markup]:
 
 
 def _fact(test: Row) -> str:
-    name = "The service it was about" if test["fact"] == "destination" else sentence(test["fact"])
-    return f"{name}: {lower(value_text(test['fact'], test['value']))} (from {test['origin']})"
+    value = test["label"] or lower(value_text(test["fact"], test["value"]))
+    return f"{_meaning(test)} {value} ({test['origin']})"
+
+
+def _meaning(test: Row) -> str:
+    """What a fact is, from its sentence in the rule set: a question stays one."""
+    says = (test["meaning"] or sentence(test["fact"])).partition(". ")[0].rstrip(".")
+    return says if says.endswith("?") else f"{says}:"
 
 
 def questions(document: Row) -> list[Markup]:
@@ -151,7 +167,7 @@ def questions(document: Row) -> list[Markup]:
 
 def _asked(each: Row) -> list[str]:
     opened = [] if each["in_full"].startswith("[withheld") else [each["in_full"]]
-    return [each["asks"] + (f" ({each['label']})" if each["label"] else ""), *opened]
+    return [str(ASKS.get(each["kind"], each["asks"])) + (f" ({each['label']})" if each["label"] else ""), *opened]
 
 
 def _answered(each: Row) -> list[str]:

@@ -20,6 +20,13 @@ _WITH: Final[Mapping[str, str]] = {  # what is disclosed under a name that cover
     "destination": "Which service",
     "kind": "What happened",
     "occurred_at": "When it happened",
+    "accepts_help": "Whether you want help",
+    "incident.weapons": "Whether a weapon was used",
+    "risk.reviewed_level": "How high it was judged after a second look",
+    "context": "What weighs on you",
+    "reason": "What was wrong",
+    "problems": "Where",
+    "allowed": "What would be possible",
 }
 
 
@@ -44,8 +51,8 @@ def _basis(basis: str | None) -> list[str]:
 
 
 def _with(paths: Iterable[str]) -> list[str]:
-    named = dict.fromkeys(lower(_WITH.get(path) or field_label(path)) for path in paths)
-    return [f"With: {', '.join(named)}"] if named else []
+    named = dict.fromkeys(_WITH.get(path) or field_label(path) for path in paths)
+    return [f"With: {'; '.join(named)}."] if named else []
 
 
 def _when(each: Row) -> str:
@@ -69,7 +76,7 @@ def consulted(document: Row) -> list[Markup]:
 def why(document: Row) -> list[Markup]:
     """What for, by which right, from where, for how long."""
     sources = [
-        f"{sentence(by_source(row['source'], document))}: {several(row['messages'], 'report')}, "
+        f"{by_source(row['source'], document)}: {several(row['messages'], 'report')}, "
         f"{local_day(row['first'])} to {local_day(row['last'])}."
         for row in document["sources"]
     ]

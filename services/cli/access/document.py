@@ -23,6 +23,7 @@ from services.cli.consulting import OPERATOR
 from services.cli.looking import Row
 from services.cli.picture.words import QUESTIONS
 from services.cli.reporting import Line, Times
+from services.router.casework.resting import CheckStatus
 
 FORMAT: Final = "onward.subject-access.v1"
 DATA_SUBJECT: Final = "data_subject"  # as the audit log names who receives it
@@ -166,7 +167,10 @@ def _service(leg: Row, held: Held, chosen: Chosen, because: Mapping[tuple[str, s
 
 def _step(row: Row, leg: Row, chosen: Chosen, because: Mapping[tuple[str, str], list[str]], policy: Policy) -> Row:
     known = row["event_id"] in chosen.events
-    rules = [each for each in because.get((row["event_id"], leg["destination"]), ()) if each in row["because"]]
+    rules = because.get((row["event_id"], leg["destination"]), [])
+    if known and not rules:  # a human confirmed what rules had asked for before
+        of_leg = (each for (_, to), sentences in because.items() if to == leg["destination"] for each in sentences)
+        rules = [each for each in dict.fromkeys(of_leg) if each in row["because"]]
     written = row["because"] if known and not rules and row["because"] not in _OURS else None
     if policy.all_parties:
         rules, written = [row["because"]], None
@@ -183,7 +187,7 @@ def _step(row: Row, leg: Row, chosen: Chosen, because: Mapping[tuple[str, str], 
 
 def _question(row: Row, held: Held, policy: Policy) -> Row:
     human = held.humans.get(row["id"])
-    closed = {*(row["answers"] or ()), *WelfareOutcome}
+    closed = {*(row["answers"] or ()), *WelfareOutcome, CheckStatus.NOT_NEEDED}
     answer = row["answer"]
     destination = row["destination"] or next(
         (leg["destination"] for leg in held.case["legs"] if leg["id"] == row["leg_id"]), ""

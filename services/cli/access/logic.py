@@ -11,18 +11,18 @@ from services.cli.access.redact import Policy
 from services.cli.looking import Row
 
 DONE: Final = {
-    "routes": "referred",
+    "routes": "referred, or asked to do more if you went there already",
     "offers": "a pause offered",
     "resumes": "asked whether it goes on",
     "notifies": "told",
     "withheld": "not referred",
 }
 ORIGINS: Final = {
-    "case": "what was known of the case",
-    "calendar": "the calendar",
+    "case": "from what was known of the case",
+    "calendar": "from the calendar",
     "window": "counted from earlier reports",
-    "answer": "a person's answer",
-    "event": "this report",
+    "answer": "from a person's answer",
+    "event": "from this report",
     "not stated": "nobody said",
 }
 
@@ -96,11 +96,17 @@ def _rule(rule: Row, decision: Row, held: Held) -> Row:
                 "fact": test["fact"],
                 "meaning": declared[test["fact"]].says if test["fact"] in declared else None,
                 "value": test["value"],
+                "label": _label(test["value"], held),
                 "origin": origin(test["origin"]),
             }
             for test in rule["tests"]
         ],
     }
+
+
+def _label(value: object, held: Held) -> str | None:
+    """What people call the service that a value names, where it names one."""
+    return held.directory.label(value) if isinstance(value, str) and value in held.directory.places else None
 
 
 def origin(text: str) -> str:

@@ -26,6 +26,7 @@ ul.plain {{ margin: .25rem 0 .5rem; padding-left: 1.25rem; }}
 td.label, th.label {{ width: 38%; }}
 th[scope=row] {{ font-weight: 400; color: {palette.TONES["muted"]}; }}
 tr.said th[scope=row] {{ font-weight: 400; }}
+td.when, th.when {{ min-width: 6.5rem; white-space: normal; }}
 .held {{ color: {palette.TONES["muted"]}; font-style: italic; }}
 nav ol {{ margin: .5rem 0; padding-left: 1.5rem; }}
 @page {{ size: A4 portrait; margin: 15mm; }}

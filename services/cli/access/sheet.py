@@ -36,13 +36,15 @@ def pairs(rows: Sequence[tuple[str, str]]) -> Markup:
 
 def table(columns: Sequence[str], rows: Sequence[Cells]) -> Markup:
     """A table with its columns named; a list in a cell is a list there."""
-    head = [element("th", {"scope": "col", "role": "columnheader"}, column) for column in columns]
+    head = [
+        element("th", {"scope": "col", "role": "columnheader", "class": _look(column)}, column) for column in columns
+    ]
     body = [
         element(
             "tr",
             {"role": "row"},
             *(
-                element("td", {"role": "cell", "data-label": column}, _cell(cell))
+                element("td", {"role": "cell", "data-label": column, "class": _look(column)}, _cell(cell))
                 for column, cell in zip(columns, row, strict=True)
             ),
         )
@@ -54,6 +56,10 @@ def table(columns: Sequence[str], rows: Sequence[Cells]) -> Markup:
         element("thead", {"role": "rowgroup"}, element("tr", {"role": "row"}, *head)),
         element("tbody", {"role": "rowgroup"}, together(body)),
     )
+
+
+def _look(column: str) -> str | None:
+    return "when" if column == "When" else None
 
 
 def _small(rows: Sequence[Any]) -> str | None:

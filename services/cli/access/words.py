@@ -202,10 +202,10 @@ def lower(text: str) -> str:
 def by_source(source: str, document: Row) -> str:
     """Who sent something: the services that they speak for, else the organisation."""
     speaks_for: list[str] = next((row["speaks_for"] for row in document["sources"] if row["source"] == source), [])
-    return ", ".join(map(lower, speaks_for)) if speaks_for else organisation(source)
+    return ", ".join(speaks_for) if speaks_for else organisation(source)
 
 
 def organisation(source: str) -> str:
     """An organisation by the name under which it publishes."""
-    ours = {"onward-console": "a member of staff", "onward-timers": "Onward's own clock"}
+    ours = {"onward-console": "A member of staff", "onward-timers": "Onward's own clock"}
     return ours.get(source, sentence(source.replace("-", "_")))
