@@ -29,6 +29,7 @@ from services.ground.ids import ids_at, milliseconds_of
 from services.ground.sealing import KEY_BYTES, Erased, PersonKey
 
 INDEX: Final = "index"  # the name of the secret that makes what is looked up unguessable
+BEFORE_ALL: Final = datetime(1970, 1, 1, tzinfo=UTC)  # when that was made: no sweep of unused keys ever means it
 BLOCK: Final = 256  # keys that are made at once, at least
 KEYS_A_MESSAGE: Final = 4  # at most: of a new person, and of each way in which a message is set aside
 KEPT_READY: Final = 20_000  # persons whose key a process has at hand: twice so many at most, about 1 KB each
@@ -270,7 +271,7 @@ def make_keys_table(connection: Connection) -> None:
 def make_index(connection: Connection) -> None:
     """Make the secret of what is looked up, once in a store's life."""
     if not rows_of(connection, _ONE, {"name": INDEX}):
-        row = {"name": INDEX, "key": os.urandom(KEY_BYTES), "made_at": datetime.now(UTC)}
+        row = {"name": INDEX, "key": os.urandom(KEY_BYTES), "made_at": BEFORE_ALL}
         connection.execute(insert(tables.person_keys), row)
 
 
