@@ -65,6 +65,11 @@ COMMANDS = (
         "What waits for a human: see it, answer it, put it off, decide.",
     ),
     Later(
+        "person",
+        "person:app",
+        "What is held of one person and for how long: see it, hold it, erase it.",
+    ),
+    Later(
         "rules",
         "rules:app",
         "Look at a rule set before it runs, and at what it decided.",

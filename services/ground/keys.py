@@ -13,7 +13,7 @@ import os
 import threading
 import weakref
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 import orjson
@@ -29,7 +29,6 @@ from services.ground.ids import ids_at, milliseconds_of
 from services.ground.sealing import KEY_BYTES, Erased, PersonKey
 
 INDEX: Final = "index"  # the name of the secret that makes what is looked up unguessable
-BEFORE_ALL: Final = datetime(1970, 1, 1, tzinfo=UTC)  # when that was made: no sweep of unused keys ever means it
 BLOCK: Final = 256  # keys that are made at once, at least
 KEYS_A_MESSAGE: Final = 4  # at most: of a new person, and of each way in which a message is set aside
 KEPT_READY: Final = 20_000  # persons whose key a process has at hand: twice so many at most, about 1 KB each
@@ -106,6 +105,14 @@ class Keyring:
         if missing:
             self._hear_of_erasures(connection)
             self._load(connection, missing)
+
+    def hear_again(self, connection: Connection) -> None:
+        """Hear of erasures that were committed since this transaction began: for who has just waited for a lock.
+
+        Where there is one writer nobody waits within a transaction, and there is nothing to hear.
+        """
+        if connection.dialect.name != "sqlite":
+            self._hear_of_erasures(connection)
 
     def fingerprint(self, connection: Connection, kind: str, value: str | bytes) -> str:
         """What stands for a value that is looked up and never read: the same for the same one, and not to be guessed.
@@ -271,8 +278,8 @@ def make_keys_table(connection: Connection) -> None:
 def make_index(connection: Connection) -> None:
     """Make the secret of what is looked up, once in a store's life."""
     if not rows_of(connection, _ONE, {"name": INDEX}):
-        row = {"name": INDEX, "key": os.urandom(KEY_BYTES), "made_at": BEFORE_ALL}
-        connection.execute(insert(tables.person_keys), row)
+        values = {"name": INDEX, "key": os.urandom(KEY_BYTES), "made_at": func.current_timestamp()}
+        connection.execute(insert(tables.person_keys).values(values))
 
 
 def require_keys(connection: Connection) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from services.ground.handler import Duty
 from services.ground.service import Service
 from services.ground.world import World
+from services.intake.erasing import Finishing
 from services.intake.handlers import IntakeHandler
 
 
 async def intake(world: World) -> Service:
-    """The service that takes what sources publish."""
-    return Service(IntakeHandler(world.settings), world)
+    """The service that takes what sources publish, and ends what was erased."""
+    duties = [Duty("finish_erasures", world.settings.sweep_seconds, Finishing(world.database).act)]
+    return Service(IntakeHandler(world.settings), world, duties=duties)
