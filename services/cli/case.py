@@ -74,9 +74,9 @@ def case(
     places, now = terminal.run(_directory(viewer)), terminal.CLOCK.now()
     for picture in [compose(rows, places, now, viewer) for rows in found]:
         if html is not None:
-            _write(html, page(picture))
+            write(html, page(picture))
         if svg is not None:
-            _write(svg, standalone(picture))
+            write(svg, standalone(picture))
         if not files:
             terminal.out.print(Drawn(picture))
 
@@ -140,7 +140,7 @@ async def _directory(viewer: Viewer) -> Directory:
         return Directory()
 
 
-def _write(file: Path, text: str) -> None:
+def write(file: Path, text: str) -> None:
     """Write a document where it was asked for; a file of ours is its owner's alone."""
     if file == OUT:
         sys.stdout.buffer.write(text.encode())

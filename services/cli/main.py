@@ -52,7 +52,7 @@ COMMANDS = (
         "case",
         "case:case",
         "Draw a person's legs over time, with what happened and what is due. That you looked is kept in the audit log.",
-        "onward case 2003/0073319Z --html case.html",
+        "onward case 1986/0154321Y --html case.html",
     ),
     Later(
         "quarantine",

@@ -13,7 +13,7 @@ import os
 import threading
 import weakref
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 import orjson
@@ -278,8 +278,8 @@ def make_keys_table(connection: Connection) -> None:
 def make_index(connection: Connection) -> None:
     """Make the secret of what is looked up, once in a store's life."""
     if not rows_of(connection, _ONE, {"name": INDEX}):
-        row = {"name": INDEX, "key": os.urandom(KEY_BYTES), "made_at": datetime.now(UTC)}
-        connection.execute(insert(tables.person_keys), row)
+        values = {"name": INDEX, "key": os.urandom(KEY_BYTES), "made_at": func.current_timestamp()}
+        connection.execute(insert(tables.person_keys).values(values))
 
 
 def require_keys(connection: Connection) -> None:

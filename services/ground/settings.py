@@ -146,6 +146,14 @@ class Settings(BaseSettings):
         )
     )
 
+    controller: str | None = Field(
+        None,
+        description="Who answers for the data and how to reach them, as a person who asks for theirs is told.",
+    )
+    kept_for: str | None = Field(
+        None, description="How long data is kept, in a sentence for the person whose it is; none: it says whom to ask."
+    )
+
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="auto: console on a terminal, else JSON."
     )

@@ -21,6 +21,7 @@ from schemas.log.tiles import encode_bundle
 from schemas.log.trust import Trust
 from services.cli.audit_source import LARGEST_FILE, LARGEST_LINE
 from services.cli.main import app
+from services.ground.settings import REPOSITORY
 from tests.support.audit_log import write_log
 from tests.unit.schemas.log.logs import KEY, checkpoint_of, published
 
@@ -175,3 +176,12 @@ def test_what_cannot_be_remembered_is_told(log: Path, tmp_path: Path) -> None:
     said = onward("verify", log, "--key", VKEY, "--remember", tmp_path / "no" / "seen", code=2)
     assert "verified, and" in said
     assert "cannot be written" in said
+
+
+def test_the_consumer_s_page_names_commands_and_options_that_there_are() -> None:
+    page = (REPOSITORY / "docs" / "audit.md").read_text().replace("\\\n", " ")
+    typed = [line.removeprefix("$ onward audit ").split() for line in page.splitlines() if "$ onward audit " in line]
+    assert {words[0] for words in typed} >= {"verify", "show", "prove", "export", "tail", "witness"}
+    for name, *words in typed:
+        helped = onward(name, "--help")
+        assert all(word in helped for word in words if word.startswith("--")), (name, words)

@@ -39,7 +39,7 @@ def test_the_seed_that_was_asked_for(pool: ProcessPoolExecutor) -> None:
     assert outcome.problems == []
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)  # of a busy machine: a quiet one takes little more than one minute
 def test_whatever_goes_wrong_all_is_routed_once_in_order_and_audited(pool: ProcessPoolExecutor) -> None:
     played = play_all(pool, range(SEEDS))
     print(played.summary())  # noqa: T201

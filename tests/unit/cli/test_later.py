@@ -9,11 +9,15 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from services.cli import main, rules
+from services.cli import main, person, rules
 from services.cli.later import Later
 from services.ground.settings import REPOSITORY
 
-EVERY = [*(("onward", later) for later in main.COMMANDS), *(("onward rules", later) for later in rules.COMMANDS)]
+EVERY = [
+    *(("onward", later) for later in main.COMMANDS),
+    *(("onward rules", later) for later in rules.COMMANDS),
+    *(("onward person", later) for later in person.COMMANDS),
+]
 HEAVY = (
     "alembic",
     "faststream",

@@ -9,12 +9,16 @@ from typing import Any
 import orjson
 import pytest
 from sqlalchemy import Connection, create_engine, insert
+from sqlalchemy.event import listen
+from sqlalchemy.pool import StaticPool
 
 from services.audit.store import log_entries
 from services.cli.reconciling import reconciled
 from services.ground import tables
 from services.ground.database import metadata
 from services.ground.ids import new_id
+from services.ground.keys import Keyring, carry
+from services.ground.sealing import in_clear
 from services.ground.streams import AUDIT
 from services.intake.store import accepted_events
 
@@ -25,9 +29,11 @@ PERSON, GONE = "01a20955-0000-7000-8000-000000000001", "01a20955-0000-7000-8000-
 @pytest.fixture
 def store() -> Iterator[Connection]:
     """An empty store of our own."""
-    engine = create_engine("sqlite://")
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    listen(engine, "connect", lambda driver, _: driver.execute("ATTACH ':memory:' AS keys"))
     metadata.create_all(engine)
     with engine.connect() as connection:
+        carry(connection.info, Keyring())
         yield connection
     engine.dispose()
 
@@ -95,7 +101,9 @@ def test_what_is_on_its_way_is_not_missing_and_what_is_twice_is_told(store: Conn
     waiting = _entry("collect", ("event", events[4]))
     row = {"id": waiting["entry_id"], "service": "intake", "partition": 0, "stream": AUDIT, "subject": "audit.collect"}
     store.execute(insert(tables.outbox), {**row, "created_at": NOW})
-    store.execute(insert(tables.payloads), {"id": waiting["entry_id"], "payload": orjson.dumps({"data": waiting})})
+    store.execute(
+        insert(tables.payloads), {"id": waiting["entry_id"], "payload": in_clear(orjson.dumps({"data": waiting}))}
+    )
     found = reconciled(store, page=page)
     count = found.acts["accepted event"]
     assert (count.acts, count.entered, count.on_their_way, count.missing) == (7, 4, 1, 2)
@@ -112,9 +120,11 @@ def test_an_entry_that_the_log_put_aside_is_missing_from_it(store: Connection) -
     aside = _entry("collect", ("event", "event-01"))
     row = {"id": aside["entry_id"], "service": "intake", "partition": 0, "stream": AUDIT, "subject": "audit.collect"}
     store.execute(insert(tables.outbox), {**row, "created_at": NOW})
-    store.execute(insert(tables.payloads), {"id": aside["entry_id"], "payload": orjson.dumps({"data": aside})})
+    store.execute(
+        insert(tables.payloads), {"id": aside["entry_id"], "payload": in_clear(orjson.dumps({"data": aside}))}
+    )
     assert reconciled(store).acts["accepted event"].on_their_way == 1
     quarantined = {"id": "q", "service": "audit", "delivery": "d", "stream": AUDIT, "subject": "audit.collect"}
-    message = {"message_id": aside["entry_id"], "raw": b"", "digest": "", "reason": "unreadable", "problems": []}
+    message = {"message_id": aside["entry_id"], "raw": None, "digest": "", "reason": "unreadable", "problems": []}
     store.execute(insert(tables.quarantine), {**quarantined, **message, "quarantined_at": NOW})
     assert reconciled(store).acts["accepted event"].missing == 1
