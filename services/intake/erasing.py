@@ -7,6 +7,7 @@ an erasure is finished only when it is noted that nothing is left (`Finishing`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -31,7 +32,8 @@ from services.ground import streams, tables
 from services.ground.database import Database
 from services.ground.handler import Write
 from services.ground.keys import destroy, destroy_what_came_back
-from services.ground.sealing import head_of, name_in
+from services.ground.opening import read_gently
+from services.ground.sealing import ERASED, head_of, name_in
 from services.ground.tables import Moment
 from services.ground.work import Work
 from services.intake import store
@@ -39,6 +41,7 @@ from services.intake.store import disposals, erasures
 
 PARTITION = 0  # of intake's outbox, which a command line writes to
 _aside, _erasure = tables.quarantine.c, erasures.c
+_ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _RAW = type_coerce(_aside.raw, LargeBinary)
 
 
@@ -64,7 +67,8 @@ def erased_at(connection: Connection, persons: Sequence[str]) -> dict[str, datet
 def set_aside_of(connection: Connection, persons: Sequence[str]) -> list[str]:
     """The messages in quarantine that are known to be these persons', whatever key they are kept under.
 
-    Those that wait under their key; those that say to be an event of theirs; and those that were mended into one.
+    Those that wait under their key; those that say to be an event of theirs; those that were mended into one; and those
+    that name them, a leg or a question of theirs by its id. Of one that names nobody so, nobody knows whose it is.
     """
     accepted, raw, sent = store.accepted_events.c, store.raw_messages.c, tables.outbox.c
     theirs = accepted.person_id.in_(list(persons))
@@ -91,7 +95,18 @@ def set_aside_of(connection: Connection, persons: Sequence[str]) -> list[str]:
         select(_aside.id).where(_aside.service == "intake", same),
         mended,
     ]
-    return sorted({str(id_) for query in found for id_ in connection.execute(query).scalars()})
+    known = {str(id_) for query in found for id_ in connection.execute(query).scalars()}
+    return sorted(known | _naming(connection, {*persons, *store.records_of(connection, persons)}))
+
+
+def _naming(connection: Connection, ids: set[str]) -> set[str]:
+    """The messages set aside at intake in which one of these ids stands."""
+    query = select(_aside.id, _aside.raw).where(_aside.service == "intake", _aside.raw.is_not(None))
+    return {
+        str(row["id"])
+        for row in read_gently(connection, query)
+        if row["raw"] != ERASED and not ids.isdisjoint(found.decode() for found in _ID.findall(row["raw"]))
+    }
 
 
 def forget(

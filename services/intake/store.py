@@ -220,6 +220,14 @@ def persons_by_review(connection: Connection, wanted: Collection[str]) -> dict[s
     return _persons_of(connection, _reviews, wanted)
 
 
+def records_of(connection: Connection, person_ids: Collection[str]) -> set[str]:
+    """The ids of these persons' legs and reviews, by which a message can name them."""
+    keys = [(person,) for person in sorted(person_ids)]
+    queries = [(_PERSONS_OF[records], records) for records in (_legs, _reviews)]
+    rows = (row for query, of in queries for row in select_in(connection, query, (of.c.person_id,), keys))
+    return {str(row["id"]) for row in rows}
+
+
 def _persons_of(connection: Connection, records: TableClause, wanted: Collection[str]) -> dict[str, str]:
     rows = select_in(connection, _PERSONS_OF[records], (records.c.id,), [(record,) for record in sorted(wanted)])
     return {str(r["id"]): str(r["person_id"]) for r in rows}
