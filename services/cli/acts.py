@@ -23,8 +23,7 @@ from services.ground.sealing import Sealed
 from services.ground.sql import select_in
 from services.ground.streams import AUDIT, RECEIPT
 from services.intake import store as intake
-from services.intake.erasing import erasures
-from services.intake.holds import legal_holds
+from services.intake.store import disposals, erasures, legal_holds
 from services.router import store as router
 
 Found = Mapping[str, Any]  # a row
@@ -167,6 +166,7 @@ ACTS: Final = (
         _one("legal_hold", "alter", correlation="release_id", who="released_by", once=True)),
     Act("erasure", _of(erasures), (erasures.c.person_id,),
         _one("person", "erase", "person_id", who="by_user", once=True)),
+    Act("disposal", _of(disposals), (disposals.c.id,), _one("disposal", "erase", correlation="id", once=True)),
     Act("step of a rule set", _of(router.rule_set_steps), (router.rule_set_steps.c.id,),
         _one("rule_set_step", "alter", who="by_user", once=True)),
 )  # fmt: skip
@@ -178,6 +178,7 @@ KEPT_IN: Final[Mapping[str, Kept]] = {
         "capacity": router.capacity.c.destination,
         "case": intake.persons.c.id,
         "decision": router.decisions.c.id,
+        "disposal": disposals.c.id,
         "event": intake.accepted_events.c.event_id,
         "leg": router.legs.c.id,
         "legal_hold": legal_holds.c.id,

@@ -19,6 +19,7 @@ from services.intake import erasing, holds
 from services.intake import store as intake
 from services.router import ending
 from services.router import store as router
+from services.router.case_retention import DISPOSE, disposal_of
 
 SHORTEST_NAME: Final = 3  # letters: a shorter word is looked for by nobody
 NAMING: Final = frozenset({"name", "identifiers"})  # below these somebody is named in what a source sends
@@ -122,7 +123,8 @@ def erase(
     work = Work(connection, service="intake", now=now, organisation=settings.organisation)
     ended = ending.end_cases(work, found.left, who.by)
     more = {person: [("review", id_) for id_, of in ended.reviews.items() if of == person] for person in found.left}
-    erasing.forget(work, found.left, actor_of(who), because, more=more, review=review)
+    answered = _answered(connection, review, found.persons)
+    erasing.forget(work, found.left, actor_of(who), because, more=more, review=answered)
     work.finish()
     return found
 
@@ -137,6 +139,16 @@ def _require_free(found: Erasing, *, even_open: bool) -> None:
             f"{len(found.open_legs)} legs are open, so somebody still works with them: {legs}; close them first, or "
             "say --even-open; nothing was erased"
         )
+
+
+def _answered(connection: Connection, review: str | None, persons: list[str]) -> str | None:
+    """The question of retention that the erasure answers to."""
+    if review is None:
+        return None
+    found = disposal_of(connection, review)
+    if found is None or found["person_id"] not in persons:
+        raise MayNotBe(f"no question of retention {review!r} was answered with {DISPOSE!r} of this person")
+    return str(found["id"])
 
 
 def names_of(connection: Connection, persons: list[str]) -> set[str]:

@@ -9,7 +9,7 @@ COMMANDS: tuple[Later, ...] = (
     Later(
         "show",
         "person_hold:show",
-        "Show for how long a person is kept: their legal holds, and whether they are erased. The look is kept.",
+        "Show for how long a person is kept: their legal holds, when they are to be reviewed, whether they are erased.",
         "onward person show 1986/0154321Y",
     ),
     Later(

@@ -33,6 +33,9 @@ def erase_person(
     even_open: Annotated[  # noqa: FBT002 - a flag of the command line
         bool, typer.Option("--even-open", help="Although legs are open, at whose destinations somebody works on.")
     ] = False,
+    review: Annotated[
+        str | None, typer.Option(metavar="ID", help="The question of retention that was answered with `dispose`.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: I know what goes.")] = False,  # noqa: FBT002
     as_json: JsonFlag = False,  # noqa: FBT002
 ) -> None:
@@ -51,7 +54,7 @@ def erase_person(
         if not typer.confirm("Erase this for good?", err=True):
             terminal.fail("nothing was erased", code=terminal.NEEDS_ATTENTION)
     try:
-        done = terminal.run(_erase(found.persons[0], who, even_open=even_open))
+        done = terminal.run(_erase(found.persons[0], who, even_open=even_open, review=review))
     except MayNotBe as why:
         terminal.fail(str(why), code=terminal.NEEDS_ATTENTION)
     told: Row = {**done.as_told(), "erased": done.left, "erased_before": sorted(done.before)}
@@ -79,10 +82,10 @@ async def _look_at(text: str, who: Looker) -> Erasing:
         return await look(database, who, lambda c: look_at(c, person, now), seen)
 
 
-async def _erase(person: str, who: Looker, *, even_open: bool) -> Erasing:
+async def _erase(person: str, who: Looker, *, even_open: bool, review: str | None) -> Erasing:
     settings, now = terminal.settings(), terminal.CLOCK.now()
     async with open_store(settings) as database:
-        done = await database.write(lambda c: erase(c, settings, now, who, person, even_open=even_open))
+        done = await database.write(lambda c: erase(c, settings, now, who, person, even_open=even_open, review=review))
         await finish(database, now)
         return done
 

@@ -34,7 +34,9 @@ from services.ground.sealing import Erased
 from services.ground.work import Work
 from services.ground.world import open_store
 from services.intake.erasing import erased_at
-from services.intake.holds import holds_ever_on, holds_on, legal_holds, place_holds, release_holds
+from services.intake.holds import holds_ever_on, holds_on, place_holds, release_holds
+from services.intake.store import legal_holds
+from services.router.case_retention import kept_for
 
 
 def hold(
@@ -85,7 +87,7 @@ def show(
     because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
-    """Show for how long a person is kept: their legal holds, and whether they are erased. The look is kept."""
+    """Show for how long a person is kept: their legal holds, when they are to be reviewed, whether they are erased."""
     found = terminal.run(_found(person, looker(by, role, because)))
     if as_json:
         terminal.print_json(found)
@@ -103,6 +105,18 @@ def show(
             )
     if not found["holds"]:
         terminal.say("no legal hold")
+    _show_retention(found["retention"])
+
+
+def _show_retention(kept: Row) -> None:
+    years = f"cases are kept for {kept['years']:g} years after the last word of them"
+    if kept["open"]:
+        terminal.say(f"{years}; this one is open, on hold or has a message that waits")
+    elif kept["review_due"]:
+        terminal.say(f"{years}; a human is asked about this one from {for_people(kept['review_due'])}")
+    for review in terminal.literal(kept["reviews"]):
+        answer = f"{review['answer']} by {review['answered_by']}" if review["answered_at"] else "not answered yet"
+        terminal.say(f"asked {for_people(review['asked_at'])}, review {review['id']}: {answer}")
 
 
 def _end_of(until: str | None) -> datetime | None:
@@ -139,7 +153,7 @@ async def _change(text: str, who: Looker, act: Callable[[Work, list[str], Looker
 
 
 async def _found(text: str, who: Looker) -> Row:
-    person, now = await find_person(text), terminal.CLOCK.now()
+    person, now, years = await find_person(text), terminal.CLOCK.now(), terminal.settings().retention_case_years
 
     def read(connection: Connection) -> dict[str, Any]:
         persons = all_who_are(connection, person)
@@ -149,6 +163,7 @@ async def _found(text: str, who: Looker) -> Row:
             "erased": erased_at(connection, persons),
             "holds": holds_ever_on(connection, persons),
             "standing": [each["id"] for each in holds_on(connection, persons, now)],
+            "retention": {"class": "case", "years": years, **kept_for(connection, person, now, years)._asdict()},
         }
 
     def seen(found: Row) -> list[Seen]:

@@ -13,12 +13,9 @@ from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
     LargeBinary,
-    Table,
-    Text,
     delete,
     exists,
     func,
@@ -31,24 +28,14 @@ from sqlalchemy import (
 
 from schemas.vocabulary import AuditOperation
 from services.ground import streams, tables
-from services.ground.database import Database, metadata
+from services.ground.database import Database
 from services.ground.handler import Write
 from services.ground.keys import destroy, destroy_what_came_back
 from services.ground.sealing import head_of, name_in
 from services.ground.tables import Moment
 from services.ground.work import Work
 from services.intake import store
-
-erasures = Table(  # who was erased; in clear, because nothing else of them can be read
-    "erasures",
-    metadata,
-    Column("person_id", Text, primary_key=True),
-    Column("erased_at", Moment, nullable=False),
-    Column("by_user", Text, nullable=False),
-    Column("because", Text, nullable=False),  # checked to name nobody
-    Column("review_id", Text),  # the question that was answered so
-    Column("finished_at", Moment),  # when nothing of the keys was left in any file
-)
+from services.intake.store import disposals, erasures
 
 PARTITION = 0  # of intake's outbox, which a command line writes to
 _aside, _erasure = tables.quarantine.c, erasures.c
@@ -155,10 +142,8 @@ def forget(
 
 def unfinished(connection: Connection) -> bool:
     """Whether something may be left of a key that was to be destroyed."""
-    return (
-        connection.execute(select(_erasure.person_id).where(_erasure.finished_at.is_(None)).limit(1)).first()
-        is not None
-    )
+    waits = (select(literal(1)).where(done.c.finished_at.is_(None)).limit(1) for done in (erasures, disposals))
+    return any(connection.execute(query).first() is not None for query in waits)
 
 
 class Finishing:
@@ -188,4 +173,5 @@ def _destroy_again(connection: Connection) -> None:
 
 def note_finished(connection: Connection, now: datetime) -> None:
     """Nothing is left of the keys of all who were erased until now."""
-    connection.execute(update(erasures).where(_erasure.finished_at.is_(None)).values(finished_at=now))
+    for done in (erasures, disposals):
+        connection.execute(update(done).where(done.c.finished_at.is_(None)).values(finished_at=now))

@@ -6,30 +6,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Index, Table, Text, insert, or_, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from schemas.vocabulary import AuditOperation
-from services.ground.database import metadata
 from services.ground.opening import read_gently
-from services.ground.sealing import Sealed
-from services.ground.tables import Moment
 from services.ground.work import Work
-
-legal_holds = Table(  # who may not be erased, and why; nothing is ever taken out
-    "legal_holds",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("person_id", Text, nullable=False),
-    Column("placed_at", Moment, nullable=False),
-    Column("by_user", Text, nullable=False),
-    Column("because", Sealed("text"), nullable=False),
-    Column("until", Moment),  # it ends then by itself; none: when somebody releases it
-    Column("released_at", Moment),
-    Column("released_by", Text),
-    Column("released_because", Sealed("text")),
-    Column("release_id", Text),  # what the audit entry of the release is about
-)
-Index("legal_holds_of_person", legal_holds.c.person_id)
+from services.intake.store import legal_holds
 
 _hold = legal_holds.c
 PARTITION = 0  # of intake's outbox, which a command line writes to

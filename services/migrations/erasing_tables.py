@@ -7,7 +7,7 @@ from alembic import op
 
 
 def create_erasing_tables() -> None:
-    """Who may not be erased, and who was."""
+    """Who may not be erased, who was, and what was let go of."""
     op.create_table(
         "legal_holds",
         sa.Column("id", sa.Text(), nullable=False),
@@ -33,4 +33,13 @@ def create_erasing_tables() -> None:
         sa.Column("review_id", sa.Text(), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("person_id"),
+    )
+    op.create_table(
+        "disposals",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("many", sa.Integer(), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
     )

@@ -6,8 +6,7 @@ from services.audit import store as audit
 from services.dispatch import store as dispatch
 from services.ground import tables as ground
 from services.ground.database import metadata
-from services.intake import erasing, holds
 from services.intake import store as intake
 from services.router import store as router
 
-__all__ = ["audit", "dispatch", "erasing", "ground", "holds", "intake", "metadata", "router"]
+__all__ = ["audit", "dispatch", "ground", "intake", "metadata", "router"]
