@@ -20,12 +20,19 @@ class Treatment(StrEnum):
     SHOWN = "shown"
     OTHER = "other"  # about somebody else
     STAFF = "staff"  # who somebody is that did their work
+    OURS = "ours"  # a number of ours for a record that may be somebody else's
     WRITTEN = "written"  # in somebody's own words: may be about anybody, so a human reads it first
 
 
-def _rules(shown: str, other: str = "", staff: str = "", written: str = "") -> Mapping[str, Treatment]:
-    named = ((shown, Treatment.SHOWN), (other, Treatment.OTHER), (staff, Treatment.STAFF), (written, Treatment.WRITTEN))
-    return MappingProxyType({path: treatment for paths, treatment in named for path in paths.split()})
+def _rules(shown: str, other: str = "", staff: str = "", written: str = "", ours: str = "") -> Mapping[str, Treatment]:
+    named = {
+        Treatment.SHOWN: shown,
+        Treatment.OTHER: other,
+        Treatment.STAFF: staff,
+        Treatment.WRITTEN: written,
+        Treatment.OURS: ours,
+    }
+    return MappingProxyType({path: treatment for treatment, paths in named.items() for path in paths.split()})
 
 
 _IDENTIFIERS: Final = ("pnc_id", "cro", "crn", "nhs_number", "noms")
@@ -73,21 +80,20 @@ FIELDS: Final[Mapping[EventType, Mapping[str, Treatment]]] = MappingProxyType(
         ),
         EventType.DECISION_MADE: _rules(
             shown="""
-            kind decided_by.role decided_by.organisation decided_at leg_id person_id status reason_code on
-            welfare_check until
+            kind decided_by.role decided_by.organisation decided_at leg_id status reason_code on welfare_check until
             """,
-            # What was on the screen can be somebody else's record; so can be whom he was taken for.
-            other="other_person_id review_id shown",
+            # Of two who were compared either can be the other; what was on the screen can be anybody's.
+            ours="person_id other_person_id review_id shown",
             staff="decided_by.user",
             # A fact that a human supplied can be about anybody, and an answer can be in their own words.
             written="reason answer fact value",
         ),
-        EventType.TIMER_FELL_DUE: _rules(shown="timer_id person_id kind due_at leg_id", other="review_id"),
+        EventType.TIMER_FELL_DUE: _rules(shown="timer_id person_id kind due_at leg_id", ours="review_id"),
+        # Entries are told line by line (`document`): those alone that are of nobody on another side.
         EventType.AUDIT_ENTERED: _rules(
-            shown="operation at purpose lawful_basis actor.organisation actor.role recipient person_id",
-            # Records and fields can be those of a service on the other's side, and so can be the rules.
-            other="entry_id records fields correlation_id causation_id decision_id rule_set because "
-            "justification_commitment",
+            shown="operation at purpose lawful_basis actor.organisation actor.role recipient person_id fields "
+            "because.rule because.because",
+            ours="entry_id records correlation_id causation_id decision_id rule_set justification_commitment",
             staff="actor.id",
             written="justification",
         ),

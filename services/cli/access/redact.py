@@ -12,6 +12,7 @@ from schemas.envelope import EventType
 from services.cli.access.fields import FIELDS, Treatment, treatment
 
 OF_ANOTHER: Final = "[withheld: about another person]"
+OF_OURS: Final = "[withheld: our own number for a record]"
 OF_STAFF: Final = "[withheld: the name of somebody at work]"
 
 Json: TypeAlias = dict[str, JsonValue]
@@ -30,7 +31,7 @@ class Policy:
         match what:
             case Treatment.SHOWN:
                 return True
-            case Treatment.OTHER:
+            case Treatment.OTHER | Treatment.OURS:
                 return self.all_parties
             case Treatment.STAFF:
                 return self.staff or self.all_parties
@@ -79,7 +80,7 @@ def _goes_on(kind: EventType, path: str) -> bool:
 def _mark(what: Treatment, value: JsonValue) -> str:
     if what is Treatment.WRITTEN and isinstance(value, str):
         return of_written(value)
-    return OF_STAFF if what is Treatment.STAFF else OF_ANOTHER
+    return {Treatment.STAFF: OF_STAFF, Treatment.OURS: OF_OURS}.get(what, OF_ANOTHER)
 
 
 def leaves(value: JsonValue, path: str = "") -> Iterator[tuple[str, JsonValue]]:

@@ -99,7 +99,9 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-INTERNAL: Final = frozenset({"leg_id", "person_id", "about.leg_id", "about.person_id", "shown", "review_id"})
+INTERNAL: Final = frozenset(
+    {"leg_id", "person_id", "about.leg_id", "about.person_id", "shown", "review_id", "other_person_id"}
+)
 
 WHAT: Final[Mapping[str, str]] = MappingProxyType(
     {
