@@ -52,7 +52,9 @@ class AuditEntry(EventData):
     recipient: ShortText | None = None  # who received them, when they were disclosed
     purpose: ShortText
     lawful_basis: LawfulBasis | None = None
-    justification: Sentence | None = None  # what a human wrote, where it is about no person, or about one who is erased by it
+    justification: Sentence | None = (
+        None  # what a human wrote, where it is about no person, or about one who is erased by it
+    )
     justification_commitment: Commitment | None = None  # to it, where it is: see schemas.commitments
     correlation_id: EventId
     causation_id: EventId | None = None

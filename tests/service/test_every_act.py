@@ -23,7 +23,9 @@ from services.ground import tables
 from services.ground.clock import SetClock
 from services.ground.ids import new_id
 from services.ground.settings import REPOSITORY, Settings
+from services.ground.work import Work
 from services.intake import store as intake
+from services.intake.retention import retention
 from services.router import store as router
 from tests.support.events import decision, referral, referral_of
 from tests.support.system import System, system
@@ -62,6 +64,11 @@ SAYS: Mapping[tuple[str, str], set[str]] = {
     ("consult", "work_list"): {"fields", "justification"},
     ("consult", "rules"): {"fields", "justification"},
     ("consult", "audit"): {"fields", "justification"},
+    ("alter", "legal_hold"): {"person_id", "fields", "justification_commitment"},
+    ("consult", "retention"): {"person_id", "fields", "justification_commitment"},
+    ("consult", "erasure"): {"person_id", "fields", "justification_commitment"},
+    ("erase", "erasure"): {"person_id", "fields", "justification"},
+    ("erase", "retention"): {"fields", "justification"},
 }  # fmt: skip
 WHY = "The court asks how he is."
 
@@ -76,8 +83,12 @@ async def test_every_entry_of_the_case_says_what_it_must_and_each_act_has_one(
             await begin(step, onward.world, onward.connection, clock)
             await happen(step, onward.world, onward.connection)
         await _besides(onward)
-        await _look(Typed(onward.world.settings, clock, monkeypatch))
+        typed = Typed(onward.world.settings, clock, monkeypatch)
+        await _look(typed)
         clock.move(timedelta(minutes=1))  # until the sweep sends what the commands left
+        await onward.settle()
+        await _let_go(onward, typed)
+        clock.move(timedelta(minutes=1))
         await onward.settle()
         entries = await _entries(onward)
         assert [said for entry in entries for said in _lacking(entry)] == []
@@ -155,6 +166,29 @@ async def _look(typed: Typed) -> None:
     assert done.exit_code == 0, done.output
 
 
+async def _let_go(onward: System, typed: Typed) -> None:
+    """Somebody is held, released and erased, and what was set aside is over its time."""
+    who = ("X000001", "--by", "r.manager", "--because", WHY)
+    for words in (
+        ("hold", *who),
+        ("release", *who),
+        ("show", "X000001", "--because", WHY),
+        ("erase", *who, "--yes", "--even-open"),
+    ):
+        done = await typed.onward("person", *words)
+        assert done.exit_code == 0, (words, done.output)
+    chore = retention(onward.world.settings.model_copy(update={"retention_refused_days": 1e-6}))
+
+    def look(connection: Connection) -> bool:
+        work = Work(connection, service="intake", now=onward.world.clock.now())
+        more = chore.act(work)
+        work.finish()
+        return more
+
+    while await onward.world.database.write(look):
+        pass
+
+
 async def _entries(onward: System) -> list[dict[str, Any]]:
     rows = await onward.rows("SELECT entry FROM log_entries ORDER BY position")
     return [orjson.loads(bytes(row["entry"]))["data"] for row in rows]
@@ -179,6 +213,10 @@ PLANTS: Mapping[str, tuple[Table, tuple[str, ...]]] = {
     "welfare check": (router.welfare_checks, ("id",)),
     "delivery": (deliveries, ("command_id", "message_id")),
     "receipt of a case": (tables.outbox, ("id",)),
+    "legal hold": (intake.legal_holds, ("id",)),
+    "release of a hold": (intake.legal_holds, ("id", "release_id")),
+    "erasure": (intake.erasures, ("person_id",)),
+    "disposal": (intake.disposals, ("id",)),
     "step of a rule set": (router.rule_set_steps, ("id",)),
 }
 
