@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -17,7 +18,16 @@ from schemas.vocabulary import AuditOperation
 from services.ground import tables
 from services.ground.database import Database, open_database
 from services.ground.entry_texts import entry_texts
-from services.ground.keys import BLOCK, INDEX, KeyLost, KeysRunOut, destroy, destroy_what_came_back, make_ahead
+from services.ground.keys import (
+    BLOCK,
+    INDEX,
+    KeyLost,
+    KeysRunOut,
+    destroy,
+    destroy_what_came_back,
+    make_ahead,
+    make_keys,
+)
 from services.ground.migration import keep_keys, require_schema, upgrade_schema
 from services.ground.opening import read_gently
 from services.ground.sealing import ERASED, Erased, NotOpened, NotSealed, PersonKey, name_in
@@ -282,6 +292,22 @@ async def test_of_a_destroyed_key_nothing_is_left_in_any_file(database: Database
     await database.scrub_keys()
     assert _files_with(secret, settings) == []
     await _person(database)  # and it goes on
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+async def test_of_keys_destroyed_in_any_order_nothing_is_left_whatever_pages_were_joined_meanwhile(
+    database: Database, settings: Settings
+) -> None:
+    made = [key for _ in range(8) for key in await database.write(lambda c: make_keys(c, BLOCK, NOW))]
+    random.Random(1).shuffle(made)
+    while len(made) > BLOCK:
+        gone, made = made[:240], made[240:]
+        names = [name for name, _ in gone]
+        await database.write(lambda c, names=names: destroy(c, names, NOW))  # type: ignore[misc]
+        await database.scrub_keys()
+        held = settings.keys_file.read_bytes()
+        assert [name for name, secret in gone if secret in held] == []
+        assert all(secret in held for _, secret in made)
 
 
 async def test_scrubbing_leaves_the_other_keys(database: Database) -> None:
