@@ -156,8 +156,13 @@ async def test_what_only_the_other_side_was_told_or_said_is_not_in_it(
         await onward.publish(her_word, channel="risk")
         await onward.settle()
         assert await onward.rows("SELECT kind FROM case_events WHERE kind = 'threat'")
+        heard = "SELECT d.destination FROM deliveries d JOIN case_events e USING (event_id) WHERE e.kind = 'threat'"
+        assert "victim_safety" in {row["destination"] for row in await onward.rows(heard)}
         found, page = await _export(typed, tmp_path)
         assert _found(('threat"', "her mother", "victim-safety", "immediate"), json.dumps(found), page) == []
+        assert {row["first"][:16] for row in found["disclosed"]} == {"2026-11-02T09:00"}, (
+            "nor that a service heard of it"
+        )
         assert "threat" not in {each["kind"] for each in (*found["received"], *found["decisions"])}
 
 

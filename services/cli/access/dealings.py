@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Final
 
 from services.cli.access.sheet import bullets, paragraph, table
@@ -56,8 +57,13 @@ def _with(paths: Iterable[str]) -> list[str]:
 
 
 def _when(each: Row) -> str:
-    first, last = local_day(each["first"]), local_day(each["last"])
-    return first if each["times"] == 1 else f"{several(each['times'], 'time')}, {first} to {last}"
+    days = _days(each["first"], each["last"])
+    return days if each["times"] == 1 else f"{several(each['times'], 'time')}, {days}"
+
+
+def _days(first: datetime, last: datetime) -> str:
+    one, other = local_day(first), local_day(last)
+    return one if one == other else f"{one} to {other}"
 
 
 def consulted(document: Row) -> list[Markup]:
@@ -77,7 +83,7 @@ def why(document: Row) -> list[Markup]:
     """What for, by which right, from where, for how long."""
     sources = [
         f"{by_source(row['source'], document)}: {several(row['messages'], 'report')}, "
-        f"{local_day(row['first'])} to {local_day(row['last'])}."
+        f"{_days(row['first'], row['last'])}."
         for row in document["sources"]
     ]
     bases = ", ".join(lower(sentence(basis)) for basis in document["lawful_basis"]) or "none was stated"

@@ -91,8 +91,8 @@ FIELDS: Final[Mapping[EventType, Mapping[str, Treatment]]] = MappingProxyType(
         EventType.TIMER_FELL_DUE: _rules(shown="timer_id person_id kind due_at leg_id", ours="review_id"),
         # Entries are told line by line (`document`): those alone that are of nobody on another side.
         EventType.AUDIT_ENTERED: _rules(
-            shown="operation at purpose lawful_basis actor.organisation actor.role recipient person_id fields because.rule "
-            "because.because",
+            shown="operation at purpose lawful_basis actor.organisation actor.role recipient person_id fields "
+            "because.rule because.because",
             ours="entry_id records correlation_id causation_id decision_id rule_set justification_commitment",
             staff="actor.id",
             written="justification",
