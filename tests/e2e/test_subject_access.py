@@ -100,6 +100,10 @@ def _assert_everything_of_his(found: dict[str, Any]) -> None:
     assert first["narrative"].startswith("[withheld: may be about others; ")
     [decided] = [each for each in found["decisions"] if each["kind"] == "referral"]
     assert {row["service"] for row in decided["done"]} == {"dapp", "addiction_service", "mental_health_team"}
+    named = {rule["rule"] for rule in decided["rules"]}
+    assert named == {"referral-dapp", "referral-addiction", "referral-mental-health"}, (
+        "none that asked a question of hers"
+    )
     [rule] = [rule for rule in decided["rules"] if rule["rule"] == "referral-dapp"]
     assert rule["because"] == "Violence or threats towards a partner are referred to the programme."
     assert {test["fact"]: test["origin"] for test in rule["tests"]}["age"] == "from this report: person, date of birth"
@@ -163,6 +167,8 @@ async def test_what_only_the_other_side_was_told_or_said_is_not_in_it(
         assert {row["first"][:16] for row in found["disclosed"]} == {"2026-11-02T09:00"}, (
             "nor that a service heard of it"
         )
+        steps_unsaid = [row for leg in found["services"] for row in leg["history"] if row["event_id"] is None]
+        assert all((row["said"], row["because"], row["by"][:9]) == (None, [], "[withheld") for row in steps_unsaid)
         assert "threat" not in {each["kind"] for each in (*found["received"], *found["decisions"])}
 
 
