@@ -19,7 +19,7 @@ from services.cli.story import BEGINNING, steps
 from services.ground.clock import SetClock
 from services.ground.keys import destroy
 from services.ground.settings import Settings
-from tests.support.events import referral
+from tests.support.events import decision, example, referral, referral_of
 from tests.support.system import System, system
 from tests.support.typed import Typed
 
@@ -170,6 +170,34 @@ async def test_what_only_the_other_side_was_told_or_said_is_not_in_it(
         steps_unsaid = [row for leg in found["services"] for row in leg["history"] if row["event_id"] is None]
         assert all((row["said"], row["because"], row["by"][:9]) == (None, [], "[withheld") for row in steps_unsaid)
         assert "threat" not in {each["kind"] for each in (*found["received"], *found["decisions"])}
+
+
+async def test_who_was_joined_to_him_is_in_it_and_what_could_not_be_taken_and_nobody_else(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with _played(settings, monkeypatch, timedelta(days=1)) as (onward, typed):
+        for number in (1, 2):
+            await onward.publish(referral_of(number))
+        await onward.settle()
+        he = await onward.person_with("pnc_id", PNC)
+        joined, stranger = [await onward.person_with("crn", f"X{number:06d}") for number in (1, 2)]
+        word = decision("merge_persons", person_id=he, other_person_id=joined, role="case_manager")
+        await onward.publish(word, channel="decision")
+        [leg] = await onward.rows(
+            "SELECT id FROM legs WHERE destination = 'mental_health_team' AND person_id = :he", he=he
+        )
+        for source in ("dapp-northshire", "victim-safety-northshire"):
+            not_theirs = example("progress-started", source=source, leg_id=leg["id"])
+            await onward.publish(not_theirs, channel="progress")
+        await onward.settle()
+        found, page = await _export(typed, tmp_path)
+        assert found["person"]["also_known_as"] == [joined]
+        assert {"Daniel", "Given1"} == set(found["person"]["stated"]["name.given"])
+        assert len([each for each in found["received"] if each["kind"] == "referral"]) == 2
+        assert _found(("Given2", "X000002", stranger), json.dumps(found), page) == []
+        [aside] = found["set_aside"]
+        assert (aside["source"], aside["reason"]) == ("dapp-northshire", "not_their_leg")
+        assert "1 message that could not be used as sent" in page
 
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)

@@ -78,7 +78,7 @@ def choose(held: Held, policy: Policy) -> Chosen:
 
 
 def on_another_side(directory: Directory, source: str | None) -> bool:
-    """Whether a source, or destination, speaks for a service that is not on the person's side alone."""
+    """Whether a source, or destination, speaks for a service that is not on the person's side alone, or may."""
     if source is None:
         return True  # nobody can tell
     sides = {directory.side(destination) for destination in directory.speaks_for(source)}

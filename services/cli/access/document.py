@@ -95,7 +95,7 @@ def export(held: Held, policy: Policy, making: Making) -> Export:
         "set_aside": [
             {name: row[name] for name in ("quarantined_at", "source", "reason", "resent_at")}
             for row in held.aside
-            if policy.all_parties or not (row["source"] is None or on_another_side(held.directory, row["source"]))
+            if policy.all_parties or not on_another_side(held.directory, row["source"])
         ],
         "also_kept": {"messages_that_came_again": held.repeats, "decisions_of_rules_on_trial": held.trials},
         "sources": _sources(received, held),
