@@ -3,7 +3,8 @@ PY ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-WORKERS ?= 2
+# One more than a usual runner has cores: a test often waits for a broker, a store or a clock.
+WORKERS ?= 3
 
 .PHONY: demo up test check bench soak lock format clean
 .DEFAULT_GOAL := demo

@@ -14,7 +14,22 @@ from services.ground.log import configure_logging
 from services.ground.settings import REPOSITORY, Settings
 from tests.support.postgres import drop_database, new_database, postgres_server
 
-LONGEST_FIRST = ("faults", "sim", "e2e", "service", "unit")
+# By how long their tests take, one for one: so that what is left for the end is short, and all workers end together.
+LONGEST_FIRST = (
+    "faults/test_fault_points.py",
+    "sim/test_simulation.py",
+    "faults",
+    "e2e/test_rules_versions.py",
+    "service/router/test_timers_campaign.py",
+    "e2e/test_topology.py",
+    "e2e/test_the_case.py",
+    "e2e",
+    "unit/router/rules",
+    "unit/router/casework",
+    "unit/cli",
+    "sim",
+    "service",
+)
 
 # How long one example takes says something of the machine, nothing of the code.
 hypothesis_settings.register_profile("onward", deadline=None)
@@ -35,7 +50,7 @@ os.environ |= {"ONWARD_FLUSH_SECONDS": "0.05", "ONWARD_GATHER_SECONDS": "0.05"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The longest first, so that both workers end together; long campaigns with `make soak` only."""
+    """The longest first; long campaigns with `make soak` only."""
     items.sort(key=_rank)
     if not os.environ.get("ONWARD_SOAK"):
         skip = pytest.mark.skip(reason="a long campaign: make soak")
@@ -45,9 +60,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _rank(item: pytest.Item) -> int:
-    """Where a test's folder stands by how long its tests take."""
-    folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
-    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+    """Where a test's file stands, or else its folder, by how long its tests take."""
+    here = item.path.relative_to(REPOSITORY / "tests").as_posix()
+    found = (rank for rank, place in enumerate(LONGEST_FIRST) if here == place or here.startswith(f"{place}/"))
+    return next(found, len(LONGEST_FIRST))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ made again: after a crash, after somebody cleared the folder, or on a machine th
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice, pairwise
 from pathlib import Path
@@ -98,16 +99,19 @@ class LogFiles:
             )
 
     async def _write_tiles(self, size: int) -> None:
-        folders: set[Path] = set()
         tiles = chain(tiles_between(self._size, size), bundles_between(self._size, size))
         while page := list(islice(tiles, PAGE)):
-            missing = await asyncio.to_thread(self._missing, page)
-            if not missing:
-                continue
-            found = await self._world.database.read(lambda c, m=missing: _content(c, m))  # type: ignore[misc]
-            folders |= await asyncio.to_thread(self._put, found)
-        await asyncio.to_thread(_sync, folders)
+            if missing := await asyncio.to_thread(self._missing, page):
+                found = await self._world.database.read(lambda c, m=missing: _content(c, m))  # type: ignore[misc]
+                await asyncio.to_thread(lambda f=found: _sync(self._put(f)))  # type: ignore[misc]
+            await asyncio.to_thread(self._clear, page)
         self._size = size
+
+    def _clear(self, tiles: Iterable[Tile]) -> None:
+        """Remove the partial ones under full ones, which begin with them: readers fall back to those."""
+        for tile in tiles:
+            if tile.width == WIDTH:
+                shutil.rmtree(self._folder / f"{tile.path}.p", ignore_errors=True)
 
     def _missing(self, tiles: Iterable[Tile]) -> list[Tile]:
         return [tile for tile in tiles if not (self._folder / tile.path).exists()]
@@ -131,7 +135,7 @@ class LogFiles:
         }
         missing = {path: note for path, note in notes.items() if not (self._folder / path).exists()}
         if missing:
-            await asyncio.to_thread(_sync, await asyncio.to_thread(self._put, missing))
+            await asyncio.to_thread(lambda: _sync(self._put(missing)))
 
     async def _write_checkpoint(self, newest: Mapping[str, Any]) -> None:
         lines = await self._world.database.read(lambda c: store.cosignatures(c, newest["size"]))

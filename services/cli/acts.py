@@ -19,9 +19,11 @@ from services.audit.store import log_entries
 from services.dispatch.store import deliveries
 from services.ground import tables
 from services.ground.driver import rows_of
+from services.ground.sealing import Sealed
 from services.ground.sql import select_in
 from services.ground.streams import AUDIT, RECEIPT
 from services.intake import store as intake
+from services.intake.store import disposals, erasures, legal_holds
 from services.router import store as router
 
 Found = Mapping[str, Any]  # a row
@@ -105,7 +107,7 @@ def _of(table: Table, *where: ColumnElement[bool]) -> Select[Any]:
 
 def _heavy(column: Column[Any]) -> bool:
     """What no entry says anything of, and what would be most of a page."""
-    return column.name in ("content", "facts", "said", "raw", "body", "plan", "problems")
+    return column.name in ("plan", "problems") or isinstance(column.type, Sealed)
 
 
 def _set_aside(row: Found) -> Sequence[Sought]:
@@ -158,6 +160,13 @@ ACTS: Final = (
         _one("message", "disclose", "message_id", correlation="event_id", who="destination", once=True)),
     Act("receipt of a case", _of(tables.outbox, _outbox.stream == RECEIPT, _outbox.service == "router"),
         (_outbox.id,), _told),
+    Act("legal hold", _of(legal_holds), (legal_holds.c.id,),
+        _one("legal_hold", "alter", correlation="id", who="by_user", once=True)),
+    Act("release of a hold", _of(legal_holds, legal_holds.c.released_at.is_not(None)), (legal_holds.c.id,),
+        _one("legal_hold", "alter", correlation="release_id", who="released_by", once=True)),
+    Act("erasure", _of(erasures), (erasures.c.person_id,),
+        _one("person", "erase", "person_id", who="by_user", once=True)),
+    Act("disposal", _of(disposals), (disposals.c.id,), _one("disposal", "erase", correlation="id", once=True)),
     Act("step of a rule set", _of(router.rule_set_steps), (router.rule_set_steps.c.id,),
         _one("rule_set_step", "alter", who="by_user", once=True)),
 )  # fmt: skip
@@ -169,8 +178,10 @@ KEPT_IN: Final[Mapping[str, Kept]] = {
         "capacity": router.capacity.c.destination,
         "case": intake.persons.c.id,
         "decision": router.decisions.c.id,
+        "disposal": disposals.c.id,
         "event": intake.accepted_events.c.event_id,
         "leg": router.legs.c.id,
+        "legal_hold": legal_holds.c.id,
         "log_entry": log_entries.c.entry_id,
         "message": tables.outbox.c.id,
         "offer": router.offers.c.id,

@@ -72,7 +72,7 @@ COMMANDS = (
         "report",
         "audit_report:report",
         "Tell who consulted whose data, and to whom what was disclosed: which fields, why, on which lawful basis.",
-        "onward audit report 2003/0073319Z --since 2026-11-01 --html report.html",
+        "onward audit report 1986/0154321Y --since 2026-11-01 --html report.html",
     ),
 )
 app = group_of(COMMANDS)

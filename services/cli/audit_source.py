@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, BinaryIO, Final
 
 import httpx
 import typer
 
-from schemas.log.errors import LogError, Missing, Unreachable
+from schemas.log.errors import LogError, Malformed, Missing, Unreachable
 from schemas.log.handover import follow
 from schemas.log.note import VerifierKey
 from schemas.log.tiles import Fetch
@@ -18,6 +18,8 @@ from schemas.log.trust import Trust
 from services.cli import terminal
 
 PATIENCE_SECONDS: Final = 30.0
+LARGEST_FILE: Final = 17 * 2**20  # bytes; a bundle of 256 entries of 64 KB is 16 MB
+LARGEST_LINE: Final = 2 * 2**20  # of an export; an entry of 64 KB, every character of it escaped, is 400 KB
 _ADDRESSES: Final = ("http://", "https://")
 
 KeyOption = Annotated[
@@ -61,6 +63,14 @@ def read_one(where: str) -> bytes:
     return _read(Path(where), where)
 
 
+def lines_of(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of an export. Raises Malformed for one that is longer than any can be, before it is read."""
+    while line := file.readline(LARGEST_LINE):
+        if len(line) == LARGEST_LINE:
+            raise Malformed("a line that is longer than any line of an export")
+        yield line
+
+
 def _folder(folder: Path) -> Fetch:
     return lambda path: _read(folder / path, path)
 
@@ -80,14 +90,19 @@ def _http(client: httpx.Client, address: str) -> Fetch:
 
 def _got(client: httpx.Client, url: str, path: str) -> bytes:
     try:
-        response = client.get(url)
+        with client.stream("GET", url) as response:
+            if response.status_code in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
+                raise Missing(path)
+            if response.is_error:
+                raise Unreachable(f"{url} cannot be read: the answer is {response.status_code}")
+            content = bytearray()
+            for part in response.iter_bytes():
+                content += part
+                if len(content) > LARGEST_FILE:
+                    raise Unreachable(f"{url} is larger than any file of a log")
+            return bytes(content)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unreachable(f"{url} cannot be read: {error or type(error).__name__}") from None
-    if response.status_code in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
-        raise Missing(path)
-    if response.is_error:
-        raise Unreachable(f"{url} cannot be read: the answer is {response.status_code}")
-    return response.content
 
 
 def keys_of(given: Sequence[str] | None, option: str) -> list[VerifierKey]:

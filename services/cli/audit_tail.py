@@ -13,7 +13,6 @@ import typer
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
@@ -149,7 +148,7 @@ async def _messages(js: JetStreamContext, name: str, *, follow: bool) -> AsyncIt
         try:
             for message in await subscription.fetch(TOGETHER, timeout=PATIENCE_SECONDS):
                 yield message
-        except NatsTimeout:
+        except TimeoutError:  # nats-py raises its own, which is one, or the plain one
             continue
 
 

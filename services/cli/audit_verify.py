@@ -29,6 +29,7 @@ from services.cli.audit_source import (
     WitnessOption,
     followed,
     is_address,
+    lines_of,
     opened,
     read_one,
     trust_of,
@@ -80,11 +81,18 @@ def verify(
     shown = _or_wrong(lambda: _verified(what, trust, since, seen or [], entry), as_json=as_json)
     point = shown.found.checkpoint
     if remember is not None and shown.kind == "log":
-        write_whole(remember, point.raw)
+        _remember(remember, point.raw)
     if as_json:
         terminal.print_json({"ok": True, "kind": shown.kind, **_for_machines(shown.found)})
     else:
         _tell(shown)
+
+
+def _remember(file: Path, checkpoint: bytes) -> None:
+    try:
+        write_whole(file, checkpoint)
+    except OSError as error:
+        terminal.fail(f"verified, and {file} cannot be written: {error.strerror}")
 
 
 def _verified(what: str, trust: Trust, since: str | None, seen: list[str], entry: Path | None) -> Shown:
@@ -96,10 +104,10 @@ def _verified(what: str, trust: Trust, since: str | None, seen: list[str], entry
     head = _head(what)
     if head.startswith(b"{"):
         with Path(what).open("rb") as lines, _bar("entries read") as progress:
-            return Shown("export", verify_export(lines, trust, progress=progress))
+            return Shown("export", verify_export(lines_of(lines), trust, progress=progress))
     raw = read_one(what)
     if head.startswith(HEADER.encode()):
-        proof, signed = verify_proof(raw, trust, entry=entry.read_bytes() if entry else None)
+        proof, signed = verify_proof(raw, trust, entry=read_one(str(entry)) if entry else None)
         return Shown("entry", Verified(signed, proof.position, proof.position + 1))
     signed = trust.open(raw)
     return Shown("checkpoint", Verified(signed, signed.checkpoint.size, signed.checkpoint.size))

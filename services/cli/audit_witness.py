@@ -37,7 +37,7 @@ def witness(
     except OnwardError as error:
         terminal.fail(str(error))
     listening, address = listen(host, port)
-    terminal.say(f"witness  {signing.verifier}")
+    terminal.say(f"witness  {terminal.literal(str(signing.verifier))}")
     terminal.say(f"listens  {address}")
     serve_until_stopped(Witness(signing, logs, memory, terminal.CLOCK).app(), listening)
     memory.close()

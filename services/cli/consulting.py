@@ -151,7 +151,7 @@ def shown(found: Mapping[str, Any], *never: str) -> list[str]:
 def search(what: str, **words: object) -> tuple[str, str]:
     """The record of a look at many persons: which search it was, `what?name=value&...`, without what nobody said."""
     said = "&".join(f"{name}={value}" for name, value in words.items() if value is not None)
-    plain = "".join(c if "!" <= c <= "~" and c not in "*>" else "_" for c in f"{what}?{said}" if said or c != "?")
+    plain = "".join(c if "!" <= c <= "~" and c not in "*>" else "_" for c in (f"{what}?{said}" if said else what))
     return ("search", plain[:128])
 
 

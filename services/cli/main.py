@@ -52,7 +52,7 @@ COMMANDS = (
         "case",
         "case:case",
         "Draw a person's legs over time, with what happened and what is due. That you looked is kept in the audit log.",
-        "onward case 2003/0073319Z --html case.html",
+        "onward case 1986/0154321Y --html case.html",
     ),
     Later(
         "quarantine",
@@ -65,6 +65,11 @@ COMMANDS = (
         "What waits for a human: see it, answer it, put it off, decide.",
     ),
     Later(
+        "person",
+        "person:app",
+        "What is held of one person and for how long: see it, hold it, erase it.",
+    ),
+    Later(
         "rules",
         "rules:app",
         "Look at a rule set before it runs, and at what it decided.",
@@ -73,11 +78,6 @@ COMMANDS = (
         "audit",
         "audit:app",
         "Prove the audit log, read it, hand on parts of it, watch another's.",
-    ),
-    Later(
-        "person",
-        "person:app",
-        "What is held of one person, for how long, and the end of it.",
     ),
     Later(
         "demo",

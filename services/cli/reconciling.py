@@ -28,8 +28,9 @@ from services.ground.streams import AUDIT
 
 PAGE: Final = 5_000  # rows in memory at once
 TOLD_MOST: Final = 1_000  # findings that are told one by one; all are counted
+INDEX_CACHE_KIB: Final = 32 * 1024
 ON_ITS_WAY: Final = -1  # instead of a position of the log
-FOR_THEMSELVES: Final = frozenset({"search"})  # kinds that name no record: which search it was
+FOR_THEMSELVES: Final = frozenset({"search", "log_key"})  # kinds that name no row: which search it was; a key's id
 
 _MAKE: Final = """
 CREATE TABLE entered (kind TEXT, id TEXT, operation TEXT, correlation TEXT, who TEXT, entry TEXT, position INTEGER,
@@ -121,6 +122,7 @@ class Reconciling(AbstractContextManager["Reconciling"]):
         self._page = page
         self._index = sqlite3.connect("", check_same_thread=False)  # a file of its own without a name, gone with it
         self._index.execute("PRAGMA journal_mode=OFF")
+        self._index.execute(f"PRAGMA cache_size=-{INDEX_CACHE_KIB}")
         self._index.execute(_MAKE)
         self._log_read, self._way_read = -1, ""  # up to which position, and up to which id of the outbox
         self._again: list[tuple[str, Sought]] = []  # acts without an entry yet

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.consulting import Looker
+from services.cli.consulting import Looker, actor_of, checked
 from services.cli.looking import Row
 from services.cli.rules_check import fitness_of, show_fitness
 from services.cli.rules_diff import difference_of
@@ -119,7 +119,13 @@ def rollback(
 def _said(by: str, role: str, because: str) -> Callable[[Settings], By]:
     if len(because.strip()) < SHORTEST_REASON:
         terminal.fail(f"--because {because!r} explains nothing: say why, in {SHORTEST_REASON} characters or more")
-    return lambda settings: By(by, role, settings.organisation, because)
+
+    def whoever(settings: Settings) -> By:
+        name = by.strip()
+        actor_of(Looker(name, role, settings.organisation, because))  # or no entry could say who it was
+        return By(name, role, settings.organisation, checked(because))
+
+    return whoever
 
 
 async def _put_forward(folder: Path, said: Callable[[Settings], By]) -> Row:

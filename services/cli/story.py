@@ -323,7 +323,10 @@ _MISSED_TOLD = (
     "SELECT count(*) FROM deliveries d JOIN case_events e ON e.event_id = d.event_id"
     " WHERE d.destination = 'victim_safety' AND e.kind = 'missed_welfare_check'"
 )
-_CLOSED_ASKED = "SELECT count(*) FROM reviews WHERE answered_at IS NULL AND question LIKE 'A leg was closed%'"
+_CLOSED_ASKED = (  # by a rule; what it asks is sealed
+    "SELECT count(*) FROM reviews r JOIN case_events e ON e.event_id = r.event_id"
+    " WHERE r.answered_at IS NULL AND r.kind = 'rule' AND e.kind = 'progress_closed'"
+)
 _HISTORY = (
     "SELECT count(*) FROM leg_history h JOIN legs l ON l.id = h.leg_id"
     " WHERE l.destination = 'dapp' AND h.to_status = 'on_hold'"

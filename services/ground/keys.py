@@ -13,7 +13,7 @@ import os
 import threading
 import weakref
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 import orjson
@@ -105,6 +105,14 @@ class Keyring:
         if missing:
             self._hear_of_erasures(connection)
             self._load(connection, missing)
+
+    def hear_again(self, connection: Connection) -> None:
+        """Hear of erasures that were committed since this transaction began: for who has just waited for a lock.
+
+        Where there is one writer nobody waits within a transaction, and there is nothing to hear.
+        """
+        if connection.dialect.name != "sqlite":
+            self._hear_of_erasures(connection)
 
     def fingerprint(self, connection: Connection, kind: str, value: str | bytes) -> str:
         """What stands for a value that is looked up and never read: the same for the same one, and not to be guessed.
@@ -270,8 +278,8 @@ def make_keys_table(connection: Connection) -> None:
 def make_index(connection: Connection) -> None:
     """Make the secret of what is looked up, once in a store's life."""
     if not rows_of(connection, _ONE, {"name": INDEX}):
-        row = {"name": INDEX, "key": os.urandom(KEY_BYTES), "made_at": datetime.now(UTC)}
-        connection.execute(insert(tables.person_keys), row)
+        values = {"name": INDEX, "key": os.urandom(KEY_BYTES), "made_at": func.current_timestamp()}
+        connection.execute(insert(tables.person_keys).values(values))
 
 
 def require_keys(connection: Connection) -> None:

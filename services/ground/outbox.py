@@ -205,7 +205,9 @@ def owe_again(
     else:
         return 0
     return connection.execute(
-        update(tables.outbox).where(_row.stream == stream, lost).values(sent_at=None, stream_sequence=None)
+        update(tables.outbox)
+        .where(_row.stream == stream, lost, exists().where(_carries.id == _row.id))  # what was let go of is not owed
+        .values(sent_at=None, stream_sequence=None)
     ).rowcount
 
 

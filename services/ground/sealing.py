@@ -86,7 +86,7 @@ class PersonKey:
         """`name` is a UUID, `secret` 32 random bytes."""
         self.name = name
         self.secret = secret
-        self.head = _SEALED + bytes.fromhex(name.replace("-", ""))
+        self.head = head_of(name)
         self.cipher = AESGCM(secret)
 
     def seal(self, value: bytes, place: bytes) -> bytes:
@@ -100,6 +100,11 @@ class PersonKey:
             return self.cipher.decrypt(sealed[_HEAD:_NONCE_END], sealed[_NONCE_END:], place)
         except InvalidTag:
             raise NotOpened(place.decode()) from None
+
+
+def head_of(name: str) -> bytes:
+    """What begins each value that was sealed with the key of this name."""
+    return _SEALED + bytes.fromhex(name.replace("-", ""))
 
 
 def in_clear(value: bytes) -> bytes:

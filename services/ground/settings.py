@@ -85,6 +85,21 @@ class Settings(BaseSettings):
         -1, description="Size at which a stream refuses new messages (it never evicts); -1 for the disk's own limit."
     )
 
+    retention_messages_days: PositiveFloat = Field(
+        365, description="Messages as they came are let go of so long after, once they were decided on."
+    )
+    retention_refused_days: PositiveFloat = Field(
+        365, description="Messages that were set aside and that nobody mended are let go of after so long."
+    )
+    retention_sent_days: PositiveFloat = Field(
+        365,
+        description="Copies of what was sent and taken are let go of after so long; never before the broker does.",
+    )
+    retention_case_years: PositiveFloat = Field(
+        10, description="So long after the last word of a closed case a human is asked whether it is disposed of."
+    )
+    retention_seconds: PositiveFloat = Field(3600, description="How often it is looked what is over its time.")
+
     connect_seconds: PositiveFloat = Field(
         10, description="A broker or database that does not answer by then is an error."
     )

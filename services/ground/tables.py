@@ -135,7 +135,7 @@ quarantine = Table(  # what could not be taken: raw bytes, why, where, and what 
     Column("subject", Text, nullable=False),
     Column("source", Text),
     Column("message_id", Text),  # with `source` the envelope's key, where it could be read
-    Column("raw", Sealed("bytes")),  # none: whose it was is erased
+    Column("raw", Sealed("bytes")),  # none: whose it was is erased, or its time is over
     Column("digest", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("problems", JSON, nullable=False),  # [{"place": pointer, "message": ...}]

@@ -12,7 +12,7 @@ from schemas.receipt import Problem, Receipt
 from schemas.refusal import Unacceptable
 from schemas.registry import read_submission
 from schemas.timer import TimerFellDue
-from schemas.vocabulary import ReceiptOutcome
+from schemas.vocabulary import DecisionKind, ReceiptOutcome
 from services.ground import streams
 from services.ground.handler import Incoming
 from services.ground.microbatch import Delivery
@@ -70,7 +70,8 @@ class IntakeHandler:
                     joining = joining_of(message.body.envelope.data, known)
                     linked = Link(joining.told) if joining else link(message.body.claim, known)
                     person = linked.person_id or work.new_person()
-                    work.require_not_erased(person)
+                    for each in (person, *_made_one(joining)):
+                        work.require_not_erased(each)
                 except Unacceptable as why:
                     self._turn_away(message, why, work)
                     continue
@@ -288,6 +289,13 @@ def _next(person: str, known: Known) -> int:
     return known.last_sequence[person]
 
 
+def _made_one(joining: Joining | None) -> tuple[str, ...]:
+    """Who are to be one, or two again: both must be there. That two are not one may be said of the erased too."""
+    if joining is None or joining.kind is DecisionKind.KEEP_PERSONS_APART:
+        return ()
+    return joining.survivor, joining.merged
+
+
 def _asking(linked: Link) -> dict[str, str | None]:
     return {
         "linkquestion": linked.question,
@@ -310,6 +318,7 @@ def _look_up(claims: Sequence[Claim], work: Work) -> Known:
     for found in (known.by_identifier, known.by_reference, known.by_leg, known.by_review):
         named |= set(found.values())
     known.last_sequence, known.merged_into = store.known_persons(connection, named)
+    work.keys.hear_again(connection)  # whoever erases somebody locks them
     if any(identifier not in known.by_identifier for claim in claims for identifier in claim.identifiers):
         persons = {known.who(person) for person in named}
         known.merged_into |= store.merged_with(connection, persons)

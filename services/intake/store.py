@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Index,
+    Integer,
     Table,
     TableClause,
     Text,
@@ -34,7 +35,7 @@ raw_messages = Table(  # every message as it came, before anything was made of i
     Column("received_at", Moment, nullable=False),
     Column("subject", Text, nullable=False),
     Column("stream_sequence", BigInteger, nullable=False),
-    Column("body", Sealed("bytes")),  # none: whose it was is erased
+    Column("body", Sealed("bytes")),  # none: whose it was is erased, or its time is over
     Column("outcome", Text, nullable=False),  # accepted, repeated, conflict, refused
     Column("event_id", Text),  # of the accepted event that it is, or repeats
 )
@@ -112,6 +113,43 @@ references = Table(  # a source's own reference of a referral, by which its late
     Column("reference", Text, primary_key=True),  # a fingerprint
     Column("person_id", Text, nullable=False),
     sqlite_with_rowid=False,
+)
+
+legal_holds = Table(  # who may not be erased, and why; nothing is ever taken out
+    "legal_holds",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", Text, nullable=False),
+    Column("placed_at", Moment, nullable=False),
+    Column("by_user", Text, nullable=False),
+    Column("because", Sealed("text"), nullable=False),
+    Column("until", Moment),  # it ends then by itself; none: when somebody releases it
+    Column("released_at", Moment),
+    Column("released_by", Text),
+    Column("released_because", Sealed("text")),
+    Column("release_id", Text),  # what the audit entry of the release is about
+)
+Index("legal_holds_of_person", legal_holds.c.person_id)
+
+erasures = Table(  # who was erased; in clear, because nothing else of them can be read
+    "erasures",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("erased_at", Moment, nullable=False),
+    Column("by_user", Text, nullable=False),
+    Column("because", Text, nullable=False),  # checked to name nobody
+    Column("review_id", Text),  # the question that was answered so
+    Column("finished_at", Moment),  # when nothing of the keys was left in any file
+)
+
+disposals = Table(  # what was let go of because its time was over, page by page
+    "disposals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),  # a class of services.intake.retention
+    Column("at", Moment, nullable=False),
+    Column("many", Integer, nullable=False),
+    Column("finished_at", Moment),  # when nothing was left of keys that went with it
 )
 
 _legs = table("legs", column("id"), column("person_id"))  # the router's, as are reviews: read here, never written

@@ -56,6 +56,9 @@ def load_cases(person_ids: Sequence[str], work: Work) -> dict[str, Case]:
         found |= more
         merged_into |= further
     whose = {person: case for case in found.values() for person in (case.person_id, *case.joined)}
+    work.keys.hear_again(connection)  # whoever erases somebody locks their case
+    for person in whose:
+        work.require_not_erased(person)
     keys = [(person,) for person in sorted(whose)]
     for r in select_in(connection, _LEGS, (store.legs.c.person_id,), keys):
         case = whose[str(r["person_id"])]

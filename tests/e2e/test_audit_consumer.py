@@ -147,5 +147,6 @@ def test_that_an_operator_read_the_log_is_in_the_log(beside: Beside) -> None:
     until(lambda: beside.signed() > before)
     last = [json.loads(line)["data"] for line in beside.tail()]
     assert any(
-        each["operation"] == "consult" and each["records"] == [{"kind": "log_entry", "id": "0"}] for each in last
+        each["operation"] == "consult" and each["records"] == [{"kind": "search", "id": "log?position=0"}]
+        for each in last
     )

@@ -19,7 +19,9 @@ from schemas.log.handover import hand_over, path_of
 from schemas.log.note import COSIGNATURE, ED25519, SigningKey, with_signatures
 from schemas.log.tiles import encode_bundle
 from schemas.log.trust import Trust
+from services.cli.audit_source import LARGEST_FILE, LARGEST_LINE
 from services.cli.main import app
+from services.ground.settings import REPOSITORY
 from tests.support.audit_log import write_log
 from tests.unit.schemas.log.logs import KEY, checkpoint_of, published
 
@@ -155,3 +157,31 @@ def test_what_cannot_be_used_is_told_before_anything_is_verified(log: Path, tmp_
     keys = tmp_path / "keys"
     keys.write_text(f"{VKEY}\n")
     assert machine("verify", log, "--key", keys)["end"] == SIZE
+
+
+def test_what_is_too_large_to_be_a_log_s_is_not_read_to_its_end(log: Path, tmp_path: Path) -> None:
+    part = tmp_path / "part"
+    part.write_bytes(b'{"leaf":"' + b"x" * LARGEST_LINE)
+    assert "longer than any line" in onward("verify", part, "--key", VKEY, code=1)
+    with (log / "checkpoint").open("wb") as file:
+        file.truncate(LARGEST_FILE + 1)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(log))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        said = onward("verify", f"http://127.0.0.1:{server.server_port}", "--key", VKEY, code=2)
+        server.shutdown()
+    assert "larger than any file of a log" in said
+
+
+def test_what_cannot_be_remembered_is_told(log: Path, tmp_path: Path) -> None:
+    said = onward("verify", log, "--key", VKEY, "--remember", tmp_path / "no" / "seen", code=2)
+    assert "verified, and" in said
+    assert "cannot be written" in said
+
+
+def test_the_consumer_s_page_names_commands_and_options_that_there_are() -> None:
+    page = (REPOSITORY / "docs" / "audit.md").read_text().replace("\\\n", " ")
+    typed = [line.removeprefix("$ onward audit ").split() for line in page.splitlines() if "$ onward audit " in line]
+    assert {words[0] for words in typed} >= {"verify", "show", "prove", "export", "tail", "witness"}
+    for name, *words in typed:
+        helped = onward(name, "--help")
+        assert all(word in helped for word in words if word.startswith("--")), (name, words)

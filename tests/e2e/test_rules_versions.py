@@ -96,6 +96,8 @@ def test_rules_are_changed_by_two_persons_and_taken_back_by_one(terminal: Termin
     own = terminal.onward("rules", "approve", new, "--by", " A.Khan ")
     assert own.returncode == 2
     assert "a second person must approve it" in own.stderr.decode()
+    nameless = terminal.onward("rules", "approve", new, "--by", "J Lee")
+    assert (nameless.returncode, b"your name (--by" in nameless.stderr) == (2, True), "no entry could say who it was"
     wrong_role = terminal.onward("rules", "approve", new, "--by", "j.lee", "--role", "facilitator")
     assert "approved by programme_manager or safeguarding_lead" in wrong_role.stderr.decode()
 

@@ -105,8 +105,9 @@ def test_what_is_wrong_with_an_answer_is_said_before_anything_is_sent(terminal: 
         assert refused.returncode == 2
         assert says in refused.stderr.decode()
     nameless = _answer(terminal, review, "--by", "J Smith", *MANAGER[2:], "--answer", "not_known")
-    assert nameless.returncode == 1
-    assert "/data/decided_by/user" in nameless.stderr.decode()
+    assert nameless.returncode == 2
+    assert "your name (--by or USER) must be visible ASCII" in nameless.stderr.decode()
+    assert nameless.stdout == b"", "whoever cannot be entered is shown nothing"
 
 
 def _dapp_offered(there: Terminal, name: str) -> str:

@@ -33,7 +33,7 @@ SCENARIOS = (
 )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["tried", "whole"])
 async def test_a_failure_at_any_point_loses_and_doubles_nothing(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, whole: bool

@@ -15,6 +15,7 @@ import pytest
 
 from services.cli.story import BEGINNING
 from services.ground.clock import SetClock
+from services.ground.entry_texts import entry_texts
 from services.ground.settings import Settings
 from tests.support.events import referral
 from tests.support.system import System, system
@@ -49,6 +50,7 @@ async def _referred(
 
 
 async def _consults(onward: System) -> list[dict[str, Any]]:
+    """The entries of looks, sent or not."""
     rows = await onward.rows(
         "SELECT payload FROM payloads NATURAL JOIN outbox WHERE subject = 'audit.consult' ORDER BY id"
     )
@@ -73,7 +75,12 @@ async def test_without_the_reason_that_is_required_nothing_is_shown_and_nothing_
         monkeypatch.setenv("ONWARD_ROLE", "case_manager")
         assert (await typed.onward("trace", "the-referral")).exit_code == 0
         entries = await _consults(onward)
-        assert {entry["justification"] for entry in entries} == {WHY}
+        ids = [entry["entry_id"] for entry in entries]
+        wrote = await onward.world.database.read(lambda c: entry_texts(c, ids))
+        assert {e.get("justification") or wrote[e["entry_id"]].text for e in entries} == {WHY}
+        assert {"justification" in e for e in entries if e.get("person_id")} == {False}, (
+            "sealed, where it is of somebody"
+        )
         assert entries[0]["actor"] == {"id": "p.singh", "organisation": "onward", "role": "operator"}
         assert entries[-1]["actor"]["role"] == "case_manager"
         bad = await typed.onward("trace", "the-referral", "--because", "two\nlines")

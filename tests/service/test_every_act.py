@@ -66,6 +66,7 @@ SAYS: Mapping[tuple[str, str], set[str]] = {
 WHY = "The court asks how he is."
 
 
+@pytest.mark.timeout(400)
 async def test_every_entry_of_the_case_says_what_it_must_and_each_act_has_one(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

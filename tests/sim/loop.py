@@ -147,8 +147,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Let the world go on until this is done."""
         _set_running_loop(self)
         try:
-            while not main.done():
-                self._step()
+            self._go_on_until(main)
         finally:
             _set_running_loop(None)
         return main.result()
@@ -163,26 +162,29 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _check_closed(self) -> None:
         """What the dead leave behind may still call us; it is not heard."""
 
-    def _step(self) -> None:
-        runnable = self._runnable
-        if not runnable:
-            self._pass_time()
-            return
-        self.steps += 1
-        if self.steps > MOST_STEPS:
-            raise TooManySteps
-        at = int(self._chance.random() * len(runnable)) if len(runnable) > 1 else 0
-        process = runnable[at]
-        handle = process.ready.popleft()
-        if not process.ready:
-            del runnable[at]
-        if handle.cancelled():
-            return
-        process.steps += 1
-        if process.steps == process.dies_at:
-            self.kill(process)
-            return
-        handle._run()
+    def _go_on_until(self, main: asyncio.Task[T]) -> None:
+        """Step by step, in one place: a world has thousands, and a call for each took a twentieth of its time."""
+        runnable, random = self._runnable, self._chance.random
+        while not main.done():
+            if not runnable:
+                self._pass_time()
+                continue
+            self.steps += 1
+            if self.steps > MOST_STEPS:
+                raise TooManySteps
+            at = int(random() * len(runnable)) if len(runnable) > 1 else 0
+            process = runnable[at]
+            ready = process.ready
+            handle = ready.popleft()
+            if not ready:
+                del runnable[at]
+            if handle._cancelled:
+                continue
+            process.steps += 1
+            if process.steps == process.dies_at:
+                self.kill(process)
+                continue
+            handle._run()
 
     def _pass_time(self) -> None:
         """Go to the next timer; all that are due then become ready, in the order of their times."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 
 from services.ground.settings import REPOSITORY
 
@@ -22,15 +23,20 @@ def our_code() -> dict[str, ast.Module]:
 
 def imports_of(module: str, code: Code) -> set[str]:
     """What a module imports: ours by module name, others by their first name."""
+    return {_known(name, code) for name in _named_in(code[module])}
+
+
+@cache  # a tree is walked once, however many modules reach it
+def _named_in(tree: ast.Module) -> frozenset[str]:
     found = set()
-    for node in ast.walk(code[module]):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {_known(alias.name, code) for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.module is not None, f"{module} has a relative import"
-            assert not node.level, f"{module} has a relative import"
-            found |= {_known(f"{node.module}.{alias.name}", code) for alias in node.names}
-    return found
+            assert node.module is not None, "a relative import"
+            assert not node.level, "a relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(found)
 
 
 def reached_from(module: str, code: Code) -> dict[str, Sequence[str]]:

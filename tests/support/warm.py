@@ -180,4 +180,5 @@ if __name__ == "__main__":
     doing = _child_of(socket.socket(fileno=int(sys.argv[1])))
     if doing is not None:
         sys.argv = doing["words"]
+        sys.modules.pop(doing["module"], None)  # it runs, and is not the one that was loaded
         runpy.run_module(doing["module"], run_name="__main__")

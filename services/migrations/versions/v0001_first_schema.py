@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from services.migrations.erasing_tables import create_erasing_tables
 from services.migrations.human_tables import create_human_tables
 from services.migrations.log_tables import create_log_tables
 from services.migrations.resting_tables import create_resting_tables
@@ -378,3 +379,4 @@ def upgrade() -> None:
     create_resting_tables()
     create_human_tables()
     create_rules_tables()
+    create_erasing_tables()

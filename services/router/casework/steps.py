@@ -36,6 +36,7 @@ class ReviewKind(StrEnum):
     WELFARE_CHECK = "welfare_check"  # a welfare check is due, or was missed: how is he?
     NO_DESTINATION = "no_destination"  # nobody is left who could take him, or one stays silent: where now?
     WHICH_LEG = "which_leg"  # two open legs do the same job: which stays?
+    RETENTION = "retention"  # a closed case's time is over: dispose of it, or keep it?
 
 
 class Effect(StrEnum):

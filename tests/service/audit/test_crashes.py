@@ -124,6 +124,8 @@ async def test_a_process_that_dies_at_any_step_leaves_what_goes_together_and_the
             await sign_and_publish(world)
             assert await signed_log_problems(world.database, world.settings) == [], (number, made[-1])
             number += 1
+    kept = {path.parent.name for path in world.settings.log_folder.glob("tile/entries/*.p/*")}
+    assert len(kept) == 1, "no partial bundle is left beside a full one"
     print(f"{deaths} deaths on {world.database.dialect}")  # noqa: T201
     assert deaths > 40
 

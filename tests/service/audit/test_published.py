@@ -212,3 +212,25 @@ async def test_entries_that_wait_to_be_signed_are_told_of(settings: Settings, mo
             said = "wait to be signed for more than a minute" in " ".join(status.output.split())
             assert (said, "not signed yet" in status.output) == (told, True), status.output
         silent = silent.model_copy(update={"data_dir": settings.data_dir / "another"})
+
+
+@ONE_STORE
+async def test_another_history_under_the_same_key_is_refused_by_a_witness_and_people_are_told(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """As by somebody who has the key and put everything else back: the store, the folder, what lies beside the key."""
+    make_first_key(settings.log_key, settings.log_origin, signed_before=False)
+    with running_witnesses(tmp_path, ["w.one"], [read_keys(settings.log_key).current.verifier]) as [witness]:
+        asked = settings.model_copy(update={"witnesses": (witness.asked,)})
+        async with system(asked) as onward:
+            await grow(onward, 1, 2, 3)
+            await until(lambda: seen_by(onward, "w.one"))
+        again = asked.model_copy(update={"data_dir": tmp_path / "again"})
+        again.log_key.parent.mkdir(parents=True)
+        again.log_key.write_bytes(settings.log_key.read_bytes())
+        again.log_key.chmod(0o600)
+        async with system(again) as onward:
+            await grow(onward, 4)
+            await published(onward)
+            await until(lambda: alarmed(onward, "witness w.one", "does not sign this log"))
+            assert not await seen_by(onward, "w.one")

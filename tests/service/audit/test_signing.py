@@ -23,6 +23,7 @@ from services.cli.looking import state_of_the_store
 from services.ground.clock import WallClock
 from services.ground.settings import Settings
 from services.ground.streams import ready_subject
+from tests.support.events import referral_of
 from tests.support.grown import alarmed, grow, published, until
 from tests.support.log_checks import Rows, fetch_from, log_problems, signed_log_problems
 from tests.support.system import System, system
@@ -163,3 +164,25 @@ async def _ready(onward: System) -> dict[str, object]:
     reply = await onward.connection.request(ready_subject("audit"), b"", timeout=5)
     answer: dict[str, object] = json.loads(reply.data)
     return answer
+
+
+async def test_entries_wait_where_the_tree_is_damaged_and_none_is_set_aside(settings: Settings) -> None:
+    few = settings.model_copy(update={"max_attempts": 1})  # a message's own failure would be its last
+    async with system(few) as onward:
+        await grow(onward, 1)
+        before = (await published(onward)).checkpoint.size
+        [tile] = await onward.rows("SELECT hashes FROM log_tiles WHERE level = 0 AND number = 0")
+        mend = text("UPDATE log_tiles SET hashes = :hashes WHERE level = 0 AND number = 0")
+        await onward.world.database.write(lambda c: c.execute(mend, {"hashes": bytes(tile["hashes"])[:32]}))
+        await onward.publish(referral_of(2))
+
+        async def wait() -> bool:
+            audit = onward.services["audit"].consumer
+            return audit is not None and audit.tally.failed_batches > 1
+
+        await until(wait)
+        assert await onward.count("log_entries") == before
+        await onward.world.database.write(lambda c: c.execute(mend, {"hashes": bytes(tile["hashes"])}))
+        await onward.settle()
+        assert (await published(onward)).checkpoint.size > before
+        assert await onward.count("quarantine") == 0

@@ -14,6 +14,7 @@ from schemas.log.errors import SplitView
 from schemas.log.merkle import consistency_proof
 from schemas.log.note import COSIGNATURE, SigningKey, VerifierKey, with_signatures
 from schemas.log.trust import Trust, check_growth, check_same
+from schemas.log.witnessing import LARGEST_REQUEST
 from services.audit.witness import Witness, WitnessState
 from services.audit.witnessing import Answers, Asked, Prove, ask_witnesses
 from services.ground.clock import WallClock
@@ -163,3 +164,12 @@ def test_a_witness_without_its_memory_does_not_answer(tmp_path: Path) -> None:
 def test_what_names_no_witness_is_refused(text: str) -> None:
     with pytest.raises(SettingsRefused, match="ONWARD_WITNESSES"):
         Asked.parse(text)
+
+
+async def test_a_witness_answers_only_what_it_is_there_for(here: Here) -> None:
+    async with httpx.AsyncClient(mounts=here.apps) as client:
+        unknown = await client.get("http://w.one/checkpoint", params={"origin": "another"})
+        too_large = await client.post("http://w.one/add-checkpoint", content=b"x" * (LARGEST_REQUEST + 1))
+        nonsense = await client.post("http://w.one/add-checkpoint", content=b"x")
+        elsewhere = await client.post("http://w.one/checkpoint", content=b"x")
+    assert [each.status_code for each in (unknown, too_large, nonsense, elsewhere)] == [404, 413, 400, 405]

@@ -309,7 +309,7 @@ async def test_what_a_human_wrote_for_the_log_is_committed_to_and_goes_with_the_
             records=(),
             partition=0,
             person_id=person,
-            justification="She asked for it.",
+            wrote="She asked for it.",
         )
         work.finish()
         return work.outgoing[0].id, work.outgoing[0].payload

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import cast
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection
+from sqlalchemy import Connection, create_engine
 
 from schemas.audit import AuditEntry
 from schemas.vocabulary import AuditOperation
 from services.ground.entry_parts import ENTRY_MOST
+from services.ground.keys import Keyring, carry
 from services.ground.work import Work, acting
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 MANY = st.one_of(st.integers(0, 3), st.sampled_from([99, 100, 101, 200, 201, 350]))
 
 
+@pytest.fixture(scope="module")
+def store() -> Iterator[Connection]:
+    """A store of which nothing is asked: a unit of work writes when it is finished."""
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        carry(connection.info, Keyring())
+        yield connection
+    engine.dispose()
+
+
 @given(records=MANY, fields=MANY, reasons=MANY)
 def test_whatever_is_entered_is_named_and_every_part_is_an_entry_as_published(
-    records: int, fields: int, reasons: int
+    store: Connection, records: int, fields: int, reasons: int
 ) -> None:
-    work = Work(cast(Connection, None), service="router", now=NOW)
+    work = Work(store, service="router", now=NOW)
     named = [("leg", f"leg-{number}") for number in range(records)]
     listed = [f"field_{number}" for number in range(fields)]
     because = [{"rule": f"rule-{number}", "because": f"Reason {number}."} for number in range(reasons)]

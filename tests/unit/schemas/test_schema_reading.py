@@ -172,7 +172,7 @@ PLACES = list(places(json.loads(GOOD)))
 
 
 @given(at=st.sampled_from(PLACES), value=json_values)
-@settings(max_examples=400)
+@settings(max_examples=150)  # each in every channel; to make one up takes longer than to read it
 def test_any_json_at_any_place_is_read_or_unreadable_and_nothing_else(at: Place, value: object) -> None:
     raw = with_value(json.loads(GOOD), at, value)
     for channel in Channel:

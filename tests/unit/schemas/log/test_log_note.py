@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import base64
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sigstore._internal.merkle import verify_merkle_inclusion
 from sigstore._internal.rekor.checkpoint import SignedCheckpoint as TheirCheckpoint
+from sigstore._internal.rekor.checkpoint import verify_checkpoint
+from sigstore._internal.trust import Keyring, RekorKeyring
+from sigstore.errors import VerificationError
+from sigstore_models.common.v1 import PublicKey, PublicKeyDetails
 
 from schemas.log import note
 from schemas.log.checkpoint import Checkpoint, cosign, open_checkpoint, sign_checkpoint
 from schemas.log.errors import BadSignature, LogError, Malformed, NotSigned
 from schemas.log.note import COSIGNATURE, Note, SigningKey, VerifierKey, open_note, with_signatures
+from schemas.log.proof import Proof, prove
+from schemas.log.trust import Trust
+from tests.unit.schemas.log.logs import KEY, checkpoint_of, fetch_from, published
+from tests.unit.schemas.log.trees import some_leaves
 
 # The keys, text and signatures of golang.org/x/mod/sumdb/note, note_test.go.
 PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -120,6 +132,35 @@ def test_a_checkpoint_is_written_as_the_specification_shows_and_read_by_sigstore
     spec = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
     assert Checkpoint.parse(spec).text == spec
     assert Checkpoint.parse(spec).size == 20_852_163
+
+
+def test_sigstore_verifies_a_proof_of_ours_with_its_checkpoint_and_refuses_another_key_s() -> None:
+    leaves = some_leaves(300)
+    proof = prove(fetch_from(published(leaves)), Trust([KEY.verifier]).open(checkpoint_of(leaves)), 170)
+    ours = Proof.decode(proof.encode())
+    shape = SimpleNamespace(
+        log_index=ours.position,
+        tree_size=300,
+        hashes=list(ours.hashes),
+        root_hash=Checkpoint.parse(Note.parse(ours.checkpoint).text).root,
+        checkpoint=SimpleNamespace(envelope=ours.checkpoint.decode()),
+    )
+    log_id = SimpleNamespace(key_id=KEY.verifier.id)
+    entry: Any = SimpleNamespace(
+        _inner=SimpleNamespace(inclusion_proof=shape, canonicalized_body=ours.entry, log_id=log_id)
+    )
+    verify_merkle_inclusion(entry)
+    verify_checkpoint(_keyring(KEY.verifier), entry)
+    with pytest.raises(VerificationError):
+        verify_checkpoint(_keyring(NEXT.verifier), entry)
+
+
+def _keyring(key: VerifierKey) -> RekorKeyring:
+    """The key, as sigstore holds those of its own log."""
+    der = Ed25519PublicKey.from_public_bytes(key.public).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return RekorKeyring(
+        Keyring([PublicKey(raw_bytes=base64.b64encode(der), key_details=PublicKeyDetails.PKIX_ED25519)])
+    )
 
 
 def test_a_cosignature_is_over_the_time_and_the_whole_checkpoint() -> None:

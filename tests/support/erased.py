@@ -1,0 +1,57 @@
+"""What is left of an erased person, looked for in files and in what people are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from services.ground import tables
+from services.ground.database import Database
+from services.ground.settings import Settings
+from tests.support.system import System
+
+
+async def secrets_of(database: Database, *names: str) -> dict[str, bytes]:
+    """The keys of these persons, as long as they are there."""
+    key = tables.person_keys.c
+    rows = await database.read(lambda c: c.execute(select(key.name, key.key).where(key.name.in_(names))).all())
+    return {str(name): bytes(secret) for name, secret in rows}
+
+
+async def files_of_the_store(onward: System, settings: Settings, *, log_of_writes: bool = True) -> list[Path]:
+    """Every file of the store; of PostgreSQL without its log of writes, where that is not asked for."""
+    if settings.database_url is None:
+        return [file for file in settings.data_dir.iterdir() if file.is_file()]
+    await onward.rows("SELECT 1")
+    [row] = await onward.rows("SELECT current_setting('data_directory') AS folder")
+    files = files_below(Path(row["folder"]))
+    return files if log_of_writes else [file for file in files if "pg_wal" not in file.parts]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file below a folder; none where it is elsewhere."""
+    return [file for file in folder.rglob("*") if file.is_file()] if folder.exists() else []
+
+
+def found_in(files: list[Path], *words: bytes) -> set[str]:
+    """The names of the files that hold one of these."""
+    found = set()
+    for file in files:
+        try:
+            held = file.read_bytes()
+        except FileNotFoundError:
+            continue  # the server let it go
+        if any(word in held for word in words):
+            found.add(file.name)
+    return found
+
+
+async def entries(onward: System, operation: str) -> list[dict[str, Any]]:
+    """The audit entries of one operation, from the log, oldest first."""
+    import orjson
+
+    rows = await onward.rows("SELECT entry FROM log_entries ORDER BY position")
+    data = [orjson.loads(bytes(row["entry"]))["data"] for row in rows]
+    return [entry for entry in data if entry["operation"] == operation]
