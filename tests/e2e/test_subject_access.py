@@ -118,6 +118,7 @@ def _assert_everything_of_his(found: dict[str, Any]) -> None:
     assert answered["confirm"]["role"] == "duty_worker"
     assert {row["to"] for row in found["disclosed"]} >= {"dapp", "gp_follow_up", "northshire-police"}
     assert found["lawful_basis"] == ["law_enforcement"]
+    assert "nothing was heard for 10 years" in found["kept_for"]
 
 
 async def _assert_disclosed(onward: System, found: dict[str, Any]) -> None:

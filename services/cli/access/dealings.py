@@ -87,9 +87,6 @@ def why(document: Row) -> list[Markup]:
         for row in document["sources"]
     ]
     bases = ", ".join(lower(sentence(basis)) for basis in document["lawful_basis"]) or "none was stated"
-    kept = document["kept_for"] or (
-        f"How long it is kept is decided by {document['controller'] or NOBODY}. Ask them, and they must tell you."
-    )
     return [
         paragraph(
             "It is held to refer you to services that can help you stop causing harm, to keep up with how that goes, "
@@ -102,7 +99,7 @@ def why(document: Row) -> list[Markup]:
         paragraph("Where it came from:"),
         bullets(sources),
         *_also(document),
-        paragraph(kept),
+        paragraph(document["kept_for"]),
     ]
 
 

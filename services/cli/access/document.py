@@ -54,8 +54,8 @@ class Making:
 
     now: datetime
     organisation: str
-    controller: str | None = None  # who answers for the data and how to reach them
-    kept_for: str | None = None  # how long it is kept
+    controller: str | None  # who answers for the data and how to reach them
+    kept_for: str  # how long it is kept, in words
 
 
 @dataclass(frozen=True, slots=True)
