@@ -153,10 +153,11 @@ def _enter(
 
 def _kept_for(settings: Settings) -> str:
     """For how long, as the settings of retention have it."""
+    days, years = settings.retention_messages_days, settings.retention_case_years
     return (
-        f"Reports as they came in are let go of {settings.retention_messages_days:g} days after they were dealt with. "
-        f"When a case is closed and nothing was heard for {settings.retention_case_years:g} years, a member of staff is "
-        "asked whether the rest is erased; it can be kept for longer where the law says so."
+        f"Reports as they came in are let go of {days:g} days after they were dealt with. When a case is closed and "
+        f"nothing was heard for {years:g} years, a member of staff is asked whether the rest is erased; it can be kept "
+        "for longer where the law says so."
     )
 
 

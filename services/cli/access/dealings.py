@@ -75,7 +75,7 @@ def consulted(document: Row) -> list[Markup]:
         what_for = LOOKED.get(each["purpose"], sentence(each["purpose"]))
         rows.append((_when(each), f"{each['name']}, {lower(who)}" if named else who, what_for, each["because"]))
     if not rows:
-        return [paragraph("Nobody is recorded as having looked at it by hand before this document was made.")]
+        return [paragraph("The audit log has nobody who looked at it by hand before this document was made.")]
     return [table(("When", "Who", "What for", "Why, as they wrote"), rows)]
 
 
