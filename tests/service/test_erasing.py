@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -13,10 +15,12 @@ from sqlalchemy import Connection, insert
 from services.cli import erasing as cli_erasing
 from services.cli.consulting import Looker
 from services.cli.reconciling import reconciled
+from services.cli.wiring import running
 from services.ground import tables
 from services.ground.clock import SetClock
 from services.ground.database import Database
 from services.ground.settings import Settings
+from services.ground.settle import settle
 from services.ground.work import Work
 from services.intake.erasing import Finishing, finish, unfinished
 from tests.support.erased import entries, files_of_the_store, found_in, secrets_of
@@ -220,6 +224,47 @@ async def test_nobody_is_erased_by_a_slip(onward: System, typed: Typed) -> None:
     unknown = await typed.onward("person", "erase", "X999999", *BY, "--yes")
     assert unknown.exit_code == 1
     assert await onward.count("erasures") == 0
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("waits", ["intake", "router"])
+async def test_a_service_that_waits_for_an_erasure_keeps_nothing_of_whom_it_was_about(
+    settings: Settings, waits: str
+) -> None:
+    """It has their key at hand and heard of no erasure when its transaction began; on SQLite nobody can wait so."""
+    async with system(settings, names=("intake",)) as onward:
+        async with running(onward.world, ("router", "dispatch", "audit")):
+            await onward.publish(referral_of(1))
+            await onward.settle()
+        person = await _person(onward)
+        counted = await onward.count("case_events")
+        relapse = example("risk-relapse", id="relapse", about={"person_id": person})
+        who = Looker("r.manager", "operator", "onward", WHY)
+        now, chosen = onward.world.clock.now(), onward.world.settings
+        database: Any = onward.world.database
+        if waits == "router":
+            await onward.publish(relapse, channel="risk")
+            await settle(onward.world, onward.connection, seconds=30, names=("intake",))
+        async with AsyncExitStack() as services:
+            async with database._engine.begin() as connection:
+                erased = await connection.run_sync(
+                    lambda c: cli_erasing.erase(c, chosen, now, who, person, even_open=True)
+                )
+                assert erased.left == [person]
+                if waits == "intake":
+                    await onward.publish(relapse, channel="risk")
+                await services.enter_async_context(running(onward.world, ("router", "dispatch", "audit")))
+                await _until_somebody_waits(onward)
+            await onward.settle()
+        [aside] = await onward.rows("SELECT service, reason, raw FROM quarantine")
+        assert aside == {"service": waits, "reason": "erased", "raw": None}
+        assert await onward.count("case_events") == counted
+
+
+async def _until_somebody_waits(onward: System) -> None:
+    async with asyncio.timeout(20):
+        while not await onward.rows("SELECT 1 FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - it is the server that knows
+            await asyncio.sleep(0.05)
 
 
 class Crash(Exception):
