@@ -98,7 +98,8 @@ async def _export(text: str, who: Looker, policy: Policy) -> Export:
         def both(connection: Connection) -> Export:
             """What cannot be entered is not handed over."""
             held = gather(connection, person, now)
-            making = Making(now, settings.organisation, settings.controller, settings.kept_for)
+            kept_for = settings.kept_for or _kept_for(settings)
+            making = Making(now, settings.organisation, settings.controller, kept_for)
             made = export(held, policy, making)
             _enter(connection, settings, now, who, person, made, policy)
             return made
@@ -148,6 +149,16 @@ def _enter(
         lawful_basis=None if for_review else "legal_obligation",  # UK GDPR Art 15, DPA 2018 s.45
     )
     work.finish()
+
+
+def _kept_for(settings: Settings) -> str:
+    """For how long, as the settings of retention have it."""
+    days, years = settings.retention_messages_days, settings.retention_case_years
+    return (
+        f"Reports as they came in are let go of {days:g} days after they were dealt with. When a case is closed and "
+        f"nothing was heard for {years:g} years, a member of staff is asked whether the rest is erased; it can be kept "
+        "for longer where the law says so."
+    )
 
 
 def _tell(made: Export, policy: Policy) -> None:

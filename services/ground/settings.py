@@ -151,7 +151,8 @@ class Settings(BaseSettings):
         description="Who answers for the data and how to reach them, as a person who asks for theirs is told.",
     )
     kept_for: str | None = Field(
-        None, description="How long data is kept, in a sentence for the person whose it is; none: it says whom to ask."
+        None,
+        description="How long data is kept, as a person who asks for theirs is told; without it what the retention is.",
     )
 
     log_format: Literal["auto", "console", "json"] = Field(

@@ -19,7 +19,7 @@ from services.cli.story import BEGINNING, steps
 from services.ground.clock import SetClock
 from services.ground.keys import destroy
 from services.ground.settings import Settings
-from tests.support.events import referral
+from tests.support.events import decision, example, referral, referral_of
 from tests.support.system import System, system
 from tests.support.typed import Typed
 
@@ -100,6 +100,10 @@ def _assert_everything_of_his(found: dict[str, Any]) -> None:
     assert first["narrative"].startswith("[withheld: may be about others; ")
     [decided] = [each for each in found["decisions"] if each["kind"] == "referral"]
     assert {row["service"] for row in decided["done"]} == {"dapp", "addiction_service", "mental_health_team"}
+    named = {rule["rule"] for rule in decided["rules"]}
+    assert named == {"referral-dapp", "referral-addiction", "referral-mental-health"}, (
+        "none that asked a question of hers"
+    )
     [rule] = [rule for rule in decided["rules"] if rule["rule"] == "referral-dapp"]
     assert rule["because"] == "Violence or threats towards a partner are referred to the programme."
     assert {test["fact"]: test["origin"] for test in rule["tests"]}["age"] == "from this report: person, date of birth"
@@ -114,6 +118,7 @@ def _assert_everything_of_his(found: dict[str, Any]) -> None:
     assert answered["confirm"]["role"] == "duty_worker"
     assert {row["to"] for row in found["disclosed"]} >= {"dapp", "gp_follow_up", "northshire-police"}
     assert found["lawful_basis"] == ["law_enforcement"]
+    assert "nothing was heard for 10 years" in found["kept_for"]
 
 
 async def _assert_disclosed(onward: System, found: dict[str, Any]) -> None:
@@ -156,9 +161,44 @@ async def test_what_only_the_other_side_was_told_or_said_is_not_in_it(
         await onward.publish(her_word, channel="risk")
         await onward.settle()
         assert await onward.rows("SELECT kind FROM case_events WHERE kind = 'threat'")
+        heard = "SELECT d.destination FROM deliveries d JOIN case_events e USING (event_id) WHERE e.kind = 'threat'"
+        assert "victim_safety" in {row["destination"] for row in await onward.rows(heard)}
         found, page = await _export(typed, tmp_path)
         assert _found(('threat"', "her mother", "victim-safety", "immediate"), json.dumps(found), page) == []
+        assert {row["first"][:16] for row in found["disclosed"]} == {"2026-11-02T09:00"}, (
+            "nor that a service heard of it"
+        )
+        steps_unsaid = [row for leg in found["services"] for row in leg["history"] if row["event_id"] is None]
+        assert all((row["said"], row["because"], row["by"][:9]) == (None, [], "[withheld") for row in steps_unsaid)
         assert "threat" not in {each["kind"] for each in (*found["received"], *found["decisions"])}
+
+
+async def test_who_was_joined_to_him_is_in_it_and_what_could_not_be_taken_and_nobody_else(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with _played(settings, monkeypatch, timedelta(days=1)) as (onward, typed):
+        for number in (1, 2):
+            await onward.publish(referral_of(number))
+        await onward.settle()
+        he = await onward.person_with("pnc_id", PNC)
+        joined, stranger = [await onward.person_with("crn", f"X{number:06d}") for number in (1, 2)]
+        word = decision("merge_persons", person_id=he, other_person_id=joined, role="case_manager")
+        await onward.publish(word, channel="decision")
+        [leg] = await onward.rows(
+            "SELECT id FROM legs WHERE destination = 'mental_health_team' AND person_id = :he", he=he
+        )
+        for source in ("dapp-northshire", "victim-safety-northshire"):
+            not_theirs = example("progress-started", source=source, leg_id=leg["id"])
+            await onward.publish(not_theirs, channel="progress")
+        await onward.settle()
+        found, page = await _export(typed, tmp_path)
+        assert found["person"]["also_known_as"] == [joined]
+        assert {"Daniel", "Given1"} == set(found["person"]["stated"]["name.given"])
+        assert len([each for each in found["received"] if each["kind"] == "referral"]) == 2
+        assert _found(("Given2", "X000002", stranger), json.dumps(found), page) == []
+        [aside] = found["set_aside"]
+        assert (aside["source"], aside["reason"]) == ("dapp-northshire", "not_their_leg")
+        assert "1 message that could not be used as sent" in page
 
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)

@@ -62,8 +62,9 @@ def choose(held: Held, policy: Policy) -> Chosen:
         if message.type is EventType.REFERRAL_SUBMITTED and not on_another_side(held.directory, message.row["source"])
     }
     told = {message.row["event_id"] for message in held.messages if message.type is not EventType.TIMER_FELL_DUE}
+    his = frozenset(leg.id for leg in ours.legs)
     return Chosen(
-        legs=frozenset(leg.id for leg in ours.legs),
+        legs=his,
         events=frozenset(own & events),
         questions=frozenset(question.id for question in ours.questions),
         moves=frozenset(move.id for move in ours.moves),
@@ -71,12 +72,13 @@ def choose(held: Held, policy: Policy) -> Chosen:
             "services": len(rows.legs) - len(ours.legs),
             "messages": len(told - own),
             "questions": len(rows.questions) - len(ours.questions),
+            "disclosures": sum(sent.event_id not in own for sent in rows.sent if sent.leg_id in his),
         },
     )
 
 
 def on_another_side(directory: Directory, source: str | None) -> bool:
-    """Whether a source, or destination, speaks for a service that is not on the person's side alone."""
+    """Whether a source, or destination, speaks for a service that is not on the person's side alone, or may."""
     if source is None:
         return True  # nobody can tell
     sides = {directory.side(destination) for destination in directory.speaks_for(source)}

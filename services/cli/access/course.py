@@ -71,7 +71,7 @@ def _step(row: Row, document: Row) -> Cells:
     what = (
         status_label(row["to_status"])
         if moved
-        else STAYS.get(said := str(row["said"] or row["effect"]), sentence(said))
+        else STAYS.get(said := str(row["said"] or row["effect"] or "noted"), sentence(said))
     )
     why = [*row["because"], *([row["note"]] if row["note"] else [])]
     return (local(row["at"]), what, _by(row, document), why)
@@ -120,7 +120,7 @@ def decisions(document: Row) -> list[Markup]:
         paragraph(
             "Written rules propose what is done when a report comes in. A computer follows them; people can change "
             "what it proposed, and some steps wait for a person. Below are the rules that led to something for you, "
-            "what they looked at, and where that came from."
+            'what they looked at, and where that came from. They say "he" of whoever was referred.'
         )
     ]
     for each in document["decisions"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Final
 
 from services.cli.access.sheet import bullets, paragraph, table
@@ -56,8 +57,13 @@ def _with(paths: Iterable[str]) -> list[str]:
 
 
 def _when(each: Row) -> str:
-    first, last = local_day(each["first"]), local_day(each["last"])
-    return first if each["times"] == 1 else f"{several(each['times'], 'time')}, {first} to {last}"
+    days = _days(each["first"], each["last"])
+    return days if each["times"] == 1 else f"{several(each['times'], 'time')}, {days}"
+
+
+def _days(first: datetime, last: datetime) -> str:
+    one, other = local_day(first), local_day(last)
+    return one if one == other else f"{one} to {other}"
 
 
 def consulted(document: Row) -> list[Markup]:
@@ -69,7 +75,7 @@ def consulted(document: Row) -> list[Markup]:
         what_for = LOOKED.get(each["purpose"], sentence(each["purpose"]))
         rows.append((_when(each), f"{each['name']}, {lower(who)}" if named else who, what_for, each["because"]))
     if not rows:
-        return [paragraph("Nobody is recorded as having looked at it by hand before this document was made.")]
+        return [paragraph("The audit log has nobody who looked at it by hand before this document was made.")]
     return [table(("When", "Who", "What for", "Why, as they wrote"), rows)]
 
 
@@ -77,13 +83,10 @@ def why(document: Row) -> list[Markup]:
     """What for, by which right, from where, for how long."""
     sources = [
         f"{by_source(row['source'], document)}: {several(row['messages'], 'report')}, "
-        f"{local_day(row['first'])} to {local_day(row['last'])}."
+        f"{_days(row['first'], row['last'])}."
         for row in document["sources"]
     ]
     bases = ", ".join(lower(sentence(basis)) for basis in document["lawful_basis"]) or "none was stated"
-    kept = document["kept_for"] or (
-        f"How long it is kept is decided by {document['controller'] or NOBODY}. Ask them, and they must tell you."
-    )
     return [
         paragraph(
             "It is held to refer you to services that can help you stop causing harm, to keep up with how that goes, "
@@ -96,7 +99,7 @@ def why(document: Row) -> list[Markup]:
         paragraph("Where it came from:"),
         bullets(sources),
         *_also(document),
-        paragraph(kept),
+        paragraph(document["kept_for"]),
     ]
 
 

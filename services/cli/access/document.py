@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pydantic import JsonValue
 
@@ -25,7 +25,11 @@ from services.cli.picture.words import QUESTIONS
 from services.cli.reporting import Line, Times
 from services.router.casework.resting import CheckStatus
 
+Because: TypeAlias = Mapping[tuple[str, str], list[str]]  # by event and destination, the sentences of shown rules
+
 FORMAT: Final = "onward.subject-access.v1"
+BY_HAND: Final = "A member of staff decided it."
+CONSOLE: Final = "onward-console"
 DATA_SUBJECT: Final = "data_subject"  # as the audit log names who receives it
 _OURS: Final = frozenset({*ProgressKind, "stepped up", "the offered pause was agreed"})  # steps in our own words
 _CONSTANT: Final = frozenset(  # what is entered in our own words
@@ -40,6 +44,7 @@ _PAUSE: Final = ("id", "reason", "from_date", "until_date", "welfare_check_days"
                  "ended_at", "ended")  # fmt: skip
 _OFFER: Final = ("id", "offered_at", "answer_by", "for_days", "welfare_check_days", "reason", "answer", "answered_at")
 _CHECK: Final = ("id", "pause_id", "due_on", "due_at", "status", "missed_at", "escalated_to", "outcome", "at")
+_STEP_BARE: Final = frozenset({"id", "at", "from_status", "to_status"})  # of one that nothing shown caused
 _STEP: Final = ("id", "at", "from_status", "to_status", "effect", "said", "occurred_at", "reason")
 
 
@@ -49,8 +54,8 @@ class Making:
 
     now: datetime
     organisation: str
-    controller: str | None = None  # who answers for the data and how to reach them
-    kept_for: str | None = None  # how long it is kept
+    controller: str | None  # who answers for the data and how to reach them
+    kept_for: str  # how long it is kept, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ def export(held: Held, policy: Policy, making: Making) -> Export:
         "set_aside": [
             {name: row[name] for name in ("quarantined_at", "source", "reason", "resent_at")}
             for row in held.aside
-            if policy.all_parties or not (row["source"] is None or on_another_side(held.directory, row["source"]))
+            if policy.all_parties or not on_another_side(held.directory, row["source"])
         ],
         "also_kept": {"messages_that_came_again": held.repeats, "decisions_of_rules_on_trial": held.trials},
         "sources": _sources(received, held),
@@ -144,7 +149,7 @@ def _person(held: Held, received: Iterable[Row]) -> Row:
     }
 
 
-def _service(leg: Row, held: Held, chosen: Chosen, because: Mapping[tuple[str, str], list[str]], policy: Policy) -> Row:
+def _service(leg: Row, held: Held, chosen: Chosen, because: Because, policy: Policy) -> Row:
     def of_leg(name: str) -> list[Row]:
         return [row for row in held.case[name] if row["leg_id"] == leg["id"]]
 
@@ -165,17 +170,14 @@ def _service(leg: Row, held: Held, chosen: Chosen, because: Mapping[tuple[str, s
     }
 
 
-def _step(row: Row, leg: Row, chosen: Chosen, because: Mapping[tuple[str, str], list[str]], policy: Policy) -> Row:
+def _step(row: Row, leg: Row, chosen: Chosen, because: Because, policy: Policy) -> Row:
     known = row["event_id"] in chosen.events
-    rules = because.get((row["event_id"], leg["destination"]), [])
-    if known and not rules:  # a human confirmed what rules had asked for before
-        of_leg = (each for (_, to), sentences in because.items() if to == leg["destination"] for each in sentences)
-        rules = [each for each in dict.fromkeys(of_leg) if each in row["because"]]
+    rules = _rules_of(row["event_id"], leg["destination"], row["because"], because) if known else []
     written = row["because"] if known and not rules and row["because"] not in _OURS else None
     if policy.all_parties:
         rules, written = [row["because"]], None
     return {
-        **{name: row[name] for name in _STEP},
+        **{name: row[name] if known or name in _STEP_BARE else None for name in _STEP},
         "event_id": row["event_id"] if known else None,
         "by": row["by_source"] if known else OF_ANOTHER,
         "by_user": policy.name(row["by_user"]),
@@ -183,6 +185,13 @@ def _step(row: Row, leg: Row, chosen: Chosen, because: Mapping[tuple[str, str], 
         # Reasons of rules that are not shown are not written by anybody, and are left out without a mark.
         "note": policy.written(written) if row["decision_id"] is None or row["by_user"] else None,
     }
+
+
+def _rules_of(event_id: str, destination: str, said: str, because: Because) -> list[str]:
+    """The shown rules that asked for a step; or, where a human confirmed one, those that had asked for it before."""
+    asked = because.get((event_id, destination), [])
+    of_leg = (each for (_, to), sentences in because.items() if to == destination for each in sentences)
+    return asked or [each for each in dict.fromkeys(of_leg) if each in said]
 
 
 def _question(row: Row, held: Held, policy: Policy) -> Row:
@@ -217,12 +226,14 @@ def _reminders(held: Held, chosen: Chosen) -> Iterable[Row]:
             yield {name: row[name] for name in ("kind", "leg_id", "set_at", "due_at", "fired_at", "cancelled_at")}
 
 
-def _handed_over(held: Held, chosen: Chosen, because: Mapping[tuple[str, str], list[str]]) -> Iterable[Row]:
+def _handed_over(held: Held, chosen: Chosen, because: Because) -> Iterable[Row]:
     bases = {
         line.who: line.lawful_basis for line in held.log.lines if line.operation == "disclose" and line.lawful_basis
     }
+    steps = {(row["event_id"], row["leg_id"]): row["because"] for row in held.case["history"]}
+    sources = {message.row["event_id"]: message.row["source"] for message in held.messages}
     for row in sorted(held.case["deliveries"], key=lambda each: str(each["message_id"])):
-        if row["leg_id"] in chosen.legs:
+        if row["leg_id"] in chosen.legs and row["event_id"] in chosen.events:
             yield {
                 "to": row["destination"],
                 "label": held.directory.label(row["destination"]),
@@ -232,7 +243,10 @@ def _handed_over(held: Held, chosen: Chosen, because: Mapping[tuple[str, str], l
                 "what": row["action"],
                 "fields": row["fields"],
                 "lawful_basis": bases.get(row["destination"]),
-                "because": because.get((row["event_id"], row["destination"]), []),
+                "because": _rules_of(
+                    row["event_id"], row["destination"], steps.get((row["event_id"], row["leg_id"]), ""), because
+                )
+                or [BY_HAND] * (sources.get(row["event_id"]) == CONSOLE),
             }
 
 

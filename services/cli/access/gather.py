@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from schemas.envelope import EventType
 from services.cli.looking import Row, all_who_are, case_of, rows
@@ -71,7 +71,7 @@ def erased_at(connection: Connection, persons: Sequence[str]) -> dict[str, datet
 def gather(connection: Connection, person_id: str, now: datetime) -> Held:
     """Everything. Raises RuleSetRefused where nobody can say which services are on whose side."""
     persons = all_who_are(connection, person_id)
-    case = case_of(connection, person_id)
+    known_case = case_of(connection, person_id)
     rules = rules_of(connection)
     decisions = rows(connection, router.decisions, router.decisions.c.person_id.in_(persons))
     human = rows(connection, router.human_decisions, router.human_decisions.c.person_id.in_(persons))
@@ -84,7 +84,7 @@ def gather(connection: Connection, person_id: str, now: datetime) -> Held:
     return Held(
         person_id=person_id,
         merged=tuple(persons[1:]),
-        case=case,
+        case=known_case,
         rows=read_case(connection, person_id),
         directory=directory_of(rules),
         messages=tuple(_messages(connection, persons)),
@@ -151,9 +151,13 @@ def _aside(connection: Connection, persons: Sequence[str]) -> list[Row]:
             heads.append(keyring_of(connection).key(connection, person).head)
         except Erased:
             continue
-    aside = tables.quarantine.c
-    told = select(aside.id, aside.source, aside.reason, aside.quarantined_at, aside.resent_at).where(
-        func.substr(aside.raw, 1, _SEALED_HEAD, type_=aside.raw.type).in_(heads)
+    aside, accepted = tables.quarantine.c, intake.accepted_events.c
+    # What the router sets aside came to it from intake: whose it was, the accepted event says.
+    sender = case((aside.service == "intake", aside.source), else_=accepted.source).label("source")
+    told = (
+        select(aside.id, sender, aside.reason, aside.quarantined_at, aside.resent_at)
+        .select_from(tables.quarantine.outerjoin(intake.accepted_events, accepted.event_id == aside.message_id))
+        .where(func.substr(aside.raw, 1, _SEALED_HEAD, type_=aside.raw.type).in_(heads))
     )
     return [dict(row) for row in connection.execute(told.order_by(aside.id)).mappings()]
 

@@ -9,6 +9,7 @@ from services.cli.access.choose import Chosen, fact_is_his, rules_shown
 from services.cli.access.gather import Held
 from services.cli.access.redact import Policy
 from services.cli.looking import Row
+from services.router.rules.declarations import DaysInStatus, Fact, LegOfEvent, StatusOfLeg
 
 DONE: Final = {
     "routes": "referred, or asked to do more if you went there already",
@@ -94,7 +95,7 @@ def _rule(rule: Row, decision: Row, held: Held) -> Row:
             {
                 "test": test["test"],
                 "fact": test["fact"],
-                "meaning": declared[test["fact"]].says if test["fact"] in declared else None,
+                "meaning": _meaning(declared.get(test["fact"]), held),
                 "value": test["value"],
                 "label": _label(test["value"], held),
                 "origin": origin(test["origin"]),
@@ -102,6 +103,18 @@ def _rule(rule: Row, decision: Row, held: Held) -> Row:
             for test in rule["tests"]
         ],
     }
+
+
+def _meaning(fact: Fact | None, held: Held) -> str | None:
+    """What a fact is: in the words of the rule set, but for what its own words would not tell a stranger."""
+    match fact.source if fact is not None else None:
+        case StatusOfLeg(destination):
+            return f"Where your referral to {held.directory.label(destination)} stood"
+        case DaysInStatus(destination):
+            return f"Days that your referral to {held.directory.label(destination)} stood there"
+        case LegOfEvent():
+            return "The service that the report was about"
+    return fact.says if fact is not None else None
 
 
 def _label(value: object, held: Held) -> str | None:
