@@ -27,6 +27,7 @@ SAYS = {ReviewKind.UNTIMED_HOLD: "extend", ReviewKind.PAUSE_END: "extend", Revie
 SAYS |= {ReviewKind.WHICH_LEG: "close addiction_service_east"}
 # What others answer by the way is answered before them; two persons are one before they have two legs.
 FIRST = {ReviewKind.WELFARE_CHECK: 0, ReviewKind.RESUME: 1, ReviewKind.LINK: 1}
+LATER = {ReviewKind.RETENTION}  # asked ten years on: tests/service/test_retention.py
 _numbers = itertools.count()
 
 
@@ -130,7 +131,7 @@ async def test_every_kind_of_question_is_answered_with_what_is_told_to_type(
 ) -> None:
     human = Typed(settings, clock, monkeypatch)
     await _trouble(town, human)
-    for kind in sorted(ReviewKind, key=lambda kind: (FIRST.get(kind, 2), kind)):
+    for kind in sorted({*ReviewKind} - LATER, key=lambda kind: (FIRST.get(kind, 2), kind)):
         listed = [row for row in await human.json("work", "list") if row["kind"] == kind]
         assert listed, f"nobody is asked: {kind}"
         shown = await human.json("work", "show", listed[0]["id"])

@@ -127,6 +127,7 @@ QUESTIONS: Final[Mapping[str, str]] = MappingProxyType(
         "welfare_check": "How is he?",
         "no_destination": "Where should this go?",
         "which_leg": "Which of two referrals stays?",
+        "retention": "Is this case to be kept?",
     }
 )
 

@@ -47,7 +47,7 @@ async def test_a_wiped_broker_is_filled_again_from_the_store(settings: Settings)
 async def test_a_stream_made_anew_before_anybody_looked_has_lost_something_all_the_same(settings: Settings) -> None:
     async with open_world(settings, WallClock()) as world:
         await migrate(world)
-        await world.database.write(lambda c: c.execute(insert(tables.outbox), [_sent("a", "RECEIPT", 1)]))
+        await world.database.write(lambda c: _keep(c, [_sent("a", "RECEIPT", 1)]))
         owed = await world.database.write(
             lambda c: outbox.owe_again(c, "RECEIPT", created="another", last_sequence=1, confirmed=1)
         )
@@ -136,7 +136,7 @@ async def test_a_broker_that_lost_the_end_of_a_stream_and_went_on_is_noticed_by_
     database = await open_database(settings)
     try:
         await database.write(upgrade_schema)
-        await database.write(lambda c: c.execute(insert(tables.outbox), [_sent(*row) for row in rows]))
+        await database.write(lambda c: _keep(c, [_sent(*row) for row in rows]))
         look = partial(outbox.owe_again, stream="RECEIPT", created="then", last_sequence=5)
         newest = await database.read(lambda c: outbox.newest_confirmed(c, "RECEIPT"))
         twice = await database.read(lambda c: outbox.given_twice(c, "RECEIPT", newest=newest))
@@ -166,8 +166,7 @@ async def test_what_a_former_owner_with_a_clock_ahead_owes_is_sent_at_once_when_
     try:
         await database.write(upgrade_schema)
         row = _sent("a", "ROUTE", 1) | {"sent_at": None, "stream_sequence": None}
-        await database.write(lambda c: c.execute(insert(tables.outbox), [row]))
-        await database.write(lambda c: c.execute(insert(tables.payloads), [{"id": "a", "payload": in_clear(b"")}]))
+        await database.write(lambda c: _keep(c, [row]))
         clock = SetClock(datetime(2026, 3, 1, 23, 59, tzinfo=UTC))
         relay = Relay("intake", clock=clock, database=database, publisher=Noting())  # type: ignore[arg-type]
         await relay.send_unsent([0], older_than_seconds=10)
@@ -176,6 +175,12 @@ async def test_what_a_former_owner_with_a_clock_ahead_owes_is_sent_at_once_when_
         assert sent == ["a"]
     finally:
         await database.close()
+
+
+def _keep(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
+    """Rows of the outbox with what they carry."""
+    connection.execute(insert(tables.outbox), rows)
+    connection.execute(insert(tables.payloads), [{"id": row["id"], "payload": in_clear(b"")} for row in rows])
 
 
 def _sent(id_: str, stream: str, place: int) -> dict[str, object]:
