@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from datetime import datetime
 from typing import Final
 
+from services.cli.picture.document import document
 from services.cli.picture.html import STYLE
 from services.cli.picture.markup import Markup, element, together
 from services.cli.picture.words import local
@@ -20,23 +19,7 @@ TIMES: Final = frozenset({"First", "Last"})
 
 def page(found: Report, now: datetime) -> str:
     """The whole document."""
-    return f"<!DOCTYPE html>\n{element('html', {'lang': 'en-GB'}, _head(), _body(found, now)).text}\n"
-
-
-def _head() -> Markup:
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return element(
-        "head",
-        None,
-        element("meta", {"charset": "utf-8"}),
-        element("meta", {"http-equiv": "Content-Security-Policy", "content": policy}),
-        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-        element("meta", {"name": "robots", "content": "noindex, nofollow"}),
-        element("meta", {"name": "referrer", "content": "no-referrer"}),
-        element("title", None, TITLE),
-        element("style", None, Markup(STYLE)),
-    )
+    return document(TITLE, STYLE, _body(found, now))
 
 
 def _body(found: Report, now: datetime) -> Markup:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from typing import Final
 
 from services.cli.access.course import decisions, questions, received, services, who
@@ -11,6 +9,7 @@ from services.cli.access.dealings import consulted, disclosed, rights, why
 from services.cli.access.sheet import paragraph
 from services.cli.looking import Row
 from services.cli.picture import palette
+from services.cli.picture.document import document
 from services.cli.picture.html import STYLE
 from services.cli.picture.markup import Markup, element, together
 from services.cli.picture.words import local
@@ -34,40 +33,24 @@ nav ol {{ margin: .5rem 0; padding-left: 1.5rem; }}
 """
 
 
-def page(document: Row) -> str:
+def page(held: Row) -> str:
     """The whole page."""
-    head = element(
-        "head",
-        None,
-        element("meta", {"charset": "utf-8"}),
-        element("meta", {"http-equiv": "Content-Security-Policy", "content": _policy()}),
-        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-        element("meta", {"name": "robots", "content": "noindex, nofollow"}),
-        element("meta", {"name": "referrer", "content": "no-referrer"}),
-        element("title", None, TITLE),
-        element("style", None, Markup(OWN_STYLE)),
-    )
-    return f"<!DOCTYPE html>\n{element('html', {'lang': 'en-GB'}, head, _body(document)).text}\n"
+    return document(TITLE, OWN_STYLE, _body(held))
 
 
-def _policy() -> str:
-    digest = base64.b64encode(hashlib.sha256(OWN_STYLE.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-
-
-def _body(document: Row) -> Markup:
-    for_review = document["opened"]["all_parties"]
+def _body(held: Row) -> Markup:
+    for_review = held["opened"]["all_parties"]
     warning = [element("p", {"class": "warning", "role": "note"}, FOR_REVIEW)] if for_review else []
     parts = [
-        ("who", "Who you are to us", who(document)),
-        ("received", "What others told us about you", received(document)),
-        ("services", "Where you were referred, and how it went", services(document)),
-        ("decisions", "How it was decided", decisions(document)),
-        ("people", "What people were asked about you", questions(document)),
-        ("disclosed", "Whom we told, what and why", disclosed(document)),
-        ("consulted", "Who looked at what we hold", consulted(document)),
-        ("rest", "Why we hold it, and for how long", why(document)),
-        ("rights", "What you can do", rights(document)),
+        ("who", "Who you are to us", who(held)),
+        ("received", "What others told us about you", received(held)),
+        ("services", "Where you were referred, and how it went", services(held)),
+        ("decisions", "How it was decided", decisions(held)),
+        ("people", "What people were asked about you", questions(held)),
+        ("disclosed", "Whom we told, what and why", disclosed(held)),
+        ("consulted", "Who looked at what we hold", consulted(held)),
+        ("rest", "Why we hold it, and for how long", why(held)),
+        ("rights", "What you can do", rights(held)),
     ]
     contents = element(
         "ol", None, *(element("li", None, element("a", {"href": f"#{id_}"}, title)) for id_, title, _ in parts)
@@ -76,19 +59,19 @@ def _body(document: Row) -> Markup:
         "main",
         None,
         element("h1", None, TITLE),
-        *_intro(document),
+        *_intro(held),
         element("nav", {"aria-label": "Contents"}, contents),
         *(
             element("section", {"aria-labelledby": id_}, element("h2", {"id": id_}, title), together(content))
             for id_, title, content in parts
         ),
     )
-    made = f"Made {local(document['made_at'])} by {document['made_by']}. Times are those of the United Kingdom."
+    made = f"Made {local(held['made_at'])} by {held['made_by']}. Times are those of the United Kingdom."
     return element("body", None, together(warning), main, element("footer", None, paragraph(made)))
 
 
-def _intro(document: Row) -> list[Markup]:
-    stated = document["person"]["stated"]
+def _intro(held: Row) -> list[Markup]:
+    stated = held["person"]["stated"]
     names = [" ".join(str(one) for part in ("name.given", "name.family") for one in stated.get(part, [])[:1])]
     whom = f"This is about {names[0]}. " if names[0] else ""
     return [

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from typing import Final
 
 from services.cli.picture import palette
+from services.cli.picture.document import document
 from services.cli.picture.markup import Markup, element, together
 from services.cli.picture.model import Picture
 from services.cli.picture.scene import NARROW, WIDE
@@ -76,24 +75,7 @@ footer {{ margin-top: 2rem; padding-bottom: 2rem; }}
 
 def page(picture: Picture) -> str:
     """The whole document."""
-    document = element("html", {"lang": "en-GB"}, _head(picture), _body(picture))
-    return f"<!DOCTYPE html>\n{document.text}\n"
-
-
-def _head(picture: Picture) -> Markup:
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return element(
-        "head",
-        None,
-        element("meta", {"charset": "utf-8"}),
-        element("meta", {"http-equiv": "Content-Security-Policy", "content": policy}),
-        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-        element("meta", {"name": "robots", "content": "noindex, nofollow"}),
-        element("meta", {"name": "referrer", "content": "no-referrer"}),
-        element("title", None, f"Case of person {picture.person_id}"),
-        element("style", None, Markup(STYLE)),
-    )
+    return document(f"Case of person {picture.person_id}", STYLE, _body(picture))
 
 
 def _body(picture: Picture) -> Markup:

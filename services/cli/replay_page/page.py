@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
+from services.cli.picture.document import document
 from services.cli.picture.markup import Markup, element, together
 from services.ground.clock import for_people
 
@@ -23,26 +22,7 @@ SCRIPT: Final = (_HERE / "page.js").read_text(encoding="utf-8")
 
 def page(found: Found, thresholds: Sequence[Found], now: datetime) -> str:
     """The whole document. `thresholds` are as `replaying.moved_thresholds` tells them."""
-    return f"<!DOCTYPE html>\n{element('html', {'lang': 'en-GB'}, _head(), _body(found, thresholds, now)).text}\n"
-
-
-def _head() -> Markup:
-    allowed = f"default-src 'none'; style-src {_hash(STYLE)}; script-src {_hash(SCRIPT)}; base-uri 'none'"
-    return element(
-        "head",
-        None,
-        element("meta", {"charset": "utf-8"}),
-        element("meta", {"http-equiv": "Content-Security-Policy", "content": f"{allowed}; form-action 'none'"}),
-        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-        element("meta", {"name": "robots", "content": "noindex, nofollow"}),
-        element("meta", {"name": "referrer", "content": "no-referrer"}),
-        element("title", None, "What a change of rules would have done"),
-        element("style", None, Markup(STYLE)),
-    )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    return document("What a change of rules would have done", STYLE, _body(found, thresholds, now), script=SCRIPT)
 
 
 def _body(found: Found, thresholds: Sequence[Found], now: datetime) -> Markup:
