@@ -41,7 +41,8 @@ lock: $(STAMP)  ## Make the lock files anew from pyproject.toml (needs uv).
 	uv pip compile pyproject.toml $(LOCK) -o requirements/run.lock
 	uv pip compile pyproject.toml --group dev $(LOCK) -c requirements/run.lock -o requirements/dev.lock
 	uv pip compile --group bench $(LOCK) -c requirements/dev.lock -o requirements/bench.lock
-LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+# Extras stay in it, because pip takes no package with an extra that is pinned without it.
+LOCK := --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 # uv is used where it is on the PATH because it is quicker; the lock and its hashes are the same.
 $(STAMP): requirements/dev.lock pyproject.toml
