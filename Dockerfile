@@ -1,7 +1,9 @@
 # One image for every service: `onward run SERVICE`. What it runs is locked with hashes; nothing of development is in it.
 FROM python:3.11.14-slim-bookworm AS packages
-COPY requirements/run.lock /requirements/run.lock
+COPY requirements/pip.lock requirements/run.lock /requirements/
 RUN python -m venv /venv \
+ && /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
+      --require-hashes --only-binary :all: -r /requirements/pip.lock \
  && /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
       --require-hashes --only-binary :all: -r /requirements/run.lock \
  && /venv/bin/pip uninstall --yes --disable-pip-version-check pip

@@ -38,14 +38,15 @@ format: $(STAMP)  ## Mend what the formatter and the linter can mend.
 	$(BIN)/ruff check --fix .
 
 lock: $(STAMP)  ## Make the lock files anew from pyproject.toml (needs uv).
+	echo pip | uv pip compile - $(LOCK) -o requirements/pip.lock
 	uv pip compile pyproject.toml $(LOCK) -o requirements/run.lock
 	uv pip compile pyproject.toml --group dev $(LOCK) -c requirements/run.lock -o requirements/dev.lock
 	uv pip compile --group bench $(LOCK) -c requirements/dev.lock -o requirements/bench.lock
-# Extras stay in it, because pip takes no package with an extra that is pinned without it.
-LOCK := --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
-# uv is used where it is on the PATH because it is quicker; the lock and its hashes are the same.
-$(STAMP): requirements/dev.lock pyproject.toml
+# uv is used where it is on the PATH because it is quicker; the lock and its hashes are the same. The pip that comes with
+# Python is often one that takes the newest of a package that is asked for with an extra, and then refuses it as not pinned.
+$(STAMP): requirements/dev.lock requirements/pip.lock pyproject.toml
 	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Onward needs Python 3.11 or newer: install it, or call make PY=python3.12")'
 	@test -x $(BIN)/python || $(PY) -m venv $(VENV)
 	@if command -v uv >/dev/null 2>&1; then \
@@ -53,6 +54,7 @@ $(STAMP): requirements/dev.lock pyproject.toml
 	  uv pip install -q --python $(BIN)/python --no-build-isolation --no-deps -e . ; \
 	else \
 	  echo "Setting up $(VENV) (once, about half a minute) ..." && \
+	  $(BIN)/pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/pip.lock && \
 	  $(BIN)/pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.lock && \
 	  $(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e . ; \
 	fi
