@@ -119,10 +119,13 @@ def export(
     """Write a part of the log to a file that verifies alone, wherever it begins and ends: onward audit verify FILE."""
     if (since or until) and (log is not None or begin is not None or end is not None):
         terminal.fail("--since and --until are of this system's own log, and take no positions beside them")
+    unsigned = 0
     with _opened(log, key) as source:
         size = source.checkpoint.checkpoint.size
         if since or until:
             begin, end = terminal.run(_between(since, until))
+            unsigned = max(0, end - max(begin, size))
+            begin, end = min(begin, size), min(end, size)
         first, last = begin or 0, size if end is None else end
         if not first <= last <= size:
             terminal.fail(f"the log has {size} entries that are signed, and no part from {first} to {last}")
@@ -135,6 +138,8 @@ def export(
             )
             _write(out, export_lines(entries, first, last, source.checkpoint, tree))
     terminal.say(f"{terminal.literal(str(out))}: {last - first} entries, {first} up to {last}, of {size}")
+    if unsigned:
+        terminal.err.print(f"{unsigned} more of that time are not signed yet: export again for them", soft_wrap=True)
 
 
 @contextmanager

@@ -112,7 +112,10 @@ async def test_audit_entries_wait_for_each_other_and_what_they_came_from_is_ackn
         await _until(onward, "SELECT count(*) FROM log_entries WHERE operation = 'collect'", at_least=1)
     async with system(settings) as onward:  # what was gathered when it stopped was sent then, or is sent now
         await onward.settle()
-        assert len(await onward.messages("AUDIT", "audit.collect")) == 1 + ATOMIC_FROM
+        collected = await onward.messages("AUDIT", "audit.collect")
+        # What was not acknowledged when it stopped came again, and that copy is entered as a repeat.
+        first = [entry for entry in collected if entry["data"]["purpose"] != "repeat"]
+        assert len(first) == 1 + ATOMIC_FROM
 
 
 async def _until(onward: System, query: str, *, at_least: int) -> None:
