@@ -54,7 +54,8 @@ $(STAMP): requirements/dev.lock requirements/pip.lock pyproject.toml
 	  uv pip install -q --python $(BIN)/python --no-build-isolation --no-deps -e . ; \
 	else \
 	  echo "Setting up $(VENV) (once, about half a minute) ..." && \
-	  $(BIN)/pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/pip.lock && \
+	  $(BIN)/pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/pip.lock || \
+	    echo "The newer pip cannot be had; going on with the one that came with Python."; \
 	  $(BIN)/pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.lock && \
 	  $(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e . ; \
 	fi
