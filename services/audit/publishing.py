@@ -18,7 +18,6 @@ from sqlalchemy import Connection
 from schemas.log.checkpoint import open_checkpoint
 from schemas.log.errors import LogError
 from schemas.log.handover import path_of
-from schemas.log.merkle import HASH_BYTES
 from schemas.log.note import VerifierKey, with_signatures
 from schemas.log.tiles import CHECKPOINT, WIDTH, Tile, bundles_between, encode_bundle, tiles_between
 from services.audit import store
@@ -26,7 +25,7 @@ from services.audit.alarm import Alarm
 from services.audit.cosigning import Cosigners
 from services.audit.files import put_whole, sync_folder, write_whole
 from services.audit.signing import HistoryForked
-from services.audit.tree import TreeDamaged
+from services.audit.tree import TreeDamaged, hashes_of
 from services.ground.errors import OnwardError
 from services.ground.handler import Write
 from services.ground.world import World
@@ -147,15 +146,9 @@ class LogFiles:
 
 def _content(connection: Connection, tiles: Sequence[Tile]) -> dict[str, bytes]:
     """What the files of these tiles and bundles hold, by path."""
-    return {tile.path: _bundle(connection, tile) if tile.level is None else _tile(connection, tile) for tile in tiles}
-
-
-def _tile(connection: Connection, tile: Tile) -> bytes:
-    assert tile.level is not None
-    hashes = store.tile(connection, tile.level, tile.number) or b""
-    if len(hashes) < tile.width * HASH_BYTES:
-        raise TreeDamaged(f"tile {tile.number} of level {tile.level} is not whole")
-    return hashes[: tile.width * HASH_BYTES]
+    return {
+        tile.path: _bundle(connection, tile) if tile.level is None else hashes_of(connection, tile) for tile in tiles
+    }
 
 
 def _bundle(connection: Connection, tile: Tile) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from schemas.log.merkle import HASH_BYTES, leaf_hash, node_hash
-from schemas.log.tiles import WIDTH, TileReader, tile_at
+from schemas.log.tiles import WIDTH, Tile, TileReader, tile_at
 from services.audit import store
 from services.ground.errors import StoreUnusable
 
@@ -49,15 +49,16 @@ def reader(connection: Connection, size: int) -> TileReader:
     is not there.
     """
 
-    def fetch(path: str) -> bytes:
-        wanted = tile_at(path)
-        assert wanted.level is not None
-        hashes = store.tile(connection, wanted.level, wanted.number)
-        if hashes is None or len(hashes) < wanted.width * HASH_BYTES:
-            raise TreeDamaged(f"tile {wanted.number} of level {wanted.level} is not whole")
-        return hashes[: wanted.width * HASH_BYTES]
+    return TileReader(lambda path: hashes_of(connection, tile_at(path)), size)
 
-    return TileReader(fetch, size)
+
+def hashes_of(connection: Connection, tile: Tile) -> bytes:
+    """The hashes of a tile, side by side, as many as it is wide. Raises TreeDamaged where the store has fewer."""
+    assert tile.level is not None
+    hashes = store.tile(connection, tile.level, tile.number) or b""
+    if len(hashes) < tile.width * HASH_BYTES:
+        raise TreeDamaged(f"tile {tile.number} of level {tile.level} is not whole")
+    return hashes[: tile.width * HASH_BYTES]
 
 
 def _last_tile(connection: Connection, level: int, start: int) -> bytes:

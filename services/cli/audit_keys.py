@@ -14,7 +14,7 @@ from services.audit import store
 from services.audit.keys import KeyMissing, LogKeys, read_keys, write_keys
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.consulting import OPERATOR, Looker, actor_of
+from services.cli.consulting import OPERATOR, ByOption, Looker, actor_of
 from services.ground.clock import for_people
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
@@ -24,7 +24,6 @@ from services.ground.world import open_store
 
 app = typer.Typer(no_args_is_help=True)
 
-ByOption = Annotated[str, typer.Option("--by", help="Who you are; it is kept in the audit log.")]
 LostFlag = Annotated[
     bool, typer.Option("--lost", help="The key is lost for good: begin with one that nobody's trust passes on to.")
 ]

@@ -39,6 +39,7 @@ class Erasing(NamedTuple):
     open_legs: list[Row]
     timers: int
     reviews: dict[str, str]  # open questions, and whose each is
+    aside: list[str]  # messages of theirs in quarantine
     counts: Mapping[str, int]  # what reads as erased afterwards
 
     @property
@@ -66,6 +67,7 @@ def look_at(connection: Connection, person_id: str, now: datetime) -> Erasing:
     before = erasing.erased_at(connection, persons)
     left = [person for person in persons if person not in before]
     waiting = ending.waiting(connection, left)
+    aside = erasing.set_aside_of(connection, left) if left else []
     return Erasing(
         persons,
         before,
@@ -73,12 +75,13 @@ def look_at(connection: Connection, person_id: str, now: datetime) -> Erasing:
         ending.open_legs(connection, left),
         waiting.timers,
         waiting.reviews,
-        _counts(connection, left),
+        aside,
+        {**_counts(connection, left), "messages_set_aside": len(aside)},
     )
 
 
 def _counts(connection: Connection, persons: list[str]) -> dict[str, int]:
-    found = {
+    return {
         name: int(connection.execute(select(func.count()).where(column.in_(persons))).scalar_one())
         for name, column in (
             ("events", router.case_events.c.person_id),
@@ -88,7 +91,6 @@ def _counts(connection: Connection, persons: list[str]) -> dict[str, int]:
             ("references", intake.references.c.person_id),
         )
     }
-    return {**found, "messages_set_aside": len(erasing.set_aside_of(connection, persons)) if persons else 0}
 
 
 def erase(
@@ -124,7 +126,7 @@ def erase(
     ended = ending.end_cases(work, found.left, who.by)
     more = {person: [("review", id_) for id_, of in ended.reviews.items() if of == person] for person in found.left}
     answered = _answered(connection, review, found.persons)
-    erasing.forget(work, found.left, actor_of(who), because, more=more, review=answered)
+    erasing.forget(work, found.left, actor_of(who), because, aside=found.aside, more=more, review=answered)
     work.finish()
     return found
 

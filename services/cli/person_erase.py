@@ -9,7 +9,7 @@ import typer
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.consulting import OPERATOR, Looker, LookRoleOption, Seen, checked, look
+from services.cli.consulting import OPERATOR, ByOption, Looker, LookRoleOption, Seen, checked, look
 from services.cli.deciding import find_person
 from services.cli.erasing import Erasing, MayNotBe, erase, look_at
 from services.cli.looking import Row
@@ -21,7 +21,6 @@ from services.intake.erasing import finish
 PersonArgument = Annotated[
     str, typer.Argument(metavar="PERSON", help="A person, an identifier, an event, a leg or a reference.")
 ]
-ByOption = Annotated[str, typer.Option("--by", help="Who you are; it is kept in the audit log.")]
 BecauseOption = Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; it is kept in the audit log.")]
 
 

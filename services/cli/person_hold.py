@@ -14,6 +14,7 @@ from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.consulting import (
     OPERATOR,
+    ByOption,
     LookBecauseOption,
     LookByOption,
     Looker,
@@ -26,7 +27,7 @@ from services.cli.consulting import (
 )
 from services.cli.deciding import day, find_person
 from services.cli.looking import Row, all_who_are
-from services.cli.person_erase import BecauseOption, ByOption, PersonArgument
+from services.cli.person_erase import BecauseOption, PersonArgument
 from services.ground.clock import LONDON, for_people
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.consulting import Looker, actor_of, checked
+from services.cli.consulting import ByOption, Looker, actor_of, checked
 from services.cli.looking import Row
 from services.cli.rules_check import fitness_of, show_fitness
 from services.cli.rules_diff import difference_of
@@ -36,7 +36,6 @@ from services.router.rules.plan import plan_of
 from services.router.rules.ruleset import RuleSet
 from services.router.versions import By, StepKind
 
-ByOption = Annotated[str, typer.Option("--by", help="Who you are; it is kept in the audit log.")]
 BecauseOption = Annotated[str, typer.Option("--because", help="Why; it is kept in the audit log.")]
 RoleOption = Annotated[str, typer.Option("--role", help="Your role.")]
 Digest = Annotated[str, typer.Argument(metavar="DIGEST", help="A version's digest, or its start.")]

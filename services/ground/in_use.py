@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, LargeBinary, Select, TableClause, Text, column, func, or_, select, table, type_coerce
 
 from services.ground import tables
-from services.ground.sealing import head_of
+from services.ground.sealing import HEAD_BYTES, head_of
 from services.ground.sql import select_in
 from services.ground.tables import Moment
 
@@ -24,7 +24,7 @@ _holds = table("legal_holds", column("person_id", Text), column("released_at"), 
 _accepted = table("accepted_events", column("person_id", Text), column("source", Text), column("origin_id", Text))
 
 _aside = tables.quarantine.c
-_HEAD = func.substr(type_coerce(_aside.raw, LargeBinary), 1, 17)
+_HEAD = func.substr(type_coerce(_aside.raw, LargeBinary), 1, HEAD_BYTES)
 _WAITS = _aside.resent_at.is_(None) & _aside.told_at.is_(None)
 _EDGES = [
     (select(of.c[name].label("id"), of.c.merged_into), of.c[by])

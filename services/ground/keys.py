@@ -239,7 +239,7 @@ def destroy(connection: Connection, names: Sequence[str], now: datetime) -> list
     """Erase: destroy these keys for good, and note that they are. Returns those that were not destroyed before.
 
     What was sealed with them reads as erased from the commit on, in every process. On SQLite the old bytes are written
-    over; `scrub` then clears them out of the log of writes.
+    over; `Database.scrub_keys` then clears them out of the log of writes.
     """
     newest = rows_of(connection, _NEWEST, {})[0]["newest"] or 0
     gone = {str(row.name) for row in connection.execute(select(_gone.name).where(_gone.name.in_(list(names))))}

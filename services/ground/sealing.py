@@ -24,8 +24,8 @@ NONCE_BYTES: Final = 12  # 96 random bits: one key may seal 2**32 values (NIST S
 NONCES_AT_ONCE: Final = 256  # of one call to the system
 
 _CLEAR, _SEALED = b"\x00", b"\x01"  # what a value begins with; no JSON does
-_HEAD: Final = 17  # that byte and the name of the key
-_NONCE_END: Final = _HEAD + NONCE_BYTES
+HEAD_BYTES: Final = 17  # that byte and the name of the key
+_NONCE_END: Final = HEAD_BYTES + NONCE_BYTES
 
 ERASED: Final = "erased"  # what people are shown in place of what is gone
 
@@ -97,7 +97,7 @@ class PersonKey:
     def open(self, sealed: bytes, place: bytes) -> bytes:
         """What was sealed. Raises NotOpened."""
         try:
-            return self.cipher.decrypt(sealed[_HEAD:_NONCE_END], sealed[_NONCE_END:], place)
+            return self.cipher.decrypt(sealed[HEAD_BYTES:_NONCE_END], sealed[_NONCE_END:], place)
         except InvalidTag:
             raise NotOpened(place.decode()) from None
 
@@ -115,11 +115,18 @@ def in_clear(value: bytes) -> bytes:
 def name_in(kept: bytes) -> str | None:
     """The name of the key that a kept value opens with; None where it is in clear. Raises NotOpened for neither."""
     if kept[:1] == _SEALED and len(kept) > _NONCE_END:
-        it = kept[1:_HEAD].hex()
-        return f"{it[:8]}-{it[8:12]}-{it[12:16]}-{it[16:20]}-{it[20:]}"
+        return name_at_head(kept)
     if kept[:1] == _CLEAR:
         return None
     raise NotOpened("a value that nobody sealed")
+
+
+def name_at_head(kept: bytes) -> str | None:
+    """The same, of a value of which perhaps its first HEAD_BYTES alone were read; None for all but sealed ones."""
+    if kept[:1] != _SEALED:
+        return None
+    it = kept[1:HEAD_BYTES].hex()
+    return f"{it[:8]}-{it[8:12]}-{it[12:16]}-{it[16:20]}-{it[20:]}"
 
 
 def without_mark(kept: bytes) -> bytes:

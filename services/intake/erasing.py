@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
@@ -46,14 +46,6 @@ _RAW = type_coerce(_aside.raw, LargeBinary)
 
 
 Records: TypeAlias = Mapping[str, Sequence[tuple[str, str]]]  # (kind, id), by person
-
-
-class Forgotten(NamedTuple):
-    """How much of a person went."""
-
-    identifiers: int
-    references: int
-    messages: int  # that were set aside
 
 
 def erased_at(connection: Connection, persons: Sequence[str]) -> dict[str, datetime]:
@@ -110,15 +102,22 @@ def _naming(connection: Connection, ids: set[str]) -> set[str]:
 
 
 def forget(
-    work: Work, persons: Sequence[str], actor: dict[str, str], because: str, *, more: Records, review: str | None = None
-) -> Forgotten:
+    work: Work,
+    persons: Sequence[str],
+    actor: dict[str, str],
+    because: str,
+    *,
+    aside: Sequence[str],
+    more: Records,
+    review: str | None = None,
+) -> None:
     """Erase these persons: what finds them is deleted, their keys are destroyed, and each has an entry that says so.
 
-    `because` stands in the entries in clear: there is no key for it any more. `more` are further records that the
-    entries name, by person. To be called last in its transaction, with nobody among them who is erased already.
+    `because` stands in the entries in clear: there is no key for it any more. `aside` are their messages of
+    `set_aside_of`, found in this transaction: to look for them opens all of quarantine. `more` are further records that
+    the entries name, by person. To be called last in its transaction, with nobody among them who is erased already.
     """
     connection, people = work.connection, list(persons)
-    aside = set_aside_of(connection, people)
     raws = connection.execute(select(_RAW).where(_aside.id.in_(aside), _aside.raw.is_not(None))).scalars()
     keys = {name_in(bytes(raw)) for raw in raws} & set(aside)  # those that are kept under one of their own
     connection.execute(
@@ -126,10 +125,8 @@ def forget(
         .where(_aside.id.in_(aside))
         .values(raw=None, told_at=func.coalesce(_aside.told_at, literal(work.now, Moment())))
     )
-    identifiers = connection.execute(
-        delete(store.identifiers).where(store.identifiers.c.person_id.in_(people))
-    ).rowcount
-    references = connection.execute(delete(store.references).where(store.references.c.person_id.in_(people))).rowcount
+    for found_by in (store.identifiers, store.references):
+        connection.execute(delete(found_by).where(found_by.c.person_id.in_(people)))
     connection.execute(update(store.persons).where(store.persons.c.id.in_(people)).values(name_key=None))
     for person in people:
         row = {
@@ -152,7 +149,6 @@ def forget(
             partition=PARTITION,
         )
     destroy(connection, [*people, *sorted(filter(None, keys))], work.now)
-    return Forgotten(identifiers, references, len(aside))
 
 
 def unfinished(connection: Connection) -> bool:

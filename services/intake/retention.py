@@ -32,7 +32,7 @@ from services.ground.handler import Chore
 from services.ground.in_use import awaited, in_use
 from services.ground.keys import destroy
 from services.ground.outbox import READERS, id_before
-from services.ground.sealing import name_in
+from services.ground.sealing import HEAD_BYTES, name_at_head, name_in
 from services.ground.settings import Settings
 from services.ground.sql import select_in
 from services.ground.tables import Moment
@@ -169,24 +169,22 @@ def _let_payloads_go(work: Work, after: str, before: str) -> tuple[str | None, i
     theirs = ~_row.stream.in_(sorted(READERS))
     query = (
         select(
-            _row.id, _row.sent_at, func.substr(payload, 1, 29).label("head"), (theirs | taken | aside).label("taken")
+            _row.id,
+            _row.sent_at,
+            func.substr(payload, 1, HEAD_BYTES).label("head"),
+            (theirs | taken | aside).label("taken"),
         )
         .join(tables.payloads, _carries.id == _row.id)
         .where(_row.id > after, _row.id < before)
     )
     page = _page(work.connection, query.order_by(_row.id).limit(PAGE))
     sent = [row for row in page if row["sent_at"] is not None and row["taken"]]
-    whose = {str(row["id"]): _name(bytes(row["head"])) for row in sent}
+    whose = {str(row["id"]): name_at_head(bytes(row["head"])) for row in sent}
     stay = _stay(work, {person for person in whose.values() if person is not None})
     gone = [id_ for id_, person in whose.items() if person not in stay]
     if gone:
         work.connection.execute(delete(tables.payloads).where(_carries.id.in_(gone)))
     return _last(page), len(gone)
-
-
-def _name(head: bytes) -> str | None:
-    """Under whose key a payload is kept, from how it begins."""
-    return name_in(head + b"\x00") if head[:1] == b"\x01" else None
 
 
 def _stay(work: Work, persons: Collection[str]) -> set[str]:
