@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 import orjson
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from services.ground.errors import StoreUnusable
@@ -38,6 +38,8 @@ SQLITE_WAL_PAGES = 8_000  # 32 MB between checkpoints; at SQLite's own 4 MB near
 SQLITE_STATEMENTS = 1_000  # that the driver knows already: those of `bulk` in each of their lengths, and the rest
 SQLITE_CHECKED_BYTES = 256 * 2**20  # larger files are not read through at each start: 16 GB took over half a minute
 BUSY_MILLISECONDS = 5_000
+LOCK_NOT_AVAILABLE = "55P03"  # of PostgreSQL
+READ_JUST_NOW = "somebody reads the keys just now, so a destroyed one is still in a file of theirs; again"
 
 log = logger("store")
 
@@ -137,7 +139,7 @@ class SqliteDatabase:
                 driver = cast(sqlite3.Connection, connection.connection.dbapi_connection)
                 busy, _, _ = driver.execute("PRAGMA keys.wal_checkpoint(TRUNCATE)").fetchone()
             if busy:
-                raise StoreUnusable("somebody reads the keys just now, so a destroyed one is still in its log; again")
+                raise StoreUnusable(READ_JUST_NOW)
 
         await asyncio.get_running_loop().run_in_executor(self._writer, self._alone, scrub)
 
@@ -188,10 +190,21 @@ class PostgresDatabase:
             return await connection.run_sync(body)
 
     async def scrub_keys(self) -> None:
-        """Write the table of keys anew, without what is destroyed. PostgreSQL's own log is recycled in its time."""
-        async with self._engine.connect() as connection:
-            alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await alone.execute(text("VACUUM FULL keys.person_keys"))
+        """Write the table of keys anew, without what is destroyed. PostgreSQL's own log is recycled in its time.
+
+        By a column's type and not by VACUUM, which carries along what an older transaction may still see. Such a one
+        would find the table empty, so ours read what is committed by then (READ COMMITTED, PostgreSQL's own choice).
+        """
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(text(f"SET LOCAL lock_timeout = {BUSY_MILLISECONDS}"))  # all wait behind it
+                await connection.execute(
+                    text("ALTER TABLE keys.person_keys ALTER COLUMN key TYPE bytea USING substr(key, 1)")
+                )
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                raise
+            raise StoreUnusable(READ_JUST_NOW) from error
 
     async def close(self) -> None:
         """Close the pool."""

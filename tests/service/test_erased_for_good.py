@@ -99,9 +99,9 @@ def _readable(connection: Connection) -> Iterator[str]:
 async def _left(onward: System, settings: Settings, secrets: Sequence[bytes]) -> set[str]:
     """Where something is left: columns, files with a word in clear, files with a key."""
     columns = await onward.world.database.read(lambda c: set(_readable(c)))
-    everywhere = await files_of_the_store(onward, settings)
+    everywhere = await files_of_the_store(onward.world.database, settings)
     words = found_in(everywhere, CANARY.encode())
-    lasting = await files_of_the_store(onward, settings, log_of_writes=False)
+    lasting = await files_of_the_store(onward.world.database, settings, log_of_writes=False)
     return columns | words | found_in(lasting, *secrets)
 
 

@@ -72,7 +72,7 @@ async def test_what_was_held_of_a_person_reads_as_erased_and_the_log_says_who_di
     secrets = await secrets_of(onward.world.database, person, other)
     [event] = await onward.rows("SELECT event_id FROM case_events WHERE person_id = :p", p=person)
     [leg] = await onward.rows("SELECT id FROM legs WHERE destination = 'dapp' AND person_id = :p", p=person)
-    files = await files_of_the_store(onward, settings)
+    files = await files_of_the_store(onward.world.database, settings)
     assert not files or found_in(files, secrets[person])
     refused = await typed.onward("person", "erase", "X000001", *BY, "--yes")
     assert refused.exit_code == 1, refused.output
@@ -89,7 +89,7 @@ async def test_what_was_held_of_a_person_reads_as_erased_and_the_log_says_who_di
     assert await onward.rows("SELECT 1 FROM timers WHERE person_id = :p AND cancelled_at IS NULL", p=person) == []
     assert await onward.rows("SELECT 1 FROM reviews WHERE person_id = :p AND answered_at IS NULL", p=person) == []
     assert await onward.rows("SELECT 1 FROM timers WHERE person_id = :p AND cancelled_at IS NULL", p=other) != []
-    files = await files_of_the_store(onward, settings, log_of_writes=False)
+    files = await files_of_the_store(onward.world.database, settings, log_of_writes=False)
     assert found_in(files, secrets[person]) == set()
     assert not files or found_in(files, secrets[other])
 
@@ -333,7 +333,7 @@ async def test_a_crash_at_any_step_is_finished_by_the_service_and_by_the_next_ca
                 await Finishing(database).act(lambda act: _write(onward, act))
             assert not await database.read(unfinished)
             assert await secrets_of(database, person) == {}
-            files = await files_of_the_store(onward, settings, log_of_writes=False)
+            files = await files_of_the_store(onward.world.database, settings, log_of_writes=False)
             assert found_in(files, secret) == set()
         rows = await onward.rows("SELECT count(*) AS n FROM outbox WHERE subject = 'audit.erase'")
         assert rows == [{"n": 2}], "each is entered once"

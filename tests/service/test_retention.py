@@ -202,7 +202,7 @@ async def test_what_goes_is_counted_and_entered_and_keys_of_nobodys_messages_are
     assert await onward.world.database.read(unfinished)
     await finish(onward.world.database, clock.now())
     assert not await onward.world.database.read(unfinished)
-    assert found_in(await files_of_the_store(onward, settings, log_of_writes=False), secret) == set()
+    assert found_in(await files_of_the_store(onward.world.database, settings, log_of_writes=False), secret) == set()
     assert await onward.rows("SELECT id FROM quarantine WHERE raw IS NOT NULL OR told_at IS NULL") == []
     gone = {row["kind"]: row["many"] for row in await onward.rows("SELECT kind, many FROM disposals")}
     assert set(gone) == {"raw_messages", "set_aside", "sent"}

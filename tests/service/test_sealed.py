@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import AsyncIterator, Iterator, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 import pytest
@@ -26,6 +25,7 @@ from services.ground.settings import Settings
 from services.ground.settle import settle
 from services.ground.work import Work
 from services.migrations.tables import metadata
+from tests.support.erased import files_of_the_store
 from tests.support.events import Event, decision, example, referral
 from tests.support.system import System, system
 
@@ -112,21 +112,10 @@ async def _found(onward: System, settings: Settings) -> set[str]:
     """Where canaries stand in clear: in a column, or in a file of the store."""
     database = onward.world.database
     found = set(await database.read(lambda c: list(_rows_with_canaries(c))))
-    for file in await _files_of_the_store(onward, settings):
+    for file in await files_of_the_store(database, settings):
         if CANARY.encode() in file.read_bytes():
             found.add(file.name)
     return found
-
-
-async def _files_of_the_store(onward: System, settings: Settings) -> Sequence[Path]:
-    if settings.database_url is None:
-        return [file for file in settings.data_dir.iterdir() if file.is_file()]
-    [row] = await onward.rows("SELECT current_setting('data_directory') AS folder")
-    return _files_below(Path(row["folder"]))  # none where the server runs elsewhere
-
-
-def _files_below(folder: Path) -> list[Path]:
-    return [file for file in folder.rglob("*") if file.is_file()] if folder.exists() else []
 
 
 async def test_nothing_of_anybody_is_in_clear_in_the_store_its_log_of_writes_or_ours(

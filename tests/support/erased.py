@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from services.ground import tables
 from services.ground.database import Database
@@ -20,13 +20,13 @@ async def secrets_of(database: Database, *names: str) -> dict[str, bytes]:
     return {str(name): bytes(secret) for name, secret in rows}
 
 
-async def files_of_the_store(onward: System, settings: Settings, *, log_of_writes: bool = True) -> list[Path]:
+async def files_of_the_store(database: Database, settings: Settings, *, log_of_writes: bool = True) -> list[Path]:
     """Every file of the store; of PostgreSQL without its log of writes, where that is not asked for."""
     if settings.database_url is None:
         return [file for file in settings.data_dir.iterdir() if file.is_file()]
-    await onward.rows("SELECT 1")
-    [row] = await onward.rows("SELECT current_setting('data_directory') AS folder")
-    files = files_below(Path(row["folder"]))
+    await database.write(lambda c: c.execute(text("CHECKPOINT")).rowcount)  # now they hold what is kept, and only that
+    folder = text("SELECT current_setting('data_directory')")
+    files = files_below(Path(await database.read(lambda c: str(c.execute(folder).scalar_one()))))
     return files if log_of_writes else [file for file in files if "pg_wal" not in file.parts]
 
 
