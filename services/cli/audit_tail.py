@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -21,8 +22,20 @@ from sqlalchemy import select
 from services.audit import store
 from services.cli import terminal
 from services.cli.config import JsonFlag
+from services.cli.consulting import (
+    OPERATOR,
+    LookBecauseOption,
+    LookByOption,
+    Looker,
+    LookRoleOption,
+    Seen,
+    enter_seen,
+    looker,
+    search,
+)
 from services.ground.clock import for_people
-from services.ground.errors import BrokerUnreachable
+from services.ground.database import Database
+from services.ground.errors import BrokerUnreachable, OnwardError, StoreUnusable
 from services.ground.migration import require_schema
 from services.ground.nats_server import running_server
 from services.ground.settings import Settings
@@ -49,54 +62,95 @@ def tail(
         int | None, typer.Option("--from", min=0, help="Begin with the entry at this position (needs the store).")
     ] = None,
     since: Annotated[datetime | None, typer.Option(help="Begin with what came from this moment on, UTC.")] = None,
+    by: LookByOption = None,
+    role: LookRoleOption = OPERATOR,
+    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Print audit entries from the queue in the order in which they came: each line once at least, never none.
 
     With --json a line is the entry's exact bytes, as the log has them. Whether an entry is in the log is another
-    question: onward audit verify.
+    question: onward audit verify. That you looked is kept in the log before the first line, so it needs the store.
     """
     if position is not None and since is not None:
         terminal.fail("begin with --from or with --since, not with both")
     write = _write_raw if as_json else _write_line
-    terminal.run(_tail(write, follow=follow, durable=durable, position=position, since=since))
+    words = {"durable": durable, "from": position, "since": since.isoformat() if since else None}
+    look = _Look(looker(by, role, because), search("audit_tail", **words, follow="yes" if follow else None))
+    terminal.run(_tail(write, look, follow=follow, durable=durable, position=position, since=since))
 
 
 Write = Callable[[bytes], None]
 
 
+class _Look:
+    """That the queue is read here: entered once, before the first line that tells anything."""
+
+    def __init__(self, who: Looker, record: tuple[str, str]) -> None:
+        self._who = who
+        self._record = record
+        self._entered = False
+
+    async def enter(self, database: Database, raw: bytes) -> None:
+        """Keep that this line is about to be shown.
+
+        That this very look was taken before is nobody's data: else each look would make the next one's line.
+        """
+        kind, id_ = self._record
+        if self._entered or _data(raw).get("records") == [{"kind": kind, "id": id_}]:
+            return
+        await enter_seen(database, self._who, [Seen(None, [self._record], fields=("entry",), purpose="audit")])
+        self._entered = True
+
+
+@asynccontextmanager
+async def _store(settings: Settings) -> AsyncIterator[Database]:
+    """Where it is kept that somebody looks. Raises OnwardError where that is not here: then nothing is shown."""
+    try:
+        async with open_store(settings) as database:
+            await database.read(require_schema)
+            yield database
+    except StoreUnusable as error:
+        raise OnwardError(
+            f"nothing is shown, for that you look cannot be kept: {error}. Elsewhere, read the log as it is published:"
+            " onward audit export --log ADDRESS --from POSITION"
+        ) from None
+
+
 async def _tail(
-    write: Write, *, follow: bool, durable: str | None, position: int | None, since: datetime | None
+    write: Write, look: _Look, *, follow: bool, durable: str | None, position: int | None, since: datetime | None
 ) -> None:
     settings = terminal.settings()
-    begin_id = None
-    if position is not None:
-        begin_id, at = await _entry_at(settings, position)
-        since = at - EARLIER
-    connection = await _connect(settings)
-    if since is not None and since.tzinfo is None:
-        since = since.replace(tzinfo=UTC)
-    try:
-        js = connection.jetstream(timeout=settings.connect_seconds)
-        name, resumed = await _consumer(js, durable, since)
-        if resumed:
-            begin_id = None
-        async for message in _messages(js, name, follow=follow):
-            if begin_id is not None:
-                if _entry_id(message.data) != begin_id:
-                    await message.ack()
-                    continue
+    async with _store(settings) as database:
+        begin_id = None
+        if position is not None:
+            begin_id, at = await _entry_at(database, position)
+            since = at - EARLIER
+        if since is not None and since.tzinfo is None:
+            since = since.replace(tzinfo=UTC)
+        connection = await _connect(settings)
+        try:
+            js = connection.jetstream(timeout=settings.connect_seconds)
+            name, resumed = await _consumer(js, durable, since)
+            if resumed:
                 begin_id = None
-            write(message.data)
-            sys.stdout.flush()
-            await message.ack()  # after it was written: what is written twice is better than what is not
-        if begin_id is not None:
-            terminal.fail(
-                f"entry {position} is on the queue no longer; read it from the log: onward audit show {position}",
-                code=terminal.NEEDS_ATTENTION,
-            )
-    finally:
-        await connection.close()
+            async for message in _messages(js, name, follow=follow):
+                if begin_id is not None:
+                    if _entry_id(message.data) != begin_id:
+                        await message.ack()
+                        continue
+                    begin_id = None
+                await look.enter(database, message.data)
+                write(message.data)
+                sys.stdout.flush()
+                await message.ack()  # after it was written: what is written twice is better than what is not
+            if begin_id is not None:
+                terminal.fail(
+                    f"entry {position} is on the queue no longer; read it from the log: onward audit show {position}",
+                    code=terminal.NEEDS_ATTENTION,
+                )
+        finally:
+            await connection.close()
 
 
 async def _connect(settings: Settings) -> Client:
@@ -152,11 +206,9 @@ async def _messages(js: JetStreamContext, name: str, *, follow: bool) -> AsyncIt
             continue
 
 
-async def _entry_at(settings: Settings, position: int) -> tuple[str, datetime]:
-    async with open_store(settings) as database:
-        await database.read(require_schema)
-        query = select(_ENTRY.entry_id, _ENTRY.at).where(_ENTRY.position == position)
-        row = await database.read(lambda c: c.execute(query).one_or_none())
+async def _entry_at(database: Database, position: int) -> tuple[str, datetime]:
+    query = select(_ENTRY.entry_id, _ENTRY.at).where(_ENTRY.position == position)
+    row = await database.read(lambda c: c.execute(query).one_or_none())
     if row is None:
         terminal.fail(f"the log has no entry {position}", code=terminal.NEEDS_ATTENTION)
     return row.entry_id, row.at

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,3 +152,30 @@ def test_that_an_operator_read_the_log_is_in_the_log(beside: Beside) -> None:
         each["operation"] == "consult" and each["records"] == [{"kind": "search", "id": "log?position=0"}]
         for each in last
     )
+
+
+def test_that_somebody_followed_the_queue_is_in_the_log_and_where_it_cannot_be_nothing_is_shown(
+    beside: Beside, tmp_path: Path
+) -> None:
+    asked = ("--durable", "inspector", "--by", "i.nspector", "--because", "Inspection")
+    assert beside.tail(*asked)
+
+    def looks() -> list[Any]:
+        with closing(sqlite3.connect(beside.data_dir / "onward.db")) as store:
+            rows = store.execute("SELECT entry FROM log_entries ORDER BY position").fetchall()
+        entries = [json.loads(entry)["data"] for (entry,) in rows]
+        return [entry for entry in entries if entry["actor"]["id"] == "i.nspector"]
+
+    until(looks)
+    said = [(each["operation"], each["records"], each["justification"]) for each in looks()]
+    assert said == [("consult", [{"kind": "search", "id": "audit_tail?durable=inspector"}], "Inspection")]
+
+    def nothing_is_new() -> bool:
+        counted = json.loads(beside.onward("audit", "reconcile", "--json"))
+        return counted["entries"]["on_their_way"] == 0 and beside.tail(*asked) == []
+
+    until(nothing_is_new)  # a look that shows nothing but the one before it is none: else there would be no end
+    elsewhere = {"ONWARD_DATA_DIR": str(tmp_path), "ONWARD_NATS_URL": "nats://127.0.0.1:1"}
+    refused = CliRunner().invoke(app, ["audit", "tail"], env=elsewhere)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "that you look cannot be kept" in refused.stderr

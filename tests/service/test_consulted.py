@@ -31,6 +31,7 @@ LOOKS = (
     ("rules", "explain", "the-referral"),
     ("rules", "replay", "rulesets/default"),
     ("audit", "report", REFERENCE),
+    ("audit", "tail"),
 )
 
 
