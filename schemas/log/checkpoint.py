@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.log.errors import Malformed, NotSigned
+from schemas.log.handover import follow, is_handovers
 from schemas.log.merkle import HASH_BYTES
 from schemas.log.note import COSIGNATURE, ED25519, Note, SigningKey, Verified, VerifierKey, sign_note
 
@@ -51,6 +52,7 @@ class SignedCheckpoint:
     cosigned_by: tuple[Verified, ...]  # by the witnesses that were asked for
     others: tuple[str, ...]  # name+id of keys that are not known here: they show nothing
     raw: bytes
+    learnt: tuple[VerifierKey, ...] = ()  # keys that followed on those of the log that were given, oldest first
 
 
 def sign_checkpoint(checkpoint: Checkpoint, *keys: SigningKey) -> bytes:
@@ -72,18 +74,22 @@ def open_checkpoint(
 ) -> SignedCheckpoint:
     """Verify a checkpoint: signed by one of the log's `keys`, whose name it bears, and by `quorum` of the witnesses.
 
-    `quorum` is all of the witnesses unless another is given. Raises Malformed, NotSigned, or BadSignature.
+    A key that followed on one of `keys`, as the notes under the checkpoint show, is as good as that one. `quorum` is
+    all of the witnesses unless another is given. Raises Malformed, NotSigned, or BadSignature.
     """
     note = Note.parse(raw)
     checkpoint = Checkpoint.parse(note.text)
-    signed = [each for each in note.verified(keys) if each.key.name == checkpoint.origin and each.key.kind == ED25519]
+    ours = follow(note, keys)
+    signed = [each for each in note.verified(ours) if each.key.name == checkpoint.origin and each.key.kind == ED25519]
     cosigned = [each for each in note.verified(witnesses) if each.key.kind == COSIGNATURE]
-    known = [each.key for each in (*signed, *cosigned)]
+    good = [each.key for each in (*signed, *cosigned)]
     others = tuple(
-        f"{each.name}+{each.key_id.hex()}" for each in note.signatures if not any(each.is_of(key) for key in known)
+        f"{each.name}+{each.key_id.hex()}"
+        for each in note.signatures
+        if not is_handovers(each) and not any(each.is_of(key) for key in good)
     )
     if not signed:
-        trusted = ", ".join(f"{key.name}+{key.id.hex()}" for key in keys) or "none"
+        trusted = ", ".join(f"{key.name}+{key.id.hex()}" for key in ours) or "none"
         raise NotSigned(
             f"the checkpoint of {checkpoint.origin} is signed by {', '.join(others) or 'nobody'}; trusted: {trusted}"
         )
@@ -91,7 +97,7 @@ def open_checkpoint(
     if len(cosigned) < needed:
         have = ", ".join(each.key.name for each in cosigned) or "none of them"
         raise NotSigned(f"the checkpoint needs {needed} of {len(set(witnesses))} witnesses and was seen by {have}")
-    return SignedCheckpoint(checkpoint, tuple(signed), tuple(cosigned), others, raw)
+    return SignedCheckpoint(checkpoint, tuple(signed), tuple(cosigned), others, raw, tuple(ours[len(set(keys)) :]))
 
 
 def encode_hash(value: bytes) -> str:

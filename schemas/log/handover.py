@@ -2,23 +2,24 @@
 
 Whoever trusts the former key learns of the new one by it. That both sign one checkpoint would not show as much: anybody
 can put a signature of their own under a note of somebody else's.
+
+All of a log's notes ride under each of its checkpoints, in one line that looks like a signature of a kind of its own
+(C2SP signed-note, type 0xff). So they are wherever a checkpoint is: with the log, in an export or a proof, before a
+witness. Other tools pass over the line, as over any signature of a key that they do not know.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from schemas.log.errors import Malformed, Missing
-from schemas.log.note import SigningKey, VerifierKey, open_note, sign_note
-from schemas.log.tiles import Fetch
+from schemas.log.errors import Malformed, NotSigned
+from schemas.log.note import ID_BYTES, Note, Signature, SigningKey, VerifierKey, open_note, sign_note, signature_line
+from schemas.log.tiles import decode_bundle, encode_bundle
 
-FOLDER: Final = "keys"
 _WORDS: Final = "is followed by the key"  # no checkpoint has this line where its size is
-
-
-def path_of(former: VerifierKey) -> str:
-    """Where the note about what follows this key is, under the log's prefix; not there while it signs."""
-    return f"{FOLDER}/{former.id.hex()}"
+_KIND: Final = b"\xffonward-handovers/1"
 
 
 def hand_over(former: SigningKey, new: SigningKey) -> bytes:
@@ -41,19 +42,40 @@ def successor(raw: bytes, former: VerifierKey) -> VerifierKey:
     return new
 
 
-def follow(fetch: Fetch, trusted: VerifierKey) -> list[VerifierKey]:
-    """The key that is trusted and those that followed on it, oldest first, as the log's notes show.
+def handovers_line(name: str, notes: Sequence[bytes]) -> str:
+    """The line under a checkpoint of the log of this name that holds its notes: two bytes of length before each."""
+    return signature_line(name, _id(name), encode_bundle(notes))
 
-    The last one signs the log now. Raises what `fetch` raises but for Missing, which ends the row, and what `successor`
-    raises.
+
+def is_handovers(signature: Signature) -> bool:
+    """Whether a line under a checkpoint is that one."""
+    return signature.key_id == _id(signature.name)
+
+
+def follow(note: Note, trusted: Iterable[VerifierKey]) -> list[VerifierKey]:
+    """The keys that are trusted and those that followed on them, as the notes under a checkpoint show.
+
+    Raises Malformed, or BadSignature, for a note that is not what it seems to be.
     """
-    keys = [trusted]
-    while True:
+    notes = [each for line in note.signatures if is_handovers(line) for each in decode_bundle(line.raw)]
+    keys = list(dict.fromkeys(trusted))
+    for key in keys:  # which grows on the way
+        new = _next(notes, key)
+        if new is not None and new not in keys:
+            keys.append(new)
+    return keys
+
+
+def _next(notes: Iterable[bytes], former: VerifierKey) -> VerifierKey | None:
+    for raw in notes:
         try:
-            raw = fetch(path_of(keys[-1]))
-        except Missing:
-            return keys
-        new = successor(raw, keys[-1])
-        if new in keys:
-            raise Malformed("the log's keys follow on each other in a circle")
-        keys.append(new)
+            new = successor(raw, former)
+        except NotSigned:
+            continue  # about another key, or by which it came
+        if new != former:
+            return new
+    return None
+
+
+def _id(name: str) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + _KIND).digest()[:ID_BYTES]

@@ -27,7 +27,7 @@ MOST_SIGNATURES: Final = 100
 
 _KINDS: Final = (ED25519, COSIGNATURE)
 _PRIVATE: Final = "PRIVATE+KEY+"
-_ID_BYTES: Final = 4
+ID_BYTES: Final = 4
 _KEY_BYTES: Final = 32
 _TIME_BYTES: Final = 8
 _SIGNATURE_BYTES: Final = 64
@@ -56,7 +56,7 @@ class VerifierKey:
     def id(self) -> bytes:
         """Its four bytes beside the name: which of a name's keys this is, not a proof of anything."""
         named = self.name.encode() + b"\n" + bytes([self.kind]) + self.public
-        return hashlib.sha256(named).digest()[:_ID_BYTES]
+        return hashlib.sha256(named).digest()[:ID_BYTES]
 
     def __str__(self) -> str:
         return f"{self.name}+{self.id.hex()}+{_base64(bytes([self.kind]) + self.public)}"
@@ -107,7 +107,7 @@ class SigningKey:
                 raise ValueError("a cosignature says when it was made")
             said, prefix = _cosigned(said, at), at.to_bytes(_TIME_BYTES, "big")
         signature = Ed25519PrivateKey.from_private_bytes(self.seed).sign(said)
-        return f"— {self.name} {_base64(self.verifier.id + prefix + signature)}\n"
+        return signature_line(self.name, self.verifier.id, prefix + signature)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +194,11 @@ def with_signatures(raw: bytes, lines: Iterable[str]) -> bytes:
     return (have.text + "\n" + "".join(dict.fromkeys([*old, *lines]))).encode()
 
 
+def signature_line(name: str, key_id: bytes, raw: bytes) -> str:
+    """A line under a note, with its newline."""
+    return f"— {name} {_base64(key_id + raw)}\n"
+
+
 def parse_signatures(lines: str) -> tuple[Signature, ...]:
     """Signature lines as they stand under a note, or as a witness answers them; Malformed when one is not one."""
     found = []
@@ -202,9 +207,9 @@ def parse_signatures(lines: str) -> tuple[Signature, ...]:
         if match is None:
             raise Malformed("a signature line is: — name base64")
         raw = _from_base64(match[2], "a signature")
-        if len(raw) <= _ID_BYTES or "+" in match[1]:
+        if len(raw) <= ID_BYTES or "+" in match[1]:
             raise Malformed("a signature line is: — name base64")
-        found.append(Signature(match[1], raw[:_ID_BYTES], raw[_ID_BYTES:], line + "\n"))
+        found.append(Signature(match[1], raw[:ID_BYTES], raw[ID_BYTES:], line + "\n"))
     if len(found) > MOST_SIGNATURES:
         raise Malformed(f"more than {MOST_SIGNATURES} signatures")
     return tuple(found)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import httpx
 
@@ -34,25 +34,22 @@ class Cosigners:
         self._tried: dict[str, tuple[int, float]] = {}  # the size for which each was asked last, and when
         self._trusted = httpx.create_ssl_context() if self._asked else False
 
-    async def cosign(self, newest: Mapping[str, Any], write: Write) -> None:
+    async def cosign(self, size: int, note: bytes, write: Write) -> None:
         """Ask whoever has not signed this checkpoint, and keep what they say. Raises nothing that a witness does."""
-        signed = await self._database.read(lambda c: store.cosignatures(c, newest["size"])) if self._asked else {}
-        missing = [each for each in self._asked if each.key.name not in signed and self._is_due(each, newest["size"])]
+        signed = await self._database.read(lambda c: store.cosignatures(c, size)) if self._asked else {}
+        missing = [each for each in self._asked if each.key.name not in signed and self._is_due(each, size)]
         if not missing:
             return
 
         async def prove(old: int) -> Sequence[bytes]:
-            size = newest["size"]
             return await self._database.read(lambda c: consistency_proof(old, size, tree.reader(c, size)))
 
         async with httpx.AsyncClient(verify=self._trusted, timeout=WAIT_SECONDS) as client:
-            answers = await ask_witnesses(
-                client, missing, bytes(newest["note"]), prove=prove, last=self._last, seconds=WAIT_SECONDS
-            )
+            answers = await ask_witnesses(client, missing, note, prove=prove, last=self._last, seconds=WAIT_SECONDS)
         if answers.lines:
-            await write(lambda work: store.keep_cosignatures(work.connection, newest["size"], answers.lines, work.now))
+            await write(lambda work: store.keep_cosignatures(work.connection, size, answers.lines, work.now))
         for name in answers.lines:
-            self._last[name], self._away[name] = newest["size"], 0
+            self._last[name], self._away[name] = size, 0
             await self._alarms[name].end(write)
         for name, why in answers.refused.items():
             self._last.pop(name, None)

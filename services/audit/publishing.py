@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice, pairwise
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from schemas.log.checkpoint import open_checkpoint
 from schemas.log.errors import LogError
-from schemas.log.handover import path_of
+from schemas.log.handover import handovers_line
 from schemas.log.note import VerifierKey, with_signatures
 from schemas.log.tiles import CHECKPOINT, WIDTH, Tile, bundles_between, encode_bundle, tiles_between
 from services.audit import store
@@ -71,9 +71,9 @@ class LogFiles:
                 self._size, self._checkpoint = 0, b""
             if newest["size"] > self._size:
                 await self._write_tiles(newest["size"])
-            await self._write_keys(keys)
-            await self._cosigners.cosign(newest, write)
-            await self._write_checkpoint(newest)
+            note = _with_handovers(bytes(newest["note"]), keys)
+            await self._cosigners.cosign(newest["size"], note, write)
+            await self._write_checkpoint(newest["size"], note)
         except OSError as error:
             raise PublishingFailed(self._folder, error) from error
 
@@ -125,23 +125,19 @@ class LogFiles:
             folders.update(_up_to(file.parent, self._folder))
         return folders
 
-    async def _write_keys(self, keys: Sequence[Mapping[str, Any]]) -> None:
-        """The note by which each former key names the one that followed."""
-        notes = {
-            path_of(VerifierKey.parse(former["verifier"])): bytes(new["handover"])
-            for former, new in pairwise(keys)
-            if new["handover"] is not None
-        }
-        missing = {path: note for path, note in notes.items() if not (self._folder / path).exists()}
-        if missing:
-            await asyncio.to_thread(lambda: _sync(self._put(missing)))
-
-    async def _write_checkpoint(self, newest: Mapping[str, Any]) -> None:
-        lines = await self._world.database.read(lambda c: store.cosignatures(c, newest["size"]))
-        note = with_signatures(bytes(newest["note"]), lines.values())
+    async def _write_checkpoint(self, size: int, note: bytes) -> None:
+        lines = await self._world.database.read(lambda c: store.cosignatures(c, size))
+        note = with_signatures(note, lines.values())
         if note != self._checkpoint:
             await asyncio.to_thread(write_whole, self._folder / CHECKPOINT, note)
             self._checkpoint = note
+
+
+def _with_handovers(note: bytes, keys: Sequence[Mapping[str, Any]]) -> bytes:
+    """The checkpoint with the notes by which former keys name those that followed, where there are any."""
+    notes = [bytes(key["handover"]) for key in keys if key["handover"] is not None]
+    name = VerifierKey.parse(keys[0]["verifier"]).name if notes else ""
+    return with_signatures(note, [handovers_line(name, notes)]) if notes else note
 
 
 def _content(connection: Connection, tiles: Sequence[Tile]) -> dict[str, bytes]:

@@ -1,11 +1,10 @@
-"""Gives out the published log over HTTP: its checkpoint, tiles, bundles and key notes, and nothing else of the disk.
+"""Gives out the published log over HTTP: its checkpoint, tiles and bundles, and nothing else of the disk.
 
 Any web server can do the same with the folder; here a path is only ever one that the log's format has.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +14,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from schemas.log.errors import Malformed
-from schemas.log.handover import FOLDER
 from schemas.log.tiles import CHECKPOINT, tile_at
 
-_KEY_NOTE: Final = re.compile(rf"{FOLDER}/[0-9a-f]{{8}}", re.ASCII)
 _TEXT: Final = "text/plain; charset=utf-8"
 _BYTES: Final = "application/octet-stream"
 _ASK_AGAIN: Final = "no-cache"
@@ -46,7 +43,7 @@ def serving(folder: Path) -> Starlette:
 
 def kind_of(path: str) -> tuple[str, str] | None:
     """The media type of a path of the log and how long it may be kept; None for all that is no path of a log."""
-    if path == CHECKPOINT or _KEY_NOTE.fullmatch(path):
+    if path == CHECKPOINT:
         return _TEXT, _ASK_AGAIN
     try:
         tile_at(path)

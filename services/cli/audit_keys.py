@@ -48,8 +48,8 @@ def show(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the com
 def rotate(by: ByOption, lost: LostFlag = False) -> None:  # noqa: FBT002 - a flag of the command line
     """Put a new key in the old one's place. Run it where the audit service has its key file.
 
-    The old key names the new one in a note that is published with the log, and signs beside it for
-    ONWARD_LOG_KEY_OVERLAP_DAYS, so that verifiers who know the old key find the new one. Keep a copy of the file.
+    The old key names the new one in a note that goes with every checkpoint, and signs beside it for
+    ONWARD_LOG_KEY_OVERLAP_DAYS: verifiers and witnesses who know the old key find the new one. Keep a copy of the file.
     """
     key = terminal.run(_rotate(by, lost=lost))
     terminal.say(f"signs from now on {key}")

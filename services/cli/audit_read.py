@@ -26,7 +26,7 @@ from schemas.log.tiles import Fetch
 from schemas.log.trust import Trust
 from services.audit import store
 from services.cli import terminal
-from services.cli.audit_source import KeyOption, followed, keys_of, opened
+from services.cli.audit_source import KeyOption, keys_of, opened
 from services.cli.config import JsonFlag
 from services.cli.consulting import (
     OPERATOR,
@@ -155,8 +155,7 @@ def _opened(log: str | None, key: Sequence[str] | None) -> Iterator[_Log]:
         terminal.fail("say by which key to verify the log: --key VKEY, or ONWARD_LOG_VKEY")
     try:
         with opened(where or "") as fetch:
-            trust = followed(fetch, Trust(keys))
-            yield _Log(fetch, read_checkpoint(fetch, trust))
+            yield _Log(fetch, read_checkpoint(fetch, Trust(keys)))
     except Unreachable as error:
         terminal.fail(str(error))
     except LogError as error:

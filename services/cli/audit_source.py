@@ -11,7 +11,6 @@ import httpx
 import typer
 
 from schemas.log.errors import LogError, Malformed, Missing, Unreachable
-from schemas.log.handover import follow
 from schemas.log.note import VerifierKey
 from schemas.log.tiles import Fetch
 from schemas.log.trust import Trust
@@ -130,9 +129,3 @@ def trust_of(key: Sequence[str] | None, witness: Sequence[str] | None, quorum: i
     if quorum is not None and quorum > len(witnesses):
         terminal.fail(f"--quorum {quorum} needs that many --witness")
     return Trust(keys, witnesses, quorum)
-
-
-def followed(fetch: Fetch, trust: Trust) -> Trust:
-    """The same, with the keys that followed on the log's, as it shows by notes of the keys before them."""
-    keys = [key for trusted in trust.keys for key in follow(fetch, trusted)]
-    return Trust(list(dict.fromkeys(keys)), trust.witnesses, trust.quorum)

@@ -27,7 +27,6 @@ from services.cli.audit_source import (
     KeyOption,
     QuorumOption,
     WitnessOption,
-    followed,
     is_address,
     lines_of,
     opened,
@@ -114,7 +113,6 @@ def _verified(what: str, trust: Trust, since: str | None, seen: list[str], entry
 
 
 def _log(fetch: Fetch, trust: Trust, since: str | None, seen: list[str]) -> Shown:
-    trust = followed(fetch, trust)
     with _bar("entries verified") as progress:
         old = read_one(since) if since is not None else None
         found = verify_log(fetch, trust, since=old, progress=progress)
@@ -187,6 +185,7 @@ def _for_machines(found: Verified) -> dict[str, Any]:
         "begin": found.begin,
         "end": found.end,
         "grown_from": found.grown_from,
+        "new_keys": [str(key) for key in signed.learnt],
         "signed_by": [_named(each.key) for each in signed.signed_by],
         "witnesses": [{"name": each.key.name, "at": _moment(each.at)} for each in signed.cosigned_by],
         "unknown_signatures": signed.others,
@@ -214,6 +213,7 @@ def _tell(shown: Shown) -> None:
     if found.grown_from is not None:
         lines.append(("grown", f"from {found.grown_from} entries, which are as they were signed then"))
     lines += [("signed by", _named(each.key)) for each in signed.signed_by]
+    lines += [("new key", f"{key}, named by the one before it") for key in signed.learnt]
     for each in signed.cosigned_by:
         at = _moment(each.at)
         lines.append(("witness", f"{each.key.name}, {for_people(at) if at else 'at no time that there is'}"))

@@ -15,7 +15,7 @@ import structlog
 from typer.testing import CliRunner
 
 from schemas.log.checkpoint import cosign
-from schemas.log.handover import hand_over, path_of
+from schemas.log.handover import hand_over, handovers_line
 from schemas.log.note import COSIGNATURE, ED25519, SigningKey, with_signatures
 from schemas.log.tiles import encode_bundle
 from schemas.log.trust import Trust
@@ -124,10 +124,15 @@ def test_witnesses_that_are_asked_for_must_have_signed(log: Path) -> None:
 
 def test_a_key_that_followed_is_found_by_who_knows_the_one_before(log: Path) -> None:
     new = SigningKey(KEY.name, ED25519, b"n" * 32)
-    write_log(log, {"checkpoint": checkpoint_of(LEAVES, new)})
+    signed = checkpoint_of(LEAVES, new)
+    write_log(log, {"checkpoint": signed})
     onward("verify", log, "--key", VKEY, code=1)
-    write_log(log, {path_of(KEY.verifier): hand_over(KEY, new)})
-    assert machine("verify", log, "--key", VKEY)["signed_by"] == [f"{new.name}+{new.verifier.id.hex()}"]
+    row = handovers_line(KEY.name, [hand_over(KEY, new)])
+    write_log(log, {"checkpoint": with_signatures(signed, [row])})
+    told = machine("verify", log, "--key", VKEY)
+    assert (told["signed_by"], told["new_keys"]) == ([f"{new.name}+{new.verifier.id.hex()}"], [str(new.verifier)])
+    assert f"new key   {new.verifier}, named by the one before it" in onward("verify", log, "--key", VKEY)
+    assert machine("verify", log, "--key", new.verifier)["new_keys"] == []
 
 
 def test_an_entry_and_a_part_are_handed_on_and_verify_alone(log: Path, tmp_path: Path) -> None:

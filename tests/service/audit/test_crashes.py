@@ -136,7 +136,7 @@ async def test_the_same_check_sees_a_checkpoint_that_is_published_before_its_til
     async def hasty(self: LogFiles, size: int) -> None:
         newest = await world.database.read(store.newest_checkpoint)
         assert newest is not None
-        await self._write_checkpoint(newest)
+        await self._write_checkpoint(newest["size"], bytes(newest["note"]))
         await write_tiles(self, size)
 
     write_tiles = LogFiles._write_tiles

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.log.errors import Malformed, Missing, NotSigned
-from schemas.log.handover import follow, hand_over, path_of, successor
-from schemas.log.note import SigningKey, sign_note
+from schemas.log.errors import BadSignature, Malformed, NotSigned
+from schemas.log.handover import follow, hand_over, handovers_line, successor
+from schemas.log.note import Note, SigningKey, VerifierKey, sign_note, with_signatures
 from services.audit.keys import KeyMissing, KeyUnusable, LogKeys, make_first_key, read_keys, write_keys
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -72,21 +72,21 @@ def test_a_former_key_signs_along_until_its_time_is_over(tmp_path: Path) -> None
 
 def test_whoever_trusts_a_former_key_learns_of_the_newest_and_of_no_other() -> None:
     first, second, third, stranger = (SigningKey.generate(NAME) for _ in range(4))
-    files = {
-        path_of(first.verifier): hand_over(first, second),
-        path_of(second.verifier): hand_over(second, third),
-    }
 
-    def fetch(path: str) -> bytes:
-        if path not in files:
-            raise Missing(path)
-        return files[path]
+    def followed(notes: list[bytes], *trusted: SigningKey) -> list[VerifierKey]:
+        under = with_signatures(sign_note("anything\n", third), [handovers_line(NAME, notes)])
+        return follow(Note.parse(under), [key.verifier for key in trusted])
 
-    assert follow(fetch, first.verifier) == [first.verifier, second.verifier, third.verifier]
-    assert follow(fetch, third.verifier) == [third.verifier]
-    files[path_of(third.verifier)] = hand_over(third, first)
-    with pytest.raises(Malformed, match="circle"):
-        follow(fetch, first.verifier)
+    row = [hand_over(first, second), hand_over(second, third)]
+    for notes in (row, row[::-1], [*row, *row], [*row, hand_over(third, first), hand_over(third, third)]):
+        assert followed(notes, first) == [first.verifier, second.verifier, third.verifier]
+    assert followed(row, second, first) == [second.verifier, first.verifier, third.verifier]
+    assert followed(row, third) == [third.verifier]
+    assert followed(row, stranger) == [stranger.verifier]
+    assert followed(row[1:], first) == [first.verifier], "a gap is not leapt over"
+    changed = row[0].replace(b"is followed by the key", b"is followed by the kex")
+    with pytest.raises(BadSignature):
+        followed([changed], first)
     text = f"{NAME}\nis followed by the key\n{stranger.verifier}\n"
     for forged in (sign_note(text, stranger), sign_note(text, stranger, second)):  # neither is by the first one
         with pytest.raises(NotSigned):

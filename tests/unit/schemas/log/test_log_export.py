@@ -15,6 +15,7 @@ from schemas.log.checked import CheckedTree
 from schemas.log.checkpoint import cosign
 from schemas.log.errors import EntryWrong, LogError, Malformed, NotSigned, TreeWrong
 from schemas.log.export import export_lines, verify_export
+from schemas.log.handover import hand_over, handovers_line
 from schemas.log.note import COSIGNATURE, SigningKey, with_signatures
 from schemas.log.proof import Proof, prove, verify_proof
 from schemas.log.reader import entries_of
@@ -174,6 +175,24 @@ def test_an_export_needs_the_signatures_that_are_asked_for() -> None:
     raw = with_signatures(raw, [cosign(TRUST.open(raw).checkpoint, witness, at=1)])
     lines = list(export_lines([], 5, 5, seen.open(raw), tree_of(LEAVES)))
     assert verify_export(lines, seen).checkpoint.cosigned_by[0].key == witness.verifier
+
+
+def test_what_was_made_after_a_change_of_keys_verifies_by_the_first_key_and_by_the_newest() -> None:
+    middle, newest, stranger = (SigningKey(KEY.name, KEY.kind, letter * 32) for letter in (b"m", b"n", b"s"))
+    row = handovers_line(KEY.name, [hand_over(KEY, middle), hand_over(middle, newest)])
+    raw = with_signatures(checkpoint_of(LEAVES, newest), [row])
+    signed = Trust([newest.verifier]).open(raw)
+    lines = list(export_lines(list(enumerate(LEAVES))[250:300], 250, 300, signed, tree_of(LEAVES)))
+    proof = prove(fetch_from(published(LEAVES)), signed, 300).encode()
+    for key in (KEY, middle, newest):
+        assert verify_export(lines, Trust([key.verifier])).checkpoint.signed_by[0].key == newest.verifier
+        assert verify_proof(proof, Trust([key.verifier]))[0].position == 300
+    assert verify_export(lines, TRUST).checkpoint.learnt == (middle.verifier, newest.verifier)
+    for wrong in (Trust([stranger.verifier]), Trust([])):
+        with pytest.raises(NotSigned):
+            verify_export(lines, wrong)
+        with pytest.raises(NotSigned):
+            verify_proof(proof, wrong)
 
 
 def test_the_entries_of_a_published_log_become_an_export() -> None:

@@ -14,12 +14,14 @@ from sigstore._internal.merkle import verify_merkle_inclusion
 from sigstore._internal.rekor.checkpoint import SignedCheckpoint as TheirCheckpoint
 from sigstore._internal.rekor.checkpoint import verify_checkpoint
 from sigstore._internal.trust import Keyring, RekorKeyring
+from sigstore._utils import KeyID
 from sigstore.errors import VerificationError
 from sigstore_models.common.v1 import PublicKey, PublicKeyDetails
 
 from schemas.log import note
 from schemas.log.checkpoint import Checkpoint, cosign, open_checkpoint, sign_checkpoint
 from schemas.log.errors import BadSignature, LogError, Malformed, NotSigned
+from schemas.log.handover import hand_over, handovers_line
 from schemas.log.note import COSIGNATURE, Note, SigningKey, VerifierKey, open_note, with_signatures
 from schemas.log.proof import Proof, prove
 from schemas.log.trust import Trust
@@ -243,6 +245,27 @@ def test_any_changed_byte_of_a_checkpoint_is_found() -> None:
             changed[at] ^= 1 << bit
             with pytest.raises(LogError):
                 open_checkpoint(bytes(changed), keys, witnesses=witnesses)
+
+
+def test_any_changed_byte_of_what_names_the_next_key_is_found_by_whoever_knows_the_one_before() -> None:
+    raw = with_signatures(sign_checkpoint(POINT, NEXT), [handovers_line(LOG.name, [hand_over(LOG, NEXT)])])
+    assert open_checkpoint(raw, [LOG.verifier]).learnt == (NEXT.verifier,)
+    for at in range(len(raw)):
+        for bit in range(8):
+            changed = bytearray(raw)
+            changed[at] ^= 1 << bit
+            with pytest.raises(LogError):
+                open_checkpoint(bytes(changed), [LOG.verifier])
+
+
+def test_what_names_the_next_key_is_passed_over_by_sigstore_as_a_key_that_it_does_not_know() -> None:
+    raw = with_signatures(sign_checkpoint(POINT, NEXT, LOG), [handovers_line(LOG.name, [hand_over(LOG, NEXT)])])
+    theirs = TheirCheckpoint.from_text(raw.decode())
+    assert (theirs.checkpoint.origin, theirs.checkpoint.log_size) == ("onward.example/log", 12)
+    for key in (LOG, NEXT):
+        theirs.signed_note.verify(_keyring(key.verifier), KeyID(key.verifier.id))
+    found = open_checkpoint(raw, [NEXT.verifier])
+    assert (found.learnt, found.others) == ((), (f"{LOG.name}+{LOG.verifier.id.hex()}",))
 
 
 def test_a_note_gives_back_its_signatures() -> None:

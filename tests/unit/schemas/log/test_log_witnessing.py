@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from schemas.log import merkle
 from schemas.log.checkpoint import Checkpoint
 from schemas.log.errors import LogError
+from schemas.log.handover import hand_over, handovers_line
 from schemas.log.note import COSIGNATURE, ED25519, SigningKey, with_signatures
 from schemas.log.trust import Trust
 from schemas.log.witnessing import SIZE_TYPE, Answer, Request, Seen, judge
@@ -72,6 +73,19 @@ def test_who_it_is_comes_first() -> None:
     bad = bytearray(body)
     bad[-10] ^= 1
     assert judge(bytes(bad), logs=[KEY.verifier], last={}, key=WITNESS, now=NOW)[0].status in (400, 403)
+
+
+def test_a_witness_that_was_told_of_the_first_key_follows_to_the_newest_and_to_no_other() -> None:
+    new, thief = (SigningKey(KEY.name, ED25519, letter * 32) for letter in (b"n", b"t"))
+    row = handovers_line(KEY.name, [hand_over(KEY, new)])
+    for signer, status in ((new, 200), (thief, 403)):
+        note = with_signatures(checkpoint_of(LEAVES, signer), [row])
+        proof = tuple(merkle.consistency_proof(120, 300, tree_of(LEAVES)))
+        body = Request(120, proof, note).encode()
+        answer, _ = judge(body, logs=[KEY.verifier], last=known(120), key=WITNESS, now=NOW)
+        assert answer.status == status, answer
+    theirs = Request(0, (), checkpoint_of(OTHER, new)).encode()  # by the new key, which nothing names here
+    assert judge(theirs, logs=[KEY.verifier], last={}, key=WITNESS, now=NOW)[0].status == 403
 
 
 def test_what_is_no_request_is_refused() -> None:
