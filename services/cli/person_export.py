@@ -12,10 +12,10 @@ from sqlalchemy import Connection
 
 from schemas.vocabulary import AuditOperation
 from services.cli import terminal
-from services.cli.access.document import DATA_SUBJECT, Export, Making, export, fields_of
+from services.cli.access.document import DATA_SUBJECT, Export, Making, export, fields_of, openable
 from services.cli.access.gather import erased_at, gather
 from services.cli.access.page import page
-from services.cli.access.redact import Policy
+from services.cli.access.redact import REASONS, Policy
 from services.cli.case import OUT, write
 from services.cli.consulting import (
     OPERATOR,
@@ -56,6 +56,14 @@ def export_person(
     with_narratives: Annotated[  # noqa: FBT002 - a flag of the command line
         bool, typer.Option("--with-narratives", help="With what people wrote: only after somebody has read all of it.")
     ] = False,
+    narratives_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT",
+            help="With what people wrote there alone: the number of a report, question, welfare check or joined record "
+            "as --all-parties shows it, or reasons (why somebody looked or was told). Again for each that was read.",
+        ),
+    ] = None,
     name_staff: Annotated[  # noqa: FBT002
         bool, typer.Option("--name-staff", help="Name those who did the work, and not their roles alone.")
     ] = False,
@@ -68,9 +76,9 @@ def export_person(
 ) -> None:
     """Write all that is held of a person, for that person: what is about others is held back and marked.
 
-    What people wrote is held back until somebody has read it (--with-narratives), and so are records of services that
-    are not on the person's side. The audit log keeps that it was disclosed to them. Exits 1 for whom nobody knows, and
-    for whoever is erased.
+    What people wrote is held back until somebody has read it (--narratives-of, or --with-narratives for all of it), and
+    so are records of services that are not on the person's side. The audit log keeps that it was disclosed to them.
+    Exits 1 for whom nobody knows, and for whoever is erased.
     """
     if html is None and as_json is None:
         terminal.fail("say where to: --html FILE, --json FILE, or both")
@@ -79,7 +87,9 @@ def export_person(
     who = looker(by, role, because)
     if who.because is None:
         terminal.fail(WHY)
-    policy = Policy(narratives=with_narratives, staff=name_staff, all_parties=all_parties)
+    if narratives_of and (with_narratives or all_parties):
+        terminal.fail("--narratives-of opens some of what --with-narratives and --all-parties open all of: say one")
+    policy = Policy(with_narratives, frozenset(narratives_of or ()), name_staff, all_parties)
     made = terminal.run(_export(person, who, policy))
     if as_json is not None:
         text = orjson.dumps(made.document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
@@ -98,9 +108,10 @@ async def _export(text: str, who: Looker, policy: Policy) -> Export:
         def both(connection: Connection) -> Export:
             """What cannot be entered is not handed over."""
             held = gather(connection, person, now)
-            kept_for = settings.kept_for or _kept_for(settings)
-            making = Making(now, settings.organisation, settings.controller, kept_for)
+            making = Making(now, settings.organisation, settings.controller, _kept_for(settings))
             made = export(held, policy, making)
+            if unknown := sorted(policy.narratives_of - {REASONS, *openable(made.document)}):
+                raise OnwardError(f"--narratives-of: nothing in it has this number: {', '.join(unknown)}")
             _enter(connection, settings, now, who, person, made, policy)
             return made
 
@@ -139,8 +150,8 @@ def _enter(
         AuditOperation.CONSULT if for_review else AuditOperation.DISCLOSE,
         actor=actor_of(who),
         person_id=person,
-        records=[("case", person)],
-        fields=fields_of(made.document),
+        records=[("case", person), *_narratives(made, policy)],
+        fields=[*fields_of(made.document), *_opened(policy)],
         purpose=REVIEW if for_review else PURPOSE,
         wrote=checked(who.because),
         correlation_id=person,
@@ -151,13 +162,31 @@ def _enter(
     work.finish()
 
 
+def _narratives(made: Export, policy: Policy) -> list[tuple[str, str]]:
+    """Whose narratives were opened, where not all were, as (kind, id)."""
+    kinds = openable(made.document)
+    return [(kinds[id_], id_) for id_ in sorted(policy.narratives_of - {REASONS})]
+
+
+def _opened(policy: Policy) -> list[str]:
+    """What was opened beyond what everybody gets, as the audit entry has it."""
+    said = {
+        "narratives": policy.narratives,
+        "narratives_of": bool(policy.narratives_of - {REASONS}),
+        "narratives_of.reasons": REASONS in policy.narratives_of,
+        "names_of_staff": policy.staff,
+    }
+    return [name for name, opened in said.items() if opened]
+
+
 def _kept_for(settings: Settings) -> str:
-    """For how long, as the settings of retention have it."""
-    days, years = settings.retention_messages_days, settings.retention_case_years
+    """For how long, as the settings of retention have it: there is no other word on it that could say otherwise."""
     return (
-        f"Reports as they came in are let go of {days:g} days after they were dealt with. When a case is closed and "
-        f"nothing was heard for {years:g} years, a member of staff is asked whether the rest is erased; it can be kept "
-        "for longer where the law says so."
+        f"Reports as they came in are let go of {settings.retention_messages_days:g} days after they were dealt with, "
+        f"messages that could not be used after {settings.retention_refused_days:g} days, copies of what was sent to "
+        f"others {settings.retention_sent_days:g} days after they had it. When a case is closed and nothing was heard "
+        f"for {settings.retention_case_years:g} years, a member of staff is asked whether the rest is erased; it can be "
+        "kept for longer where the law says so."
     )
 
 
@@ -170,4 +199,8 @@ def _tell(made: Export, policy: Policy) -> None:
     if left:
         terminal.err.print(f"left out without a mark, being of another side: {left} (to review them: --all-parties)")
     if not policy.narratives:
-        terminal.err.print("what people wrote is held back: read it, then --with-narratives")
+        but = f", but for {len(policy.narratives_of)} that you named" if policy.narratives_of else ""
+        said = (
+            f"what people wrote is held back{but}: read it, then --narratives-of NUMBER, or --with-narratives for all"
+        )
+        terminal.err.print(said, soft_wrap=True)

@@ -150,10 +150,6 @@ class Settings(BaseSettings):
         None,
         description="Who answers for the data and how to reach them, as a person who asks for theirs is told.",
     )
-    kept_for: str | None = Field(
-        None,
-        description="How long data is kept, as a person who asks for theirs is told; without it what the retention is.",
-    )
 
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="auto: console on a terminal, else JSON."

@@ -118,13 +118,11 @@ def _assert_everything_of_his(found: dict[str, Any]) -> None:
     assert answered["confirm"]["role"] == "duty_worker"
     assert {row["to"] for row in found["disclosed"]} >= {"dapp", "gp_follow_up", "northshire-police"}
     assert found["lawful_basis"] == ["law_enforcement"]
-    assert "nothing was heard for 10 years" in found["kept_for"]
+    assert "nothing was heard for 10 years" in found["kept_for"], "as the setting by which it is let go of has it"
 
 
 async def _assert_disclosed(onward: System, found: dict[str, Any]) -> None:
-    [row] = await onward.rows("SELECT payload FROM payloads NATURAL JOIN outbox WHERE payload IS NOT NULL "
-                              "AND subject = 'audit.disclose' ORDER BY id DESC LIMIT 1")  # fmt: skip
-    entry = orjson.loads(bytes(row["payload"]))["data"]
+    entry = await _last_disclosed(onward)
     assert (entry["recipient"], entry["purpose"]) == ("data_subject", "subject_access")
     assert entry["person_id"] == found["person"]["person_id"]
     assert entry["actor"] == {"id": "j.smith", "organisation": "onward", "role": "operator"}
@@ -136,6 +134,7 @@ async def _assert_each_opening(typed: Typed, folder: Path, onward: System) -> No
     found, page = await _export(typed, folder, "--with-narratives")
     assert "He asked for it himself." in page
     assert _found((*HER_SERVICES, "A. Officer", "d.example", "Robin", "900456"), json.dumps(found)) == []
+    await _assert_some_of_what_was_written_is_opened(typed, folder, onward)
     _, page = await _export(typed, folder, "--name-staff")
     assert _found(("A. Officer", "PC 4471", "d.example"), page) == ["A. Officer", "PC 4471", "d.example"]
     assert _found(("Robin", "He asked for it himself"), page) == []
@@ -144,6 +143,39 @@ async def _assert_each_opening(typed: Typed, folder: Path, onward: System) -> No
     assert "never give it to the person" in page
     last = await onward.rows("SELECT subject FROM outbox WHERE stream = 'AUDIT' ORDER BY id DESC LIMIT 1")
     assert last == [{"subject": "audit.consult"}], "a copy for the review is no disclosure to him"
+
+
+async def _assert_some_of_what_was_written_is_opened(typed: Typed, folder: Path, onward: System) -> None:
+    whole, page = await _export(typed, folder, "--all-parties")
+    written = {each["event_id"]: str(each["fields"]) for each in whole["received"]}
+    [read] = [id_ for id_, said in written.items() if "He asked for it himself" in said]
+    assert read in page, "the review tells by which number it is opened"
+    for words in (("--narratives-of", "0"), ("--narratives-of", read, "--with-narratives")):
+        refused = await typed.onward("person", "export", PNC, "--because", WHY, "--json", str(folder / "no"), *words)
+        assert (refused.exit_code, (folder / "no").exists()) == (2, False), refused.output
+    found, page = await _export(typed, folder, "--narratives-of", read)
+    others = [each for each in found["received"] if each["event_id"] != read and "narrative" in each["fields"]]
+    assert "He asked for it himself." in page
+    assert others
+    assert all(each["fields"]["narrative"].startswith("[withheld: may be about others") for each in others)
+    assert all(text.startswith("[withheld") for each in found["consulted"] for text in each["because"])
+    entry = await _last_disclosed(onward)
+    assert {"kind": "event", "id": read} in entry["records"]
+    assert "narratives_of" in entry["fields"]
+    assert not {"narratives", "received.narrative", "received.victim"} & set(entry["fields"]), "what is held back"
+    found, _ = await _export(typed, folder, "--narratives-of", "reasons")
+    assert "Sarah Sample called" in {text for each in found["consulted"] for text in each["because"]}
+    assert "He asked for it himself" not in json.dumps(found)
+    assert "narratives_of.reasons" in (await _last_disclosed(onward))["fields"]
+    await _export(typed, folder, "--with-narratives")
+    assert {"narratives", "received.narrative"} <= set((await _last_disclosed(onward))["fields"])
+
+
+async def _last_disclosed(onward: System) -> dict[str, Any]:
+    [row] = await onward.rows("SELECT payload FROM payloads NATURAL JOIN outbox WHERE payload IS NOT NULL "
+                              "AND subject = 'audit.disclose' ORDER BY id DESC LIMIT 1")  # fmt: skip
+    entry: dict[str, Any] = orjson.loads(bytes(row["payload"]))["data"]
+    return entry
 
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.cli.access.redact import leaves
+from services.cli.access.redact import HELD, leaves
 from services.cli.access.sheet import Cells, bullets, pairs, paragraph, table
 from services.cli.access.words import INTERNAL, by_source, field_label, lower, sentence, value_text
 from services.cli.looking import Row
@@ -39,11 +39,17 @@ def received(document: Row) -> list[Markup]:
         fields = [(path, value) for path, value in leaves(each["fields"]) if path not in INTERNAL and path != "kind"]
         rows = [(field_label(path), value_text(path, value)) for path, value in fields if path != "occurred_at"]
         sent = f"From {lower(by_source(each['source'], document))}, received {local(each['received_at'])}."
+        sent += _number(each["event_id"], document)
         found += [element("h3", None, heading), paragraph(sent, note=True)]
         found += [pairs(rows)] if rows else []
     if not document["received"]:
         found.append(paragraph("Nothing that can be given to you."))
     return found
+
+
+def _number(id_: str, document: Row) -> str:
+    """By what a record is named in `--narratives-of`: for the review alone."""
+    return f" Number: {id_}" if document["opened"]["all_parties"] else ""
 
 
 def services(document: Row) -> list[Markup]:
@@ -62,7 +68,7 @@ def services(document: Row) -> list[Markup]:
         found.append(
             table(("When", "What happened", "Who said so", "Why"), [_step(row, document) for row in leg["history"]])
         )
-        found += _around(leg)
+        found += _around(leg, document)
     return found or [paragraph("You were not referred to a service that can be named here.")]
 
 
@@ -81,7 +87,7 @@ def _by(row: Row, document: Row) -> str:
     return row["by"] if row["by"].startswith("[") else by_source(row["by"], document)
 
 
-def _around(leg: Row) -> list[Markup]:
+def _around(leg: Row, document: Row) -> list[Markup]:
     """What was offered, agreed and checked beside the course of a referral."""
     said = []
     for offer in leg["offers"]:
@@ -106,7 +112,7 @@ def _around(leg: Row) -> list[Markup]:
                 sentence(check["status"])
                 + (", after it was missed" if check["missed_at"] and check["status"] == "done" else ""),
                 sentence(check["outcome"]) if check["outcome"] else "",
-                [check["note"]] if check["note"] else "",
+                [check["note"] + _number(check["id"], document)] if check["note"] else "",
             )
             for check in leg["welfare_checks"]
         ]
@@ -157,7 +163,7 @@ def _meaning(test: Row) -> str:
 def questions(document: Row) -> list[Markup]:
     """What people were asked, and answered."""
     rows = [
-        (local(each["asked_at"]), _asked(each), sentence(each["role"]), _answered(each))
+        (local(each["asked_at"]), _asked(each, document), sentence(each["role"]), _answered(each))
         for each in document["questions"]
     ]
     if not rows:
@@ -165,8 +171,8 @@ def questions(document: Row) -> list[Markup]:
     return [table(("When", "Question", "Asked of", "Answer"), rows)]
 
 
-def _asked(each: Row) -> list[str]:
-    opened = [] if each["in_full"].startswith("[withheld") else [each["in_full"]]
+def _asked(each: Row, document: Row) -> list[str]:
+    opened = [] if each["in_full"].startswith(HELD) else [each["in_full"] + _number(each["id"], document)]
     return [str(ASKS.get(each["kind"], each["asks"])) + (f" ({each['label']})" if each["label"] else ""), *opened]
 
 

@@ -18,7 +18,7 @@ from schemas.vocabulary import ProgressKind, WelfareOutcome
 from services.cli.access.choose import Chosen, choose, on_another_side
 from services.cli.access.gather import Held, Message
 from services.cli.access.logic import decisions, facts_shown, reasons_by_destination
-from services.cli.access.redact import OF_ANOTHER, Policy, leaves, redacted
+from services.cli.access.redact import HELD, OF_ANOTHER, REASONS, Policy, leaves, redacted
 from services.cli.consulting import OPERATOR
 from services.cli.looking import Row
 from services.cli.picture.words import QUESTIONS
@@ -80,7 +80,12 @@ def export(held: Held, policy: Policy, making: Making) -> Export:
         "made_by": making.organisation,
         "controller": making.controller,
         "kept_for": making.kept_for,
-        "opened": {"narratives": policy.narratives, "staff": policy.staff, "all_parties": policy.all_parties},
+        "opened": {
+            "narratives": policy.narratives,
+            "narratives_of": sorted(policy.narratives_of),
+            "staff": policy.staff,
+            "all_parties": policy.all_parties,
+        },
         "person": _person(held, received),
         "received": received,
         "remembered": facts_shown(held.remembered, None, held, policy),
@@ -107,11 +112,26 @@ def export(held: Held, policy: Policy, making: Making) -> Export:
 
 
 def fields_of(document: Row) -> list[str]:
-    """The names of what an export tells, for its audit entry: never a value."""
+    """The names of what an export tells, for its audit entry: never a value, nor what is held back."""
     names = {
-        f"received.{path}" for each in document["received"] for path, _ in leaves(each["fields"]) if " " not in path
+        f"received.{path}"
+        for each in document["received"]
+        for path, value in leaves(each["fields"])
+        if " " not in path and not str(value).startswith(HELD)
     }
     return sorted({*names, *(name for name, value in document.items() if isinstance(value, dict | list) and value)})
+
+
+def openable(document: Row) -> dict[str, str]:
+    """Of what is in an export, the ids by which what was written in it can be opened, with the kind of each."""
+    person = document["person"]
+    checks = [check["id"] for leg in document["services"] for check in leg["welfare_checks"]]
+    return {
+        **dict.fromkeys((person["person_id"], *person["also_known_as"]), "person"),
+        **dict.fromkeys((each["event_id"] for each in document["received"]), "event"),
+        **dict.fromkeys((each["id"] for each in document["questions"]), "review"),
+        **dict.fromkeys(checks, "welfare_check"),
+    }
 
 
 def _is_shown(message: Message, chosen: Chosen) -> bool:
@@ -120,7 +140,8 @@ def _is_shown(message: Message, chosen: Chosen) -> bool:
 
 def _received(message: Message, answers: Collection[str], policy: Policy) -> Row:
     """`answers` are those that were offered to choose from: such a one is nobody's own words."""
-    row, fields = message.row, redacted(message.type, message.data, policy)
+    row = message.row
+    fields = redacted(message.type, message.data, policy.of(row["event_id"], row["person_id"]))
     if message.data.get("answer") in answers:
         fields["answer"] = message.data["answer"]
     return {
@@ -164,7 +185,7 @@ def _service(leg: Row, held: Held, chosen: Chosen, because: Because, policy: Pol
         "pauses": [{name: row[name] for name in _PAUSE} for row in of_leg("pauses")],
         "welfare_checks": [
             {name: row[name] for name in _CHECK}
-            | {"by_whom": policy.name(row["by_whom"]), "note": policy.written(row["reason"])}
+            | {"by_whom": policy.name(row["by_whom"]), "note": policy.of(row["id"]).written(row["reason"])}
             for row in of_leg("welfare_checks")
         ],
     }
@@ -183,7 +204,7 @@ def _step(row: Row, leg: Row, chosen: Chosen, because: Because, policy: Policy) 
         "by_user": policy.name(row["by_user"]),
         "because": rules,
         # Reasons of rules that are not shown are not written by anybody, and are left out without a mark.
-        "note": policy.written(written) if row["decision_id"] is None or row["by_user"] else None,
+        "note": policy.of(row["event_id"]).written(written) if row["decision_id"] is None or row["by_user"] else None,
     }
 
 
@@ -196,6 +217,7 @@ def _rules_of(event_id: str, destination: str, said: str, because: Because) -> l
 
 def _question(row: Row, held: Held, policy: Policy) -> Row:
     human = held.humans.get(row["id"])
+    policy = policy.of(row["id"], human["event_id"] if human else None)
     closed = {*(row["answers"] or ()), *WelfareOutcome, CheckStatus.NOT_NEEDED}
     answer = row["answer"]
     destination = row["destination"] or next(
@@ -263,7 +285,7 @@ def _told(held: Held, policy: Policy) -> Iterable[Row]:
             "what": line.purpose,
             "fields": [] if line.who == DATA_SUBJECT else list(line.fields),
             "lawful_basis": line.lawful_basis,
-            "because": own + [text for why in line.why if why not in own and (text := policy.written(why))],
+            "because": own + [text for why in line.why if why not in own and (text := policy.of(REASONS).written(why))],
         }
 
 
@@ -289,7 +311,7 @@ def _consulted(held: Held, policy: Policy) -> Iterable[Row]:
             "because": [
                 text
                 for why in dict.fromkeys(why for line, _ in lines for why in line.why)
-                if (text := policy.written(why))
+                if (text := policy.of(REASONS).written(why))
             ],
         }
 

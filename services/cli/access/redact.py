@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from pydantic import JsonValue
@@ -11,8 +11,10 @@ from pydantic import JsonValue
 from schemas.envelope import EventType
 from services.cli.access.fields import FIELDS, Treatment, treatment
 
+HELD: Final = "[withheld: "  # what each mark begins with
 OF_ANOTHER: Final = "[withheld: about another person]"
 OF_OURS: Final = "[withheld: our own number for a record]"
+REASONS: Final = "reasons"  # why somebody looked, or told somebody: these have no record of their own
 OF_STAFF: Final = "[withheld: the name of somebody at work]"
 
 Json: TypeAlias = dict[str, JsonValue]
@@ -22,7 +24,8 @@ Json: TypeAlias = dict[str, JsonValue]
 class Policy:
     """What this export opens beyond what everybody gets."""
 
-    narratives: bool = False  # a human has read what was written
+    narratives: bool = False  # a human has read all that was written
+    narratives_of: frozenset[str] = frozenset()  # what a human has read, by ids of records, and of persons, and REASONS
     staff: bool = False  # the controller names those who work there
     all_parties: bool = False  # nothing is held back: for those who review it, never for the person
 
@@ -37,6 +40,10 @@ class Policy:
                 return self.staff or self.all_parties
             case Treatment.WRITTEN:
                 return self.narratives or self.all_parties
+
+    def of(self, *ids: str | None) -> Policy:
+        """The same for one record, whose text is opened where one of these was read."""
+        return self if self.narratives_of.isdisjoint(ids) else replace(self, narratives=True)
 
     def written(self, text: str | None) -> str | None:
         """What somebody wrote, or how much of it is held back."""
