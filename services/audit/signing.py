@@ -38,7 +38,7 @@ class HistoryForked(OnwardError):
     def __init__(self, what: str) -> None:
         super().__init__(
             f"the audit log is not signed any further: {what}. The store was put back from an old copy, or somebody"
-            " changed it: see docs/running.md, the audit log"
+            " changed it: stop the services, keep a copy of all as it is, then onward audit restore (docs/running.md)"
         )
 
 

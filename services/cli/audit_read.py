@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select
 
 from schemas.log.checked import CheckedTree
 from schemas.log.checkpoint import SignedCheckpoint
-from schemas.log.errors import LogError, Unreachable
+from schemas.log.errors import LogError
 from schemas.log.export import export_lines
 from schemas.log.note import VerifierKey
 from schemas.log.proof import prove as proof_of
@@ -26,7 +26,7 @@ from schemas.log.tiles import Fetch
 from schemas.log.trust import Trust
 from services.audit import store
 from services.cli import terminal
-from services.cli.audit_source import KeyOption, keys_of, opened
+from services.cli.audit_source import KeyOption, keys_of, opened, refuse
 from services.cli.config import JsonFlag
 from services.cli.consulting import (
     OPERATOR,
@@ -137,9 +137,14 @@ def export(
                 source.fetch, tree, first, last, progress=lambda done, _: bar.update(task, completed=done)
             )
             _write(out, export_lines(entries, first, last, source.checkpoint, tree))
-    terminal.say(f"{terminal.literal(str(out))}: {last - first} entries, {first} up to {last}, of {size}")
+    terminal.say(f"{terminal.literal(str(out))}: {_counted(first, last)}, of {size} in the log that are signed")
     if unsigned:
         terminal.err.print(f"{unsigned} more of that time are not signed yet: export again for them", soft_wrap=True)
+
+
+def _counted(first: int, end: int) -> str:
+    count = end - first
+    return f"{count} entries ({first} to {end - 1})" if count > 1 else f"entry {first}" if count else "no entry"
 
 
 @contextmanager
@@ -156,10 +161,8 @@ def _opened(log: str | None, key: Sequence[str] | None) -> Iterator[_Log]:
     try:
         with opened(where or "") as fetch:
             yield _Log(fetch, read_checkpoint(fetch, Trust(keys)))
-    except Unreachable as error:
-        terminal.fail(str(error))
     except LogError as error:
-        terminal.fail(f"not verified: {error}", code=terminal.NEEDS_ATTENTION)
+        refuse(error)
 
 
 async def _own_keys(settings: Settings) -> list[VerifierKey]:

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 from rich.progress import TimeRemainingColumn
 
 from schemas.log.checked import CheckedTree
 from schemas.log.checkpoint import SignedCheckpoint
-from schemas.log.errors import EntryWrong, LogError, Unreachable
+from schemas.log.errors import LogError
 from schemas.log.export import verify_export
 from schemas.log.note import VerifierKey
 from schemas.log.proof import HEADER, verify_proof
@@ -31,12 +31,14 @@ from services.cli.audit_source import (
     lines_of,
     opened,
     read_one,
+    refuse,
     trust_of,
 )
 from services.cli.config import JsonFlag
 from services.ground.clock import for_people
 
 T = TypeVar("T")
+NAMED: Final = "named by the one before it: ask the operator, then trust it"
 Where = Annotated[
     str, typer.Argument(metavar="WHAT", help="A log's folder or address, an export, a proof, or a checkpoint.")
 ]
@@ -153,15 +155,8 @@ def _or_wrong(look: Callable[[], T], *, as_json: bool) -> T:
     """Look, and end the command with what is wrong."""
     try:
         return look()
-    except Unreachable as error:
-        terminal.fail(str(error))
     except LogError as error:
-        if as_json:
-            position = error.position if isinstance(error, EntryWrong) else None
-            wrong = type(error).__name__
-            terminal.print_json({"ok": False, "wrong": wrong, "position": position, "message": str(error)})
-            raise SystemExit(terminal.NEEDS_ATTENTION) from None
-        terminal.fail(f"not verified: {error}", code=terminal.NEEDS_ATTENTION)
+        refuse(error, as_json=as_json)
 
 
 def _named(key: VerifierKey) -> str:
@@ -213,7 +208,7 @@ def _tell(shown: Shown) -> None:
     if found.grown_from is not None:
         lines.append(("grown", f"from {found.grown_from} entries, which are as they were signed then"))
     lines += [("signed by", _named(each.key)) for each in signed.signed_by]
-    lines += [("new key", f"{key}, named by the one before it") for key in signed.learnt]
+    lines += [("new key", f"{key}, {NAMED}") for key in signed.learnt]
     for each in signed.cosigned_by:
         at = _moment(each.at)
         lines.append(("witness", f"{each.key.name}, {for_people(at) if at else 'at no time that there is'}"))

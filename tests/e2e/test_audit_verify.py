@@ -15,11 +15,12 @@ import structlog
 from typer.testing import CliRunner
 
 from schemas.log.checkpoint import cosign
+from schemas.log.errors import LogError, Unreachable
 from schemas.log.handover import hand_over, handovers_line
 from schemas.log.note import COSIGNATURE, ED25519, SigningKey, with_signatures
 from schemas.log.tiles import encode_bundle
 from schemas.log.trust import Trust
-from services.cli.audit_source import LARGEST_FILE, LARGEST_LINE
+from services.cli.audit_source import LARGEST_FILE, LARGEST_LINE, MEANS
 from services.cli.main import app
 from services.ground.settings import REPOSITORY
 from tests.support.audit_log import write_log
@@ -83,9 +84,19 @@ class Quiet(SimpleHTTPRequestHandler):
 
 def test_a_wrong_entry_is_named_and_the_exit_code_says_so(log: Path) -> None:
     (log / "tile/entries/001").write_bytes(encode_bundle([*LEAVES[256:300], b"{}", *LEAVES[301:512]]))
+    for words in (("verify", log), ("show", 301, "--log", log), ("verify", log / "tile/entries/001")):
+        said = onward(*words, "--key", VKEY, code=1)
+        assert "not verified: " in said
+        assert "as they are now; then ask the operator" in said
     assert "not verified: entry 300: its hash should be" in onward("verify", log, "--key", VKEY, code=1)
     told = machine("verify", log, "--key", VKEY, code=1)
     assert (told["wrong"], told["position"]) == ("EntryWrong", 300)
+    assert told["means"].startswith("This entry is not the one that was signed for its place")
+    assert told["next"].startswith("Keep the log")
+
+
+def test_whatever_can_be_wrong_with_a_log_is_explained() -> None:
+    assert set(MEANS) == set(LogError.__subclasses__()) - {Unreachable}
 
 
 def test_growth_is_verified_from_what_was_remembered(log: Path, tmp_path: Path) -> None:
