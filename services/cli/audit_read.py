@@ -26,6 +26,7 @@ from schemas.log.tiles import Fetch
 from schemas.log.trust import Trust
 from services.audit import store
 from services.cli import terminal
+from services.cli.audit_reason import reason_of
 from services.cli.audit_source import KeyOption, keys_of, opened, refuse
 from services.cli.config import JsonFlag
 from services.cli.consulting import (
@@ -87,18 +88,31 @@ def show(
 def prove(
     entry: EntryArgument,
     out: Annotated[Path, typer.Option(help="The proof's file. It holds the entry too.")],
+    why: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its reason, where that is sealed: for who may know it.")
+    ] = None,
     log: LogOption = None,
     key: KeyOption = None,
     by: LookByOption = None,
     role: LookRoleOption = OPERATOR,
     because: LookBecauseOption = None,
 ) -> None:
-    """Write one entry with its proof to a file that verifies alone: onward audit verify FILE."""
+    """Write one entry with its proof to a file that verifies alone: onward audit verify FILE.
+
+    With --why also what a human wrote as its reason, and the key by which anybody can check that it is what was
+    entered: onward audit verify FILE --why FILE. Hand it only to whoever may know it.
+    """
+    if why is not None and log is not None:
+        terminal.fail("--why is of this system's own log: another's reasons are not here")
     with _opened(log, key) as source:
         position = _position(entry, log, source.checkpoint)
-        _keep_that_it_was_read(log, search("log", position=position), by=by, role=role, because=because)
         proof = proof_of(source.fetch, source.checkpoint, position)
+        reason = terminal.run(reason_of(proof.entry or b"", looker(by, role, because))) if why is not None else None
+        _keep_that_it_was_read(log, search("log", position=position), by=by, role=role, because=because)
     _write(out, [proof.encode()])
+    if why is not None and reason is not None:
+        _write(why, [reason.encode()])
+        terminal.err.print(f"{terminal.literal(str(why))}: its reason, for nobody but who may know it", soft_wrap=True)
     terminal.say(f"{terminal.literal(str(out))}: entry {position} of {source.checkpoint.checkpoint.size}")
 
 

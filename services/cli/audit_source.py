@@ -18,6 +18,7 @@ from schemas.log.errors import (
     Missing,
     NotSigned,
     ProofRefused,
+    ReasonWrong,
     SplitView,
     TreeWrong,
     Unreachable,
@@ -57,6 +58,7 @@ MEANS: Final[Mapping[type[LogError], str]] = {
     NotSigned: "Too few of those whom you trust vouch for it: ask the operator, by another way, for its keys.",
     BadSignature: "Somebody changed what was signed, or its signature.",
     ProofRefused: "The proof does not show what it should.",
+    ReasonWrong: "The entry is the one that was signed. What was given as its reason was changed, or is of another.",
     SplitView: "The log does not go on from what was signed before: its past was written anew, an old copy was put "
     "back, or two logs were signed.",
 }

@@ -169,6 +169,8 @@ def test_what_cannot_be_used_is_told_before_anything_is_verified(log: Path, tmp_
     assert "was changed, or copied in part" in onward("verify", log, "--key", VKEY.replace("onward", "Onward"), code=2)
     assert "needs that many --witness" in onward("verify", log, "--key", VKEY, "--quorum", 1, code=2)
     assert "cannot be read" in onward("verify", tmp_path / "nothing", "--key", VKEY, code=2)
+    for one in (log, log / "checkpoint", "http://127.0.0.1:1"):
+        assert "--why is for the proof of one entry" in onward("verify", one, "--key", VKEY, "--why", log, code=2)
     assert "for a log" in onward("verify", log / "checkpoint", "--key", VKEY, "--since", log / "checkpoint", code=2)
     keys = tmp_path / "keys"
     keys.write_text(f"{VKEY}\n")
