@@ -127,7 +127,7 @@ def as_text(found: Report) -> str:
     """One line for each, as a spreadsheet reads it; times are those of London, with their offset."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow((*Line._fields, "times", "first", "last"))
+    writer.writerow((*Line._fields, "times", "first", "last", "positions"))
     for row in as_rows(found):
         writer.writerow(_plainly(value) for value in row.values())
     return written.getvalue()
@@ -149,7 +149,7 @@ def _show(found: Report) -> None:
     for operation, title in (("consult", "Consulted"), ("disclose", "Disclosed")):
         lines = found.of(operation)
         times = sum(each.times for _, each in lines)
-        terminal.say(f"\n[bold]{title}[/] {times:,} times")
+        terminal.say(f"\n[bold]{title}[/] {times:,} {'time' if times == 1 else 'times'}")
         if not lines:
             continue
         table = Table("Person", "By" if operation == "consult" else "To", box=None, header_style="bold")
@@ -161,6 +161,7 @@ def _show(found: Report) -> None:
         if len(lines) > SHOWN_MOST:
             terminal.say(f"[dim]and {len(lines) - SHOWN_MOST:,} more lines: --csv, --html or --json[/]")
     terminal.say(f"\n{found.entries:,} entries, {_period(found)}. That you looked is one of the next.")
+    terminal.say("#: the first one's position in the log, by which it is shown and proved: onward audit show, prove.")
 
 
 def _cells(line: Line, when: Times) -> list[str]:
@@ -168,7 +169,7 @@ def _cells(line: Line, when: Times) -> list[str]:
     why = "; ".join(line.why) or "-"
     basis = f" [{line.lawful_basis}]" if line.lawful_basis else ""
     whose = terminal.short(line.person_id) if line.person_id else ", ".join(line.records[:2]) or "-"
-    cells = [whose, who, f"{when.times:,}", for_people(when.first), for_people(when.last)]
+    cells = [whose, who, f"{when.times:,}\n#{when.positions[0]}", for_people(when.first), for_people(when.last)]
     return [str(terminal.literal(cell)) for cell in (*cells, ", ".join(line.fields), why + basis)]
 
 

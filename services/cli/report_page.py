@@ -12,8 +12,20 @@ from services.cli.picture.words import local
 from services.cli.reporting import Line, Report, Times
 
 TITLE: Final = "Who consulted, and what was disclosed"
-CONSULTED: Final = ("Person", "By", "Role", "Organisation", "Times", "First", "Last", "Fields", "Purpose", "Why")
-DISCLOSED: Final = ("Person", "To", "Times", "First", "Last", "Fields", "Purpose", "Lawful basis", "Why")
+CONSULTED: Final = (
+    "Person",
+    "By",
+    "Role",
+    "Organisation",
+    "Times",
+    "First",
+    "Last",
+    "Entries",
+    "Fields",
+    "Purpose",
+    "Why",
+)
+DISCLOSED: Final = ("Person", "To", "Times", "First", "Last", "Entries", "Fields", "Purpose", "Lawful basis", "Why")
 TIMES: Final = frozenset({"First", "Last"})
 
 
@@ -37,7 +49,8 @@ def _body(found: Report, now: datetime) -> Markup:
     )
     made = (
         f"Made {local(now)}. Times are those of the United Kingdom. It names fields, never what they held. "
-        "That it was made is itself in the audit log."
+        "Each entry is shown and proved by its position: onward audit show, and onward audit prove. That this was made "
+        "is itself in the audit log."
     )
     return element("body", None, main, element("footer", None, element("p", None, made)))
 
@@ -56,8 +69,8 @@ def _whose(line: Line) -> str:
     return line.person_id or ", ".join(line.records) or "nobody in particular"
 
 
-def _when(when: Times) -> tuple[str, str, str]:
-    return f"{when.times:,}", local(when.first), local(when.last)
+def _when(when: Times) -> tuple[str, str, str, str]:
+    return f"{when.times:,}", local(when.first), local(when.last), when.named()
 
 
 def _section(id_: str, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Markup:

@@ -21,6 +21,7 @@ from services.intake import store as intake
 from services.router import store as router
 
 PAGE: Final = 2_000
+MOST_NAMED: Final = 20  # positions of a line: a report grows with what is different in it
 TOLD: Final = ("consult", "disclose")
 WHOSE: Final = {  # records that tell whose data was seen where an entry names no person: by which key, and whose
     "leg": (router.legs.c.id, router.legs.c.person_id),
@@ -61,15 +62,23 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class Times:
-    """How often, and when first and last."""
+    """How often, when first and last, and where in the log: by its position each entry is proved."""
 
     first: datetime
     last: datetime
+    positions: list[int]  # the first of them
     times: int = 1
 
-    def again(self, at: datetime) -> None:
+    def again(self, at: datetime, position: int) -> None:
         """Once more."""
         self.first, self.last, self.times = min(self.first, at), max(self.last, at), self.times + 1
+        if len(self.positions) < MOST_NAMED:
+            self.positions.append(position)
+
+    def named(self) -> str:
+        """The positions, for people."""
+        more = self.times - len(self.positions)
+        return ", ".join(map(str, self.positions)) + (f" and {more:,} more" if more else "")
 
 
 @dataclass(slots=True)
@@ -115,9 +124,9 @@ class Gathering:
             for person in told:
                 line = _line(entry, person, wrote.get(row["entry_id"]))
                 if line in self.report.lines:
-                    self.report.lines[line].again(row["at"])
+                    self.report.lines[line].again(row["at"], row["position"])
                 else:
-                    self.report.lines[line] = Times(row["at"], row["at"])
+                    self.report.lines[line] = Times(row["at"], row["at"], [row["position"]])
         return len(found) == PAGE
 
 
@@ -173,4 +182,5 @@ def as_rows(report: Report) -> Iterator[dict[str, Any]]:
     """Every line with its times, for machines and tables."""
     for operation in TOLD:
         for line, times in report.of(operation):
-            yield {**line._asdict(), "times": times.times, "first": times.first, "last": times.last}
+            when = {"times": times.times, "first": times.first, "last": times.last}
+            yield {**line._asdict(), **when, "positions": tuple(times.positions)}

@@ -120,6 +120,11 @@ async def test_the_report_tells_who_looked_and_what_left_to_whom_and_is_entered_
         assert (by["j.smith"]["role"], by["j.smith"]["why"], by["j.smith"]["times"]) == ("case_manager", [WHY], 1)
         [dapp] = [line for line in found["disclosed"] if line["who"] == "dapp"]
         assert dapp["lawful_basis"] == "law_enforcement"
+        for line in (dapp, by["j.smith"]):
+            [position] = line["positions"]
+            [row] = await onward.rows("SELECT entry FROM log_entries WHERE position = :at", at=position)
+            said = orjson.loads(bytes(row["entry"]))["data"]
+            assert line["who"] in (said.get("recipient"), said["actor"]["id"]), "by it the entry is proved"
         assert "Violence or threats" in dapp["why"][0] or dapp["why"], dapp
         deliveries = await onward.rows("SELECT fields FROM deliveries WHERE destination = 'dapp'")
         kept = deliveries[0]["fields"]
