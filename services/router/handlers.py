@@ -48,7 +48,7 @@ from services.router.deciding import Batch, as_decided, decide_event
 from services.router.fallen import Fallen
 from services.router.joined import hand_over, is_told, joins
 from services.router.keep import Cause, Keeping
-from services.router.load import Referrer, load_cases, load_open, load_places
+from services.router.load import Referrer, load_cases, load_open, load_places, load_waiting
 from services.router.questions import load_decided, load_questions
 from services.router.rules.decision import Decision
 from services.router.rules.events import PastEvent, Reported, kind_of
@@ -104,7 +104,17 @@ class RouterHandler:
         fallen = Fallen([event.data for event in events if isinstance(event.data, TimerFellDue)], work)
         decided = load_decided(_told_late(messages, cases), work)
         telling = {cases[event.subject].person_id for event in events if isinstance(event.data, ProgressReported)}
-        batch = Batch(rules, originals, fallen, load_places(work), work, decided, telling, shadow=in_use.shadow)
+        batch = Batch(
+            rules,
+            originals,
+            fallen,
+            load_places(work),
+            work,
+            decided,
+            telling,
+            read_waiting=lambda case: load_waiting(case, work),
+            shadow=in_use.shadow,
+        )
         keeping = Keeping(work)
         orders: list[Order] = []
         told: list[Telling] = []

@@ -40,6 +40,7 @@ from services.router.casework.steps import (
     ReviewAsked,
     ReviewMoved,
     ReviewSnoozed,
+    RouteRaised,
     Step,
     TimerCancelled,
     TimerSet,
@@ -58,7 +59,7 @@ from services.router.rules.decision import Decision
 from services.router.said import said
 from services.router.shadow import Beside
 
-_Ending = ReviewAnswered | ReviewMoved | ReviewSnoozed | PersonsRuledOut | CasePlaced | LegParted
+_Ending = ReviewAnswered | ReviewMoved | ReviewSnoozed | RouteRaised | PersonsRuledOut | CasePlaced | LegParted
 _RESTING_CHANGES = {
     store.offers: OFFER_CHANGES,
     store.pauses: PAUSE_CHANGES,
@@ -173,7 +174,7 @@ class Keeping:
                 self._endings.append((step, case.person_id))
             case CapacityHeard(destination):
                 self._capacity[destination] = {**step._asdict(), "event_id": cause.event_id}
-            case ReviewAnswered(review_id):
+            case ReviewAnswered(review_id) | RouteRaised(review_id):
                 asked = case.reviews.get(review_id)
                 self._endings.append((step, (asked.person_id if asked else None) or case.person_id))
             case ReviewMoved() | ReviewSnoozed() | PersonsRuledOut() | CasePlaced():
@@ -264,6 +265,9 @@ class Keeping:
             case ReviewSnoozed(review_id, until):
                 put_off = {"due_at": until, "snoozes": review.snoozes + 1}
                 change = update(store.reviews).where(review.id == review_id).values(put_off)
+            case RouteRaised(review_id, waiting, due_at):
+                route = self.work.seal_json(person, review.route, review_id, route_to_keep(waiting))
+                change = update(store.reviews).where(review.id == review_id).values(route=route, due_at=due_at)
             case PersonsRuledOut(review_id, perhaps):
                 change = update(store.reviews).where(review.id == review_id).values(perhaps=list(perhaps))
             case LegParted(parted):
