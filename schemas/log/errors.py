@@ -43,6 +43,10 @@ class EntryWrong(LogError):
         self.position = position
 
 
+class ReasonWrong(LogError):
+    """What is said to be an entry's reason is not what the entry holds a commitment to."""
+
+
 class SplitView(LogError):
     """Two checkpoints, both signed, that no one log can have: somebody was shown another log."""
 

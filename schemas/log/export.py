@@ -20,7 +20,7 @@ from schemas.log.canonical import NotCanonical, canonical
 from schemas.log.checkpoint import SignedCheckpoint, decode_hash, encode_hash
 from schemas.log.errors import EntryWrong, Malformed, TreeWrong
 from schemas.log.merkle import HASH_BYTES, Growing, HashReader, leaf_hash, subtrees
-from schemas.log.reader import Progress, Verified
+from schemas.log.reader import Progress, Verified, difference
 from schemas.log.tiles import WIDTH
 from schemas.log.trust import Trust
 
@@ -127,7 +127,7 @@ class _Reading:
         if self._wrong is None and said != self._leaves:
             pairs = zip(said, self._leaves, strict=False)
             offset = next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(said), len(self._leaves)))
-            self._wrong = EntryWrong(first + offset, _difference(said, self._leaves, offset))
+            self._wrong = EntryWrong(first + offset, _difference(first, said, self._leaves, offset))
         part = _part(first, said)
         self._by_hashes.extend(part)
         at = self._by_entries.size
@@ -205,12 +205,12 @@ def _part(begin: int, hashes: Iterable[bytes]) -> Growing:
     return part
 
 
-def _difference(said: list[bytes], found: list[bytes], offset: int) -> str:
+def _difference(first: int, said: list[bytes], found: list[bytes], offset: int) -> str:
     if offset >= len(found):
         return "not there, and the log has it"
     if offset >= len(said):
         return "one that the log does not have"
-    return f"its hash should be {said[offset].hex()} and is {found[offset].hex()}"
+    return difference(first, said, offset, found[offset])
 
 
 def _line(value: Line) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from schemas.log.checked import CheckedTree
@@ -65,6 +65,12 @@ def entries_of(
             progress(min(first + bundle.width, end) - begin, end - begin)
 
 
+def difference(first: int, committed: Sequence[bytes], offset: int, found: bytes) -> str:
+    """What is wrong with the entry at `first` + `offset`, which has another hash than its place is committed to."""
+    whose = f", which is that of entry {first + committed.index(found)}" if found in committed else ""
+    return f"its hash should be {committed[offset].hex()} and is {found.hex()}{whose}"
+
+
 def checked_bundle(fetch: Fetch, bundle: Tile, committed: list[bytes]) -> list[bytes]:
     """The entries of a bundle, or EntryWrong for the first that is not what was committed to."""
     first = bundle.number * WIDTH
@@ -79,7 +85,7 @@ def checked_bundle(fetch: Fetch, bundle: Tile, committed: list[bytes]) -> list[b
             raise EntryWrong(first + offset, f"not there: {bundle.path} has no more whole entries")
         found = leaf_hash(entries[offset])
         if found != expected:
-            raise EntryWrong(first + offset, f"its hash should be {expected.hex()} and is {found.hex()}")
+            raise EntryWrong(first + offset, difference(first, committed, offset, found))
     if rest or len(entries) != bundle.width:
         raise EntryWrong(first + bundle.width, f"{bundle.path} has more than the log committed to")
     return entries

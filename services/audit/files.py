@@ -31,6 +31,15 @@ def put_whole(file: Path, content: bytes, *, mode: int = EVERYBODY_READS) -> Non
         raise
 
 
+def mark_of(file: Path) -> tuple[int, ...] | None:
+    """What changes whenever a file is changed, replaced or closed to somebody; None where there is none to be seen."""
+    try:
+        now = file.stat()
+    except OSError:
+        return None
+    return now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
+
+
 def sync_folder(folder: Path) -> None:
     """Have a folder's names on disk: without it a power cut can undo a rename."""
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

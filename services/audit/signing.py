@@ -21,6 +21,7 @@ from schemas.log.note import Note, VerifierKey
 from schemas.log.tiles import CHECKPOINT
 from services.audit import store, tree
 from services.audit.alarm import Alarm
+from services.audit.files import mark_of
 from services.audit.keys import KeyUnusable, LogKeys, last_signed, memory_of, read_keys, remember_signed
 from services.ground.errors import OnwardError
 from services.ground.handler import Write
@@ -37,7 +38,7 @@ class HistoryForked(OnwardError):
     def __init__(self, what: str) -> None:
         super().__init__(
             f"the audit log is not signed any further: {what}. The store was put back from an old copy, or somebody"
-            " changed it: see docs/running.md, the audit log"
+            " changed it: stop the services, keep a copy of all as it is, then onward audit restore (docs/running.md)"
         )
 
 
@@ -64,6 +65,7 @@ class Signer:
     def __init__(self, world: World) -> None:
         self._world = world
         self._alarm = Alarm("signing")
+        self._at_rest: object = None  # the files and the store as they were when there was nothing to sign
 
     async def act(self, write: Write) -> None:
         """Sign the log if it has grown. Raises KeyUnusable or HistoryForked, having told `onward status` why."""
@@ -71,6 +73,10 @@ class Signer:
 
     async def _sign(self, write: Write) -> None:
         settings, now = self._world.settings, self._world.clock.now()
+        there = (await asyncio.to_thread(self._marks), await self._world.database.read(_sizes))
+        if there == self._at_rest:
+            return
+        self._at_rest = None
         keys = await asyncio.to_thread(read_keys, settings.log_key)
         signed = await asyncio.to_thread(self._signed_elsewhere, keys)
         # Of what is committed and on disk: a transaction that is still to be committed may yet come to nothing.
@@ -78,6 +84,7 @@ class Signer:
         if what.new_key is not None:
             await write(lambda work: _keep_key(work, what))
         if what.checkpoint is None:
+            self._at_rest = there
             return
         checkpoint = what.checkpoint
         note = sign_checkpoint(checkpoint, *keys.signing(now))
@@ -88,6 +95,11 @@ class Signer:
             )
         )
         log.debug("log_signed", size=checkpoint.size)
+
+    def _marks(self) -> list[tuple[int, ...] | None]:
+        settings = self._world.settings
+        files = (settings.log_key, memory_of(settings.log_key), settings.log_folder / CHECKPOINT)
+        return [mark_of(file) for file in files]
 
     def _signed_elsewhere(self, keys: LogKeys) -> list[Signed]:
         """What was signed before and is written down outside of the store: beside the key, and where we publish."""
@@ -109,6 +121,12 @@ class Signer:
             return [Signed(open_checkpoint(file.read_bytes(), ours).checkpoint, str(file))]
         except (OSError, LogError):
             return []  # not there, or not ours: it binds nobody
+
+
+def _sizes(connection: Connection) -> tuple[int, int]:
+    """How long the log is, and how long it was when it was signed last."""
+    newest = store.newest_checkpoint(connection)
+    return store.length(connection), newest["size"] if newest is not None else 0
 
 
 def _next(connection: Connection, keys: LogKeys, signed: Sequence[Signed]) -> _Next:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select
 
 from schemas.log.checked import CheckedTree
 from schemas.log.checkpoint import SignedCheckpoint
-from schemas.log.errors import LogError, Unreachable
+from schemas.log.errors import LogError
 from schemas.log.export import export_lines
 from schemas.log.note import VerifierKey
 from schemas.log.proof import prove as proof_of
@@ -26,7 +26,8 @@ from schemas.log.tiles import Fetch
 from schemas.log.trust import Trust
 from services.audit import store
 from services.cli import terminal
-from services.cli.audit_source import KeyOption, keys_of, opened
+from services.cli.audit_reason import reason_of
+from services.cli.audit_source import KeyOption, keys_of, opened, refuse
 from services.cli.config import JsonFlag
 from services.cli.consulting import (
     OPERATOR,
@@ -87,18 +88,31 @@ def show(
 def prove(
     entry: EntryArgument,
     out: Annotated[Path, typer.Option(help="The proof's file. It holds the entry too.")],
+    why: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its reason, where that is sealed: for who may know it.")
+    ] = None,
     log: LogOption = None,
     key: KeyOption = None,
     by: LookByOption = None,
     role: LookRoleOption = OPERATOR,
     because: LookBecauseOption = None,
 ) -> None:
-    """Write one entry with its proof to a file that verifies alone: onward audit verify FILE."""
+    """Write one entry with its proof to a file that verifies alone: onward audit verify FILE.
+
+    With --why also what a human wrote as its reason, and the key by which anybody can check that it is what was
+    entered: onward audit verify FILE --why FILE. Hand it only to whoever may know it.
+    """
+    if why is not None and log is not None:
+        terminal.fail("--why is of this system's own log: another's reasons are not here")
     with _opened(log, key) as source:
         position = _position(entry, log, source.checkpoint)
-        _keep_that_it_was_read(log, search("log", position=position), by=by, role=role, because=because)
         proof = proof_of(source.fetch, source.checkpoint, position)
+        reason = terminal.run(reason_of(proof.entry or b"", looker(by, role, because))) if why is not None else None
+        _keep_that_it_was_read(log, search("log", position=position), by=by, role=role, because=because)
     _write(out, [proof.encode()])
+    if why is not None and reason is not None:
+        _write(why, [reason.encode()])
+        terminal.err.print(f"{terminal.literal(str(why))}: its reason, for nobody but who may know it", soft_wrap=True)
     terminal.say(f"{terminal.literal(str(out))}: entry {position} of {source.checkpoint.checkpoint.size}")
 
 
@@ -137,9 +151,14 @@ def export(
                 source.fetch, tree, first, last, progress=lambda done, _: bar.update(task, completed=done)
             )
             _write(out, export_lines(entries, first, last, source.checkpoint, tree))
-    terminal.say(f"{terminal.literal(str(out))}: {last - first} entries, {first} up to {last}, of {size}")
+    terminal.say(f"{terminal.literal(str(out))}: {_counted(first, last)}, of {size} in the log that are signed")
     if unsigned:
         terminal.err.print(f"{unsigned} more of that time are not signed yet: export again for them", soft_wrap=True)
+
+
+def _counted(first: int, end: int) -> str:
+    count = end - first
+    return f"{count} entries ({first} to {end - 1})" if count > 1 else f"entry {first}" if count else "no entry"
 
 
 @contextmanager
@@ -156,10 +175,8 @@ def _opened(log: str | None, key: Sequence[str] | None) -> Iterator[_Log]:
     try:
         with opened(where or "") as fetch:
             yield _Log(fetch, read_checkpoint(fetch, Trust(keys)))
-    except Unreachable as error:
-        terminal.fail(str(error))
     except LogError as error:
-        terminal.fail(f"not verified: {error}", code=terminal.NEEDS_ATTENTION)
+        refuse(error)
 
 
 async def _own_keys(settings: Settings) -> list[VerifierKey]:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final
+from typing import Annotated, BinaryIO, Final, NoReturn
 
 import httpx
 import typer
 
-from schemas.log.errors import LogError, Malformed, Missing, Unreachable
+from schemas.log.errors import (
+    BadSignature,
+    EntryWrong,
+    LogError,
+    Malformed,
+    Missing,
+    NotSigned,
+    ProofRefused,
+    ReasonWrong,
+    SplitView,
+    TreeWrong,
+    Unreachable,
+)
 from schemas.log.note import VerifierKey
 from schemas.log.tiles import Fetch
 from schemas.log.trust import Trust
@@ -37,6 +49,36 @@ WitnessOption = Annotated[
 QuorumOption = Annotated[
     int | None, typer.Option("--quorum", min=1, help="How many of the witnesses must have signed: all, unless said.")
 ]
+
+MEANS: Final[Mapping[type[LogError], str]] = {
+    EntryWrong: "This entry is not the one that was signed for its place: it was changed, dropped, moved or put in.",
+    TreeWrong: "Hashes were changed, perhaps together with their entries.",
+    Missing: "It was taken away, or this is not the folder or the address of a log.",
+    Malformed: "It was changed or cut, or it is not what it should be.",
+    NotSigned: "Too few of those whom you trust vouch for it: ask the operator, by another way, for its keys.",
+    BadSignature: "Somebody changed what was signed, or its signature.",
+    ProofRefused: "The proof does not show what it should.",
+    ReasonWrong: "The entry is the one that was signed. What was given as its reason was changed, or is of another.",
+    SplitView: "The log does not go on from what was signed before: its past was written anew, an old copy was put "
+    "back, or two logs were signed.",
+}
+NEXT: Final = (
+    "Keep the log or the file, and your checkpoint, as they are now; then ask the operator (docs/audit.md, When "
+    "something is wrong)."
+)
+
+
+def refuse(error: LogError, *, as_json: bool = False) -> NoReturn:
+    """End the command with what is wrong, what that means, and what to do; where nothing could be read, with that."""
+    if isinstance(error, Unreachable):
+        terminal.fail(str(error))
+    means = MEANS.get(type(error), "It is not what a log should be.")
+    if as_json:
+        position = error.position if isinstance(error, EntryWrong) else None
+        told = {"ok": False, "wrong": type(error).__name__, "position": position, "message": str(error)}
+        terminal.print_json({**told, "means": means, "next": NEXT})
+        raise SystemExit(terminal.NEEDS_ATTENTION)
+    terminal.fail(f"not verified: {error}\n{means}\n{NEXT}", code=terminal.NEEDS_ATTENTION)
 
 
 def is_address(where: str) -> bool:
@@ -123,8 +165,8 @@ def trust_of(key: Sequence[str] | None, witness: Sequence[str] | None, quorum: i
     keys, witnesses = keys_of(key, "--key"), keys_of(witness, "--witness")
     if not keys:
         terminal.fail(
-            "say by which key to verify: --key VKEY, or ONWARD_LOG_VKEY. The operator tells it (onward audit keys); get"
-            " it by another way than the log itself"
+            "say by which key to verify: --key VKEY, or ONWARD_LOG_VKEY. The operator tells it (onward audit keys"
+            " show); get it by another way than the log itself"
         )
     if quorum is not None and quorum > len(witnesses):
         terminal.fail(f"--quorum {quorum} needs that many --witness")

@@ -7,18 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 from rich.progress import TimeRemainingColumn
 
 from schemas.log.checked import CheckedTree
 from schemas.log.checkpoint import SignedCheckpoint
-from schemas.log.errors import EntryWrong, LogError, Unreachable
+from schemas.log.errors import LogError
 from schemas.log.export import verify_export
 from schemas.log.note import VerifierKey
-from schemas.log.proof import HEADER, verify_proof
+from schemas.log.proof import HEADER, Proof, verify_proof
 from schemas.log.reader import Progress, Verified, verify_log
+from schemas.log.reason import Reason, check_reason
 from schemas.log.tiles import Fetch
 from schemas.log.trust import Trust, check_growth, check_same
 from services.audit.files import write_whole
@@ -31,12 +32,14 @@ from services.cli.audit_source import (
     lines_of,
     opened,
     read_one,
+    refuse,
     trust_of,
 )
 from services.cli.config import JsonFlag
 from services.ground.clock import for_people
 
 T = TypeVar("T")
+NAMED: Final = "named by the one before it: ask the operator, then trust it"
 Where = Annotated[
     str, typer.Argument(metavar="WHAT", help="A log's folder or address, an export, a proof, or a checkpoint.")
 ]
@@ -48,6 +51,7 @@ class Shown:
 
     kind: str  # log, export, entry or checkpoint
     found: Verified
+    why: str | None = None  # of an entry, the reason that was shown to be the one that was entered
 
 
 def verify(
@@ -68,6 +72,9 @@ def verify(
         typer.Option(metavar="CHECKPOINT", help="One that somebody else was shown: of the same log? Again for each."),
     ] = None,
     entry: Annotated[Path | None, typer.Option(help="The entry's bytes, for a proof that leaves them out.")] = None,
+    why: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The reason of a proof's entry: is it what was entered?")
+    ] = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Verify every entry against the log's signed checkpoint. Exits 1 and names what is wrong, where something is.
@@ -77,12 +84,14 @@ def verify(
     trust = trust_of(key, witness, quorum)
     if remember is not None and since is None and remember.exists():
         since = str(remember)
-    shown = _or_wrong(lambda: _verified(what, trust, since, seen or [], entry), as_json=as_json)
+    if why is not None and (is_address(what) or not _head(what).startswith(HEADER.encode())):
+        terminal.fail("--why is for the proof of one entry")
+    shown = _or_wrong(lambda: _verified(what, trust, since, seen or [], entry, why), as_json=as_json)
     point = shown.found.checkpoint
     if remember is not None and shown.kind == "log":
         _remember(remember, point.raw)
     if as_json:
-        terminal.print_json({"ok": True, "kind": shown.kind, **_for_machines(shown.found)})
+        terminal.print_json({"ok": True, "kind": shown.kind, **_for_machines(shown.found), "why": shown.why})
     else:
         _tell(shown)
 
@@ -94,7 +103,9 @@ def _remember(file: Path, checkpoint: bytes) -> None:
         terminal.fail(f"verified, and {file} cannot be written: {error.strerror}")
 
 
-def _verified(what: str, trust: Trust, since: str | None, seen: list[str], entry: Path | None) -> Shown:
+def _verified(
+    what: str, trust: Trust, since: str | None, seen: list[str], entry: Path | None, why: Path | None
+) -> Shown:
     if is_address(what) or Path(what).is_dir():
         with opened(what) as fetch:
             return _log(fetch, trust, since, seen)
@@ -107,9 +118,18 @@ def _verified(what: str, trust: Trust, since: str | None, seen: list[str], entry
     raw = read_one(what)
     if head.startswith(HEADER.encode()):
         proof, signed = verify_proof(raw, trust, entry=read_one(str(entry)) if entry else None)
-        return Shown("entry", Verified(signed, proof.position, proof.position + 1))
+        return Shown("entry", Verified(signed, proof.position, proof.position + 1), _reason(proof, why))
     signed = trust.open(raw)
     return Shown("checkpoint", Verified(signed, signed.checkpoint.size, signed.checkpoint.size))
+
+
+def _reason(proof: Proof, file: Path | None) -> str | None:
+    """The reason that is given, shown to be the one that the entry of a verified proof holds a commitment to."""
+    if file is None:
+        return None
+    reason = Reason.decode(read_one(str(file)))
+    check_reason(proof.entry or b"", reason)
+    return reason.text
 
 
 def _log(fetch: Fetch, trust: Trust, since: str | None, seen: list[str]) -> Shown:
@@ -130,6 +150,8 @@ def _compare(fetch: Fetch, trust: Trust, ours: SignedCheckpoint, raw: bytes) -> 
 
 
 def _head(what: str) -> bytes:
+    if Path(what).is_dir():
+        return b""
     try:
         with Path(what).open("rb") as file:
             return file.read(len(HEADER))
@@ -153,15 +175,8 @@ def _or_wrong(look: Callable[[], T], *, as_json: bool) -> T:
     """Look, and end the command with what is wrong."""
     try:
         return look()
-    except Unreachable as error:
-        terminal.fail(str(error))
     except LogError as error:
-        if as_json:
-            position = error.position if isinstance(error, EntryWrong) else None
-            wrong = type(error).__name__
-            terminal.print_json({"ok": False, "wrong": wrong, "position": position, "message": str(error)})
-            raise SystemExit(terminal.NEEDS_ATTENTION) from None
-        terminal.fail(f"not verified: {error}", code=terminal.NEEDS_ATTENTION)
+        refuse(error, as_json=as_json)
 
 
 def _named(key: VerifierKey) -> str:
@@ -213,11 +228,13 @@ def _tell(shown: Shown) -> None:
     if found.grown_from is not None:
         lines.append(("grown", f"from {found.grown_from} entries, which are as they were signed then"))
     lines += [("signed by", _named(each.key)) for each in signed.signed_by]
-    lines += [("new key", f"{key}, named by the one before it") for key in signed.learnt]
+    lines += [("new key", f"{key}, {NAMED}") for key in signed.learnt]
     for each in signed.cosigned_by:
         at = _moment(each.at)
         lines.append(("witness", f"{each.key.name}, {for_people(at) if at else 'at no time that there is'}"))
     if signed.others:
         lines.append(("unknown", f"signatures of {', '.join(signed.others)}, which show nothing here"))
+    if shown.why is not None:
+        lines.insert(0, ("why", f"{shown.why} (as it was entered)"))
     for name, said in lines:
         terminal.say(f"{name:<9} {terminal.literal(said)}")

@@ -185,8 +185,8 @@ def _kept_for(settings: Settings) -> str:
         f"Reports as they came in are let go of {settings.retention_messages_days:g} days after they were dealt with, "
         f"messages that could not be used after {settings.retention_refused_days:g} days, copies of what was sent to "
         f"others {settings.retention_sent_days:g} days after they had it. When a case is closed and nothing was heard "
-        f"for {settings.retention_case_years:g} years, a member of staff is asked whether the rest is erased; it can be "
-        "kept for longer where the law says so."
+        f"for {settings.retention_case_years:g} years, a member of staff is asked whether the rest is erased; it can "
+        "be kept for longer where the law says so."
     )
 
 

@@ -49,6 +49,12 @@ class Beside:
         assert found.exit_code == code, found.output + found.stderr + str(found.exception)
         return found.stdout_bytes.splitlines()
 
+    def entries(self) -> list[dict[str, Any]]:
+        """What the entries of the log say, in its order, without a look at them."""
+        with closing(sqlite3.connect(self.data_dir / "onward.db")) as store:
+            rows = store.execute("SELECT entry FROM log_entries ORDER BY position").fetchall()
+        return [json.loads(entry)["data"] for (entry,) in rows]
+
     def signed(self) -> int:
         """How many entries the published checkpoint covers; 0 where there is none yet."""
         checkpoint = self.data_dir / "log" / "checkpoint"
@@ -154,6 +160,33 @@ def test_that_an_operator_read_the_log_is_in_the_log(beside: Beside) -> None:
     )
 
 
+def test_why_something_was_done_is_proved_to_whoever_may_know_it(beside: Beside, tmp_path: Path) -> None:
+    vkey = read_keys(beside.data_dir / "keys" / "log.key").current.verifier
+    beside.onward("case", "A-1", "--by", "d.uty", "--because", "His sister called.")
+
+    def of_that() -> list[int]:
+        return [n for n, data in enumerate(beside.entries()) if data["actor"]["id"] == "d.uty"]
+
+    until(of_that)
+    [position] = of_that()
+    until(lambda: beside.signed() > position)
+    assert "His sister" not in beside.onward("audit", "show", position)
+    proof, why = tmp_path / "proof", tmp_path / "why"
+    beside.onward("audit", "prove", position, "--out", proof, "--why", why, "--by", "a.uditor", "--because", "Audit")
+    assert why.stat().st_mode & 0o077 == 0
+    told = json.loads(beside.onward("audit", "verify", proof, "--key", vkey, "--why", why, "--json"))
+    assert (told["ok"], told["why"]) == (True, "His sister called.")
+    assert "why       His sister called." in beside.onward("audit", "verify", proof, "--key", vkey, "--why", why)
+    why.write_bytes(why.read_bytes().replace(b"sister", b"mother"))
+    told = json.loads(beside.onward("audit", "verify", proof, "--key", vkey, "--why", why, "--json", code=1))
+    assert told["wrong"] == "ReasonWrong"
+    assert "no human's reason" in beside.onward("audit", "prove", 1, "--out", proof, "--why", why, code=1)
+    until(lambda: [data for data in beside.entries() if data["actor"]["id"] == "a.uditor"])
+    looks = [data for data in beside.entries() if data["actor"]["id"] == "a.uditor"]
+    assert [(each["operation"], each["fields"]) for each in looks][:1] == [("consult", ["justification"])]
+    assert looks[0]["person_id"], "it is a look at what was said of somebody"
+
+
 def test_that_somebody_followed_the_queue_is_in_the_log_and_where_it_cannot_be_nothing_is_shown(
     beside: Beside, tmp_path: Path
 ) -> None:
@@ -161,10 +194,7 @@ def test_that_somebody_followed_the_queue_is_in_the_log_and_where_it_cannot_be_n
     assert beside.tail(*asked)
 
     def looks() -> list[Any]:
-        with closing(sqlite3.connect(beside.data_dir / "onward.db")) as store:
-            rows = store.execute("SELECT entry FROM log_entries ORDER BY position").fetchall()
-        entries = [json.loads(entry)["data"] for (entry,) in rows]
-        return [entry for entry in entries if entry["actor"]["id"] == "i.nspector"]
+        return [data for data in beside.entries() if data["actor"]["id"] == "i.nspector"]
 
     until(looks)
     said = [(each["operation"], each["records"], each["justification"]) for each in looks()]

@@ -15,11 +15,12 @@ import structlog
 from typer.testing import CliRunner
 
 from schemas.log.checkpoint import cosign
+from schemas.log.errors import LogError, Unreachable
 from schemas.log.handover import hand_over, handovers_line
 from schemas.log.note import COSIGNATURE, ED25519, SigningKey, with_signatures
 from schemas.log.tiles import encode_bundle
 from schemas.log.trust import Trust
-from services.cli.audit_source import LARGEST_FILE, LARGEST_LINE
+from services.cli.audit_source import LARGEST_FILE, LARGEST_LINE, MEANS
 from services.cli.main import app
 from services.ground.settings import REPOSITORY
 from tests.support.audit_log import write_log
@@ -83,9 +84,19 @@ class Quiet(SimpleHTTPRequestHandler):
 
 def test_a_wrong_entry_is_named_and_the_exit_code_says_so(log: Path) -> None:
     (log / "tile/entries/001").write_bytes(encode_bundle([*LEAVES[256:300], b"{}", *LEAVES[301:512]]))
+    for words in (("verify", log), ("show", 301, "--log", log), ("verify", log / "tile/entries/001")):
+        said = onward(*words, "--key", VKEY, code=1)
+        assert "not verified: " in said
+        assert "as they are now; then ask the operator" in said
     assert "not verified: entry 300: its hash should be" in onward("verify", log, "--key", VKEY, code=1)
     told = machine("verify", log, "--key", VKEY, code=1)
     assert (told["wrong"], told["position"]) == ("EntryWrong", 300)
+    assert told["means"].startswith("This entry is not the one that was signed for its place")
+    assert told["next"].startswith("Keep the log")
+
+
+def test_whatever_can_be_wrong_with_a_log_is_explained() -> None:
+    assert set(MEANS) == set(LogError.__subclasses__()) - {Unreachable}
 
 
 def test_growth_is_verified_from_what_was_remembered(log: Path, tmp_path: Path) -> None:
@@ -158,6 +169,8 @@ def test_what_cannot_be_used_is_told_before_anything_is_verified(log: Path, tmp_
     assert "was changed, or copied in part" in onward("verify", log, "--key", VKEY.replace("onward", "Onward"), code=2)
     assert "needs that many --witness" in onward("verify", log, "--key", VKEY, "--quorum", 1, code=2)
     assert "cannot be read" in onward("verify", tmp_path / "nothing", "--key", VKEY, code=2)
+    for one in (log, log / "checkpoint", "http://127.0.0.1:1"):
+        assert "--why is for the proof of one entry" in onward("verify", one, "--key", VKEY, "--why", log, code=2)
     assert "for a log" in onward("verify", log / "checkpoint", "--key", VKEY, "--since", log / "checkpoint", code=2)
     keys = tmp_path / "keys"
     keys.write_text(f"{VKEY}\n")

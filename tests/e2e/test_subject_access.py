@@ -67,7 +67,7 @@ def _found(words: tuple[str, ...], *texts: str) -> list[str]:
 async def test_he_gets_all_that_is_his_and_nothing_of_hers_or_theirs(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    async with _played(settings, monkeypatch) as (onward, typed):
+    async with _played(settings.model_copy(update={"retention_case_years": 7}), monkeypatch) as (onward, typed):
         await typed.onward(
             "case", PNC, "--by", "d.example", "--role", "duty_worker", "--because", "Sarah Sample called"
         )
@@ -118,7 +118,7 @@ def _assert_everything_of_his(found: dict[str, Any]) -> None:
     assert answered["confirm"]["role"] == "duty_worker"
     assert {row["to"] for row in found["disclosed"]} >= {"dapp", "gp_follow_up", "northshire-police"}
     assert found["lawful_basis"] == ["law_enforcement"]
-    assert "nothing was heard for 10 years" in found["kept_for"], "as the setting by which it is let go of has it"
+    assert "nothing was heard for 7 years" in found["kept_for"], "as the setting by which it is let go of has it"
 
 
 async def _assert_disclosed(onward: System, found: dict[str, Any]) -> None:

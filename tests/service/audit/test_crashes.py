@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, delete, insert
 
 from services.audit import publishing, signing, store, tree
 from services.audit.files import write_whole
-from services.audit.keys import make_first_key, remember_signed
+from services.audit.keys import KeyUnusable, LogKeys, make_first_key, read_keys, remember_signed
 from services.audit.publishing import LogFiles
-from services.audit.signing import Signer
+from services.audit.signing import HistoryForked, Signer
 from services.ground.clock import WallClock
 from services.ground.database import Database, open_database
 from services.ground.handler import Write
@@ -190,3 +190,39 @@ async def test_the_same_check_sees_a_file_that_was_changed(world: World) -> None
         assert await outside_problems(world.database, world.settings) != [], path
         (folder / path).write_bytes(content)
     assert await outside_problems(world.database, world.settings) == []
+
+
+async def test_a_signer_at_rest_reads_nothing_again_until_something_has_changed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def counted(file: Path) -> LogKeys:
+        read.append(file)
+        return read_keys(file)
+
+    async def times() -> int:
+        read.clear()
+        for _ in range(3):
+            await signer.act(writing(world.database))
+        return len(read)
+
+    monkeypatch.setattr(signing, "read_keys", counted)
+    signer, key = Signer(world), world.settings.log_key
+    await world.database.write(lambda c: grow(c, 3))
+    assert await times() == 2, "once to sign, once to see that it is done"
+    assert await times() == 0
+    await LogFiles(world).act(writing(world.database))
+    assert await times() == 1, "there is another checkpoint to be held against"
+    key.chmod(0o604)
+    with pytest.raises(KeyUnusable):
+        await times()
+    with pytest.raises(KeyUnusable):
+        await times()
+    key.chmod(0o600)
+    assert await times() == 1
+    await world.database.write(lambda c: grow(c, 1))
+    assert await times() == 2
+    await world.database.write(lambda c: c.execute(delete(store.log_entries).where(store.log_entries.c.position > 1)))
+    with pytest.raises(HistoryForked):
+        await times()

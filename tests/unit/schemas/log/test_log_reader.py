@@ -115,6 +115,14 @@ def test_entries_dropped_moved_or_made_up_are_named(change: Change, position: in
     assert wrong.position == position
 
 
+def test_an_entry_that_stands_in_the_place_of_another_is_named() -> None:
+    leaves = [*LEAVES[:400], *LEAVES[401:]]
+    assert str(refused(bundled(leaves))).endswith(", which is that of entry 401")
+    leaves = [*LEAVES[:7], LEAVES[8], LEAVES[7], *LEAVES[9:]]
+    assert str(refused(bundled(leaves))).endswith(", which is that of entry 8")
+    assert "which is that of" not in str(refused(bundled([b"{}", *LEAVES[1:]])))
+
+
 def test_files_that_are_gone_are_told_from_entries_that_are_wrong() -> None:
     wrong = refused({path: raw for path, raw in FILES.items() if path != "tile/entries/002"})
     assert isinstance(wrong, EntryWrong)
