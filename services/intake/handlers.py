@@ -46,6 +46,9 @@ class IntakeHandler:
             ) from None
         if channel is Channel.TIMER and source != TIMERS_SOURCE:
             raise Unacceptable("not_your_channel", [Problem(place="", message="timers are Onward's own")])
+        if channel is Channel.DECISION and source not in self._settings.decision_sources:
+            # Who decides, and in which role, is what the message says: so not everybody's word is taken for it.
+            raise Unacceptable("not_your_channel", [Problem(place="", message="takes no decisions from this source")])
         try:
             envelope = read_submission(delivery.raw, channel)
         except Unreadable as error:

@@ -26,7 +26,7 @@ from services.router.casework.steps import (
     TimerSet,
 )
 from services.router.rules.decision import Decision, OfferDecided, Reasons, ResumeDecided, RouteDecided
-from services.router.rules.due import Due, resolve_due
+from services.router.rules.due import Due, resolve_due, sooner
 from services.router.rules.language import FactValue, Role
 from services.router.rules.ruleset import Destination, RuleSet
 
@@ -150,15 +150,15 @@ def _raise(asked: Review, more: WaitingRoute, acting: Acting) -> list[Step]:
     old, new = before.route, more.route
     route = old._replace(
         priority=min(old.priority, new.priority),
-        due=min(old.due, new.due, key=acting.due),
+        due=sooner(old.due, new.due),
         tier="floor" if "floor" in (old.tier, new.tier) else old.tier,
         reasons=tuple(dict.fromkeys((*old.reasons, *new.reasons))),
     )
     waiting = WaitingRoute(route, min(before.due_at, more.due_at))
     if waiting == before:
         return []
-    sooner = (route.priority, route.tier, waiting.due_at) != (old.priority, old.tier, before.due_at)
-    due_at = min(asked.due_at, more.due_at) if sooner else asked.due_at
+    presses = (route.priority, route.tier, waiting.due_at) != (old.priority, old.tier, before.due_at)
+    due_at = min(asked.due_at, more.due_at) if presses else asked.due_at
     steps: list[Step] = [RouteRaised(asked.id, waiting, due_at)]
     if due_at != asked.due_at:
         steps.append(TimerCancelled("asked for sooner", review_id=asked.id))

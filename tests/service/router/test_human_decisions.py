@@ -262,3 +262,17 @@ async def test_a_snoozed_question_comes_back_to_whom_it_was_asked_of(onward: Sys
     [waits] = await onward.rows("SELECT kind FROM timers WHERE review_id = :id AND fired_at IS NULL AND "
                                 "cancelled_at IS NULL", id=asked["id"])  # fmt: skip
     assert waits["kind"] == "review"
+
+
+async def test_what_a_source_says_that_a_human_decided_counts_only_where_it_may_say_so(onward: System) -> None:
+    await onward.publish(referral())
+    await onward.settle()
+    [leg] = await onward.rows("SELECT id FROM legs WHERE destination = 'victim_safety'")
+    said = {"leg_id": leg["id"], "reason_code": "completed", "role": "safeguarding_lead"}
+    await _decide(onward, decision("close_leg", source="mutual-aid-northshire", **said))
+    [told] = await onward.messages("RECEIPT", "receipt.mutual-aid-northshire")
+    assert (told["data"]["outcome"], told["data"]["reason"]) == ("refused", "not_your_channel")
+    assert await _refused(onward) == [("not_your_channel", [""])]
+    assert await onward.rows("SELECT 1 FROM legs WHERE closed_at IS NOT NULL") == []
+    await _decide(onward, decision("close_leg", **said))
+    assert len(await onward.rows("SELECT 1 FROM legs WHERE closed_at IS NOT NULL")) == 1

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
+
 from schemas.base import LegId
 from schemas.person import PersonRef
 from schemas.risk import RiskReported
-from schemas.vocabulary import DecisionKind, Engagement, ProgressKind, RiskKind
+from schemas.vocabulary import DecisionKind, Engagement, LegStatus, ProgressKind, RiskKind
 from services.router.casework.act import Acting, act
 from services.router.casework.enter import enter
+from services.router.casework.pathway import put
 from services.router.casework.reviews import Review
 from services.router.casework.steps import ReviewKind
 from services.router.rules.decide import decide
@@ -117,3 +120,32 @@ def test_whoever_wants_it_sooner_has_it_asked_sooner_once() -> None:
     enter(world.case, steps, now=world.now)
     [timer] = [timer for timer in world.case.timers.values() if timer.review_id == asked.id]
     assert timer.due_at == raised.due_at
+
+
+@pytest.mark.parametrize("first", [ProgressKind.ACKNOWLEDGED, ProgressKind.WAITLISTED])
+def test_whether_a_service_takes_him_on_is_asked_until_it_says_so(first: ProgressKind) -> None:
+    world = World(START)
+    world.case.legs[DAPP] = put(rules().pathway, world.dapp, LegStatus.SENT, now=world.now)
+    world.now += timedelta(hours=1)
+    world.progress(first)
+    world.go(timedelta(days=40))
+    assert [review.leg_id for review in world.reviews(ReviewKind.DEADLINE)] == [DAPP]
+    world.progress(ProgressKind.ACCEPTED)
+    assert world.reviews(ReviewKind.DEADLINE) == []
+    world.go(timedelta(days=10))
+    assert [review.leg_id for review in world.reviews(ReviewKind.DEADLINE)] == [DAPP], "and then for a first contact"
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [(DecisionKind.REOPEN_LEG, {}), (DecisionKind.CORRECT_STATUS, {"status": LegStatus.ON_PROGRAMME})],
+)
+def test_whoever_opens_a_leg_again_answers_whether_it_was_right_to_close_it(
+    kind: DecisionKind, more: dict[str, object]
+) -> None:
+    world = World(START)
+    world.human(DecisionKind.CLOSE_LEG, reason_code="disengaged")
+    assert len(world.reviews(ReviewKind.CLOSED)) == 1
+    world.now += timedelta(hours=1)
+    world.human(kind, **more)
+    assert world.reviews(ReviewKind.CLOSED) == []
