@@ -33,7 +33,7 @@ async def copied_database(server: str) -> str:
     """The address of a new, migrated database on a server."""
     if server not in _databases:
         made = await new_database(server)
-        await _migrate(Settings(data_dir=Path(), database_url=made))  # type: ignore[arg-type]
+        await _migrate(Settings(data_dir=Path(), database_url=made))
         _databases[server] = made
     return await new_database(server, like=_databases[server])
 
