@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -58,6 +57,8 @@ from services.router.tell import Telling, tell, tellings
 
 # A refusal can tell its sender where a leg stands, or whose it is.
 WHY_TOLD: Final = "Whoever reported or decided something is told why it cannot be so."
+
+_CONTENT: Final = store.case_events.c.content
 
 
 class RouterHandler:
@@ -122,7 +123,7 @@ class RouterHandler:
             message, case = received, cases[received.body.event.subject]
             try:
                 body = as_decided(received.body, case)
-                message = received if body is received.body else replace(received, body=body)
+                message = received if body is received.body else received._replace(body=body)
                 decision_id, decision, steps = decide_event(message.body, case, cases[comes] if comes else None, batch)
             except Unacceptable as why:  # said before anything of the case was changed
                 self._turn_down(message, why, work)
@@ -303,7 +304,7 @@ def _event_row(taken: Taken, work: Work) -> dict[str, object]:
         "taken_at": work.now,
         "source": event.originsource,
         "origin_id": event.originid,
-        "content": work.seal(person, store.case_events.c.content, event.id, taken.content),
+        "content": work.seal(person, _CONTENT, event.id, taken.content),
     }
 
 
