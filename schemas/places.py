@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import cache
 
 from schemas.base import Payload
 from schemas.instruments import DashTopic
@@ -33,13 +34,15 @@ def without_names(place: str) -> str:
 
 def published_names() -> frozenset[str]:
     """Every field name and every key that our models know."""
-    return frozenset(name for model in _models(Payload) for name in model.model_fields) | frozenset(DashTopic)
+    models = [Payload]
+    for model in models:
+        models += model.__subclasses__()
+    return _names_in(tuple(models))
 
 
-def _models(base: type[Payload]) -> Iterator[type[Payload]]:
-    yield base
-    for model in base.__subclasses__():
-        yield from _models(model)
+@cache  # for the models that are loaded by now; put together anew for each problem it was most of refusing a message
+def _names_in(models: tuple[type[Payload], ...]) -> frozenset[str]:
+    return frozenset(name for model in models for name in model.model_fields) | frozenset(DashTopic)
 
 
 def _safe(token: str | int, names: frozenset[str]) -> str:

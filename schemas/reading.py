@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal, TypeAlias, TypeVar
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import orjson
 from pydantic import ValidationError
@@ -12,7 +13,7 @@ from schemas.base import Payload
 from schemas.problems import problems_of
 from schemas.strict_json import Unreadable, decode
 
-__all__ = ["Extra", "Unreadable", "canonical", "decode", "digest_of", "fit", "read"]
+__all__ = ["Extra", "Unreadable", "canonical", "decode", "digest_of", "fit", "read", "said_by"]
 
 Extra: TypeAlias = Literal["forbid", "ignore"]  # intake forbids fields it does not know; our own readers ignore them
 
@@ -40,10 +41,14 @@ def canonical(message: Payload) -> bytes:
     return orjson.dumps(message.model_dump(mode="json", exclude_none=True), option=orjson.OPT_SORT_KEYS)
 
 
-def digest_of(envelope: Payload) -> str:
-    """SHA-256 of what a message says: tells a repeat from another message under the same id.
+def said_by(envelope: Payload) -> dict[str, Any]:
+    """What a message says, of what JSON is made of.
 
     `traceparent` is left out, because a sender that tries again begins a new trace.
     """
-    said = envelope.model_dump(mode="json", exclude_none=True, exclude={"traceparent"})
+    return envelope.model_dump(mode="json", exclude_none=True, exclude={"traceparent"})
+
+
+def digest_of(said: Mapping[str, object]) -> str:
+    """SHA-256 of what a message says: tells a repeat from another message under the same id."""
     return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()

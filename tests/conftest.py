@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from services.ground import ids
 from services.ground.log import configure_logging
 from services.ground.settings import REPOSITORY, Settings
+from tests.support.migrated import copied_database, copy_files
 from tests.support.postgres import drop_database, new_database, postgres_server
 
 # By how long their tests take, one for one: so that what is left for the end is short, and all workers end together.
@@ -88,7 +89,8 @@ def ids_of_today() -> None:
 
 @pytest.fixture
 async def settings(store: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Settings]:
-    """Settings of a system of its own, on the store in turn; quick to notice, so that tests are."""
+    """Settings of a system of its own, on the store in turn, which is migrated; quick to notice, so that tests are."""
+    empty = request.node.get_closest_marker("empty_store") is not None
     quick = {
         "lease_seconds": 3,
         "sweep_seconds": 1,
@@ -99,11 +101,13 @@ async def settings(store: str, tmp_path: Path, request: pytest.FixtureRequest) -
     }
     if store == "sqlite":
         chosen = Settings(data_dir=tmp_path, **quick)  # type: ignore[arg-type]
+        if not empty:
+            await copy_files(tmp_path)
         configure_logging(chosen)
         yield chosen
         return
     server = request.getfixturevalue("postgres")
-    url = await new_database(server)
+    url = await (new_database if empty else copied_database)(server)
     chosen = Settings(data_dir=tmp_path, database_url=url, **quick)  # type: ignore[arg-type]
     configure_logging(chosen)
     yield chosen

@@ -111,6 +111,9 @@ def trace_of(connection: Connection, event_id: str) -> Row:
     sent = rows(connection, tables.outbox, tables.outbox.c.id == event_id)
     decided = or_(router.decisions.c.event_id == event_id, router.decisions.c.again_because == event_id)
     decisions = rows(connection, router.decisions, decided)
+    history = rows(connection, router.leg_history, router.leg_history.c.event_id == event_id)
+    moved = rows(connection, router.legs, router.legs.c.id.in_(sorted({step["leg_id"] for step in history})))
+    destinations = {leg["id"]: leg["destination"] for leg in moved}
     return {
         "event_id": event_id,
         "accepted": accepted,
@@ -124,8 +127,10 @@ def trace_of(connection: Connection, event_id: str) -> Row:
         # Where nothing was sent it was handed on as it was accepted.
         "sent_to_router_at": sent[0]["sent_at"] if sent else accepted.get("accepted_at"),
         "decisions": decisions,
-        "history": rows(connection, router.leg_history, router.leg_history.c.event_id == event_id),
+        "history": [{**step, "destination": destinations.get(step["leg_id"])} for step in history],
         "reviews": rows(connection, router.reviews, router.reviews.c.event_id == event_id),
+        "offers": rows(connection, router.offers, router.offers.c.event_id == event_id),
+        "pauses": rows(connection, router.pauses, router.pauses.c.event_id == event_id),
         "human": rows(connection, router.human_decisions, router.human_decisions.c.event_id == event_id),
         "deliveries": rows(connection, deliveries, deliveries.c.event_id == event_id),
         "quarantine": [

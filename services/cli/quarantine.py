@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.table import Column, Table
+from rich.padding import Padding
 from sqlalchemy import Connection, select, update
 
 from schemas.vocabulary import AuditOperation
@@ -59,21 +59,15 @@ def list_waiting(
     if as_json:
         terminal.print_json(found)
         return
-    table = Table(
-        Column("Id", no_wrap=True),
-        "Since",
-        "Service",
-        "Subject",
-        "Reason",
-        "First problem",
-        box=None,
-        header_style="bold",
-    )
     for row in terminal.literal(found):
-        first = row["problems"][0] if row["problems"] else {"place": "", "message": ""}
-        told = f"{first['place']} {first['message']}".strip()
-        table.add_row(row["id"], for_people(row["quarantined_at"]), row["service"], row["subject"], row["reason"], told)
-    terminal.out.print(table if found else "Nothing was refused." if refused else "Nothing is in quarantine.")
+        told = (for_people(row["quarantined_at"]), row["service"], row["subject"], row["reason"])
+        terminal.say(f"[bold]{terminal.short(row['id'])}[/]  {'  '.join(told)}")
+        for problem in row["problems"][:1]:
+            terminal.out.print(
+                Padding(f"{problem['place']} {problem['message']}".strip(), (0, 0, 0, 10)), highlight=False
+            )
+    if not found:
+        terminal.out.print("Nothing was refused." if refused else "Nothing is in quarantine.")
 
 
 @app.command(epilog="Example: onward quarantine show 01a20955")

@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from rich.padding import Padding
+
 from schemas.roles import may_answer
-from schemas.vocabulary import LegStatus
 from services.cli import terminal
 from services.cli.looking import Row
 from services.cli.seen import LAST_STEPS, checks_of, steps_of
@@ -66,6 +67,17 @@ def question(row: Row) -> None:
         line("decided", f"{for_people(human['taken_at'])} {told}")
 
 
+def listed(row: Row) -> None:
+    """A question in a list: what tells it from others on a line, and under it the question."""
+    due = f"due {for_people(row['due_at'])}"
+    put_off = f", put off {row['snoozes']} times" if row["snoozes"] else ""
+    told = [f"[red]{due}[/]" if row["overdue"] else due, f"{row['age_working_hours']:g} h old{put_off}", row["role"]]
+    told += [row["about"]] if row["about"] else []
+    told.append(f"person {terminal.short(row['person_id'])}")
+    terminal.out.print(f"[bold]{terminal.short(row['id'])}[/]  {'  '.join(told)}", highlight=False, soft_wrap=True)
+    terminal.out.print(Padding(row["question"], (0, 0, 0, 10)), highlight=False)
+
+
 def leg(row: Row, *, steps: int = LAST_STEPS) -> None:
     """A leg as it stands: since when, what was offered, how it rests, who asks how he is."""
     stands = f"{row['destination']}, {row['status']} since {for_people(row['since'])}, priority {row['priority']}"
@@ -112,8 +124,9 @@ def person(row: Row) -> None:
     terminal.out.print("Look at one: onward work show ID")
 
 
-def ways(found: Sequence[Way], role: str | None, closing: Sequence[str]) -> None:
-    """What can be done, with the words to type; `closing` are the reasons for which legs end.
+def ways(found: Sequence[Way], role: str | None, closing: Sequence[str], statuses: Sequence[str]) -> None:
+    """What can be done, with the words to type; `closing` are the reasons for which legs end, `statuses` where they can
+    stand.
 
     Who has set who they are is not told to type it.
     """
@@ -126,7 +139,7 @@ def ways(found: Sequence[Way], role: str | None, closing: Sequence[str]) -> None
         terminal.out.print(f"  {terminal.literal(way.says)}{least}", highlight=False, soft_wrap=True)
         terminal.out.print(f"    {terminal.literal(way.typed(who(role or way.role)))}", highlight=False, soft_wrap=True)
     words = {word for way in found for word in way.words}
-    for word, known in (("CODE", closing), ("STATUS", tuple(LegStatus))):
+    for word, known in (("CODE", closing), ("STATUS", statuses)):
         if word in words and known:
             terminal.out.print(f"  [bold]{word}[/] is one of {', '.join(known)}", highlight=False)
     if who(role):

@@ -73,25 +73,45 @@ def tree_of(found: Row) -> Tree:
     for decision in found["decisions"]:
         router = tree.add(f"[cyan]router[/] {_at(decision['decided_at'])} decided by rules {decision['rule_set'][:19]}")
         _decision(router, decision["said"])
-        for step in found["history"]:
-            moved = f"{step['from_status'] or 'new'} -> {step['to_status']} ({step['effect']})"
-            router.add(f"leg {terminal.short(step['leg_id'])} {moved}, priority {step['priority']}: {step['because']}")
-        for review in found["reviews"]:
-            answer = f"answered by {review['answered_by']}" if review["answered_at"] else f"due {_at(review['due_at'])}"
-            router.add(f"[yellow]asks {review['role']}[/]: {review['question']} ({answer})")
+        _done(router, found)
     for delivery in found["deliveries"]:
         leg = f"leg {terminal.short(delivery['leg_id'])}, command {delivery['number']}"
         to = f"{delivery['action']} -> [bold]{delivery['destination']}[/] ({leg})"
         dispatch = tree.add(f"[cyan]dispatch[/] {_at(delivery['handed_over_at'])} {to}")
         dispatch.add("disclosed: " + (", ".join(delivery["fields"]) or "nothing"))
     for aside in found["quarantine"]:
-        tree.add(f"[red]quarantine[/] {aside['service']}: {aside['reason']} (onward quarantine show {aside['id']})")
+        told = "" if aside["told_at"] is None else ", and whoever sent it was told why"
+        branch = tree.add(
+            f"[red]{'quarantine' if not told else 'refused'}[/] {aside['service']}: {aside['reason']}{told}"
+        )
+        for problem in aside["problems"]:
+            branch.add(f"{problem['place']} {problem['message']}".strip())
+        branch.add(f"onward quarantine show {aside['id']}")
     if found["audit"]:
         audit = tree.add(f"[cyan]audit[/] {len(found['audit'])} entries")
         for entry in found["audit"]:
             to = f" to {entry['recipient']}" if entry.get("recipient") else ""
             audit.add(f"{entry['position']}: {entry['operation']}{to} by {entry['actor']['id']}")
     return tree
+
+
+def _done(router: Tree, found: Row) -> None:
+    """What came of it: legs, offers and pauses, questions."""
+    for step in found["history"]:
+        moved = f"{step['from_status'] or 'new'} -> {step['to_status']} ({step['effect']})"
+        leg = f"[bold]{step['destination']}[/] (leg {terminal.short(step['leg_id'])})"
+        router.add(f"{leg} {moved}, priority {step['priority']}: {step['because']}")
+    for offer in found["offers"]:
+        answer = offer["answer"] or f"answer by {_at(offer['answer_by'])}"
+        leg = terminal.short(offer["leg_id"])
+        router.add(f"[yellow]offers a pause[/] of leg {leg} for {offer['for_days']} days ({answer})")
+    for pause in found["pauses"]:
+        ended = f", {pause['ended']} {_at(pause['ended_at'])}" if pause["ended_at"] else ""
+        leg, until = terminal.short(pause["leg_id"]), pause["until_date"]
+        router.add(f"[yellow]pauses[/] leg {leg} from {pause['from_date']} until {until}{ended}")
+    for review in found["reviews"]:
+        answer = f"answered by {review['answered_by']}" if review["answered_at"] else f"due {_at(review['due_at'])}"
+        router.add(f"[yellow]asks {review['role']}[/]: {review['question']} ({answer})")
 
 
 def _decision(router: Tree, said: Row | str) -> None:

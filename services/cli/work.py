@@ -6,7 +6,6 @@ from datetime import datetime, time
 from typing import Annotated, Final, NamedTuple
 
 import typer
-from rich.table import Column, Table
 from sqlalchemy import Connection
 
 from schemas.roles import role_name
@@ -29,6 +28,7 @@ from services.cli.seen import on_screen
 from services.ground.clock import for_people
 from services.ground.migration import require_schema
 from services.ground.world import open_store
+from services.intake.erasing import erased_at
 from services.router.in_force import rules_of
 from services.router.rules.language import Role
 from services.router.rules.mistakes import did_you_mean
@@ -88,24 +88,8 @@ def list_open(
     if as_json:
         terminal.print_json(found)
         return
-    table = Table(
-        Column("Id", no_wrap=True), "Due", "Age", "Role", "Question", "About", "Person", box=None, header_style="bold"
-    )
     for row in terminal.literal(found):
-        due = f"[red]{for_people(row['due_at'])}[/]" if row["overdue"] else for_people(row["due_at"])
-        put_off = f" (put off {row['snoozes']} times)" if row["snoozes"] else ""
-        age = f"{row['age_working_hours']:g} h"
-        table.add_row(
-            row["id"],
-            due,
-            age,
-            row["role"],
-            row["question"] + put_off,
-            row["about"] or "",
-            terminal.short(row["person_id"]),
-        )
-    if found:
-        terminal.out.print(table)
+        telling.listed(row)
     overdue = sum(row["overdue"] for row in found)
     terminal.out.print(f"{len(found)} open, {overdue} overdue." if found else "Nothing waits for a human here.")
     if others:
@@ -132,8 +116,12 @@ def show(
         return
     row = terminal.literal(found)
     {"question": telling.question, "leg": telling.leg, "person": telling.person}[found["is"]](row)
+    if found["erased_at"] is not None:
+        telling.line(
+            "erased", f"on {for_people(found['erased_at'])}: nothing of theirs can be read or decided any more"
+        )
     told = [ways.Way(way["says"], tuple(way["words"]), way["role"]) for way in found["ways"]]
-    telling.ways(told, found.get("role"), found["reason_codes"])
+    telling.ways(told, found.get("role"), found["reason_codes"], found["statuses"])
 
 
 @app.command(
@@ -370,11 +358,16 @@ async def _show(id_: str, who: Looker) -> Row:
                 can = ways.ways_on(told)
             case _:
                 can = ways.ways_to_part(told)
-        reasons = (await database.read(rules_of)).pathway.reasons
+        person = str(told["person_id"])
+        gone = (await database.read(lambda c: erased_at(c, [person]))).get(person)
+        can = [] if gone is not None else can  # nothing is decided of them any more
+        pathway = (await database.read(rules_of)).pathway
     types_it = telling.who(told.get("role"))
     return {
         "is": what,
         **told,
-        "reason_codes": list(reasons),
+        "erased_at": gone,
+        "reason_codes": list(pathway.reasons),
+        "statuses": [status.value for status in pathway.statuses if pathway.has(status)],
         "ways": [{**way._asdict(), "command": way.typed(types_it)} for way in can],
     }

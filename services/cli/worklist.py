@@ -8,14 +8,18 @@ from datetime import date, datetime, time, timedelta
 from time import monotonic
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, or_
+import orjson
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from schemas.roles import may_answer, who_may_answer
 from services.cli.looking import Row, all_who_are, find_persons, rows, who_is
 from services.ground import tables
 from services.ground.clock import LONDON
 from services.ground.database import Database
+from services.ground.opening import read_gently
 from services.ground.sealing import ERASED
+from services.ground.streams import RECEIPT
+from services.intake.erasing import erased_at
 from services.router import store as router
 from services.router.casework.resting import OPEN, OfferAnswer
 from services.router.rules.calendar import Calendar, local_day
@@ -124,6 +128,7 @@ def person_as_they_are(connection: Connection, person_id: str) -> Row:
     return {
         "person_id": person_id,
         "joined": everybody[1:],
+        "erased_at": erased_at(connection, [person_id]).get(person_id),
         "legs": [{name: leg[name] for name in (*BESIDE, "since", "priority")} for leg in legs],
         "questions": open_reviews(connection, persons=[person_id]),
     }
@@ -181,7 +186,9 @@ def _outcome(connection: Connection, event_id: str) -> Row | None:
     aside, history, legs = tables.quarantine.c, router.leg_history.c, router.legs.c
     refused = rows(connection, tables.quarantine, (aside.message_id == event_id) & (aside.service == "router"))
     if refused:
-        return {"outcome": "refused", "reason": refused[0]["reason"], "problems": refused[0]["problems"]}
+        told = _told(connection, event_id)
+        allowed = {"allowed": told["allowed"]} if told.get("allowed") is not None else {}
+        return {"outcome": "refused", **{name: refused[0][name] for name in ("reason", "problems")}, **allowed}
     if not rows(connection, router.human_decisions, router.human_decisions.c.event_id == event_id):
         return None
     moved = rows(connection, router.leg_history, history.event_id == event_id)
@@ -195,3 +202,14 @@ def _outcome(connection: Connection, event_id: str) -> Row | None:
         "legs": [{"destination": names[step["leg_id"]], "to_status": step["to_status"]} for step in moved],
         "asks": [{name: row[name] for name in ("id", "role", "question", "due_at")} for row in asked],
     }
+
+
+def _told(connection: Connection, event_id: str) -> Row:
+    """What the sender of an event was told of its refusal: it says which statuses would have been allowed."""
+    sent, carried = tables.outbox.c, tables.payloads
+    of_this = (sent.stream == RECEIPT) & (sent.service == "router") & (sent.id > event_id)  # in the order of time
+    receipts = select(carried).join(tables.outbox, sent.id == carried.c.id).where(of_this).order_by(carried.c.id)
+    for row in read_gently(connection, receipts):
+        if row["payload"] != ERASED and (said := orjson.loads(row["payload"])["data"]).get("event_id") == event_id:
+            return dict(said)
+    return {}

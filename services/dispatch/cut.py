@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from pydantic import JsonValue
 
@@ -14,18 +15,24 @@ def cut(content: Mapping[str, JsonValue], share: Sequence[str]) -> tuple[dict[st
     """
     kept: dict[str, JsonValue] = {}
     names: list[str] = []
-    for path in sorted(share):
-        value = _at(content, path.split("."))
+    for path, steps in _paths(tuple(share)):
+        value = _at(content, steps)
         if value is not None:
-            _put(kept, path.split("."), value)
+            _put(kept, steps, value)
             names.append(path)
     return kept, names
+
+
+@lru_cache(maxsize=256)
+def _paths(share: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The paths in order, each with its steps. There are as many lists as there are destinations, read for ever."""
+    return tuple((path, tuple(path.split("."))) for path in sorted(share))
 
 
 def _at(content: JsonValue | Mapping[str, JsonValue], steps: Sequence[str]) -> JsonValue:
     value: object = content
     for step in steps:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return None
         value = value.get(step)
     return value  # type: ignore[return-value]

@@ -12,7 +12,7 @@ LISTS: Final = ("fields", "because")  # of an audit entry, beside its records
 def listed(more: Mapping[str, object], name: str) -> Sequence[object]:
     """One of an entry's lists; empty where it has none."""
     value = more.get(name)
-    return value if isinstance(value, Sequence) else ()
+    return value if isinstance(value, (list, tuple)) else ()
 
 
 def in_parts(

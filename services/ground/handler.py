@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from schemas.refusal import Unacceptable
 from services.ground.inorder import Place
@@ -14,8 +14,7 @@ from services.ground.work import Key, Work
 Body = TypeVar("Body")
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming(Generic[Body]):
+class Incoming(NamedTuple, Generic[Body]):
     """A message that could be read.
 
     `key` None: the handler itself knows repeats (intake, whose sources choose their ids). `place` None: order does not

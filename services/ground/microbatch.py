@@ -11,8 +11,8 @@ import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -35,8 +35,7 @@ _NOT_PLAIN = re.compile("[^!-~]")
 log = logger("microbatch")
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One message as the broker delivered it."""
 
     subject: str

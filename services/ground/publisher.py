@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 import orjson
 from nats.aio.client import Client
@@ -28,8 +28,7 @@ Answer = dict[str, object]  # a PubAck, or {"error": ...}, or nothing in time
 log = logger("publisher")
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A message to be stored in a stream. `id` is its outbox row's and becomes the Nats-Msg-Id."""
 
     id: str
@@ -38,8 +37,7 @@ class Outgoing:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
+class Confirmed(NamedTuple):
     """The broker keeps it."""
 
     id: str

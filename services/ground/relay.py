@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -95,7 +94,7 @@ class Relay:
 
 
 def _again(message: Outgoing) -> Outgoing:
-    return replace(message, id=f"{message.id}{AGAIN}")
+    return message._replace(id=f"{message.id}{AGAIN}")
 
 
 class _Confirmed(NamedTuple):

@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         REPOSITORY / "rulesets" / "default", description="The rule set that a new system begins with."
     )
     organisation: str = Field("onward", description="Who operates this system, as audit entries name it.")
+    decision_sources: Annotated[frozenset[str], NoDecode, BeforeValidator(_words)] = Field(
+        frozenset({"onward-console"}),
+        description="The sources that may send humans' decisions, with a comma: what they say of who decides, and in "
+        "which role, counts.",
+    )
     instance: str = Field(
         default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}",
         description="This process's name, host:pid by default; two processes never share one.",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -66,9 +67,16 @@ def _insert_part(connection: Connection, table: Table, rows: Sequence[Row]) -> s
         except IntegrityError:  # which undid this one statement
             pass
         else:
-            return {tuple(row[column.name] for column in table.primary_key.columns) for row in rows}
+            return set(map(_key_of(table), rows))
     statement = _insert_new(connection.dialect.name, table)
     return {tuple(found) for found in connection.execute(statement, _in_order(connection, table, rows))}
+
+
+@lru_cache(maxsize=256)
+def _key_of(table: Table) -> Callable[[Row], tuple[object, ...]]:
+    """Takes the primary key out of a row."""
+    names = [column.name for column in table.primary_key.columns]
+    return itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
 
 
 @lru_cache(maxsize=256)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from schemas.envelope import TIMERS_SOURCE, Channel, EventType
 from schemas.human import HumanDecision
-from schemas.reading import Unreadable, digest_of
-from schemas.receipt import Problem, Receipt
+from schemas.reading import Unreadable, digest_of, said_by
+from schemas.receipt import Problem
 from schemas.refusal import Unacceptable
 from schemas.registry import read_submission
 from schemas.timer import TimerFellDue
@@ -46,6 +46,9 @@ class IntakeHandler:
             ) from None
         if channel is Channel.TIMER and source != TIMERS_SOURCE:
             raise Unacceptable("not_your_channel", [Problem(place="", message="timers are Onward's own")])
+        if channel is Channel.DECISION and source not in self._settings.decision_sources:
+            # Who decides, and in which role, is what the message says: so not everybody's word is taken for it.
+            raise Unacceptable("not_your_channel", [Problem(place="", message="takes no decisions from this source")])
         try:
             envelope = read_submission(delivery.raw, channel)
         except Unreadable as error:
@@ -56,7 +59,8 @@ class IntakeHandler:
             # Under another id it would be another event, and a timer comes back once.
             raise Unacceptable("not_its_id", [Problem(place="/id", message="must be the timer's own")])
         claim = claim_of(envelope.data, source)
-        return Incoming(delivery, Published(source, channel, envelope, digest_of(envelope), claim))
+        said = said_by(envelope)
+        return Incoming(delivery, Published(source, channel, envelope, said["data"], digest_of(said), claim))
 
     def take(self, messages: Sequence[Incoming[Published]], work: Work) -> None:
         """Accept, repeat or refuse each message, in the order in which they came."""
@@ -202,7 +206,7 @@ class IntakeHandler:
             streams.CASE,
             f"case.{streams.partition_of(person, self._settings)}.{body.channel.value}",
             body.envelope.type,
-            body.envelope.data,
+            body.said,
             person=person,
             partition=message.delivery.partition,
             about=person,
@@ -249,25 +253,26 @@ class IntakeHandler:
         problems: Sequence[Problem] = (),
     ) -> str | None:
         """Returns the id of the receipt; None where nobody reads it."""
-        receipt = Receipt(
-            outcome=outcome,
-            origin=origin_id,
-            subject=delivery.subject,
-            event_id=event_id,
-            reason=reason,
-            problems=tuple(problems),
-            received_at=work.now,
-            digest=hashlib.sha256(delivery.raw).hexdigest(),
-        )
         source = delivery.subject.split(".")[1]
         if source == TIMERS_SOURCE:
             return None  # nobody of ours reads a receipt: what is refused stands in quarantine, where people look
+        receipt = {  # a `schemas.receipt.Receipt`, past the model: what goes in was checked, and the tests read them
+            "outcome": outcome.value,
+            "origin": origin_id,
+            "subject": delivery.subject,
+            "event_id": event_id,
+            "reason": reason,
+            "problems": [problem.model_dump() for problem in problems],
+            "received_at": work.now,
+            "digest": hashlib.sha256(delivery.raw).hexdigest(),
+        }
+        stated = {name: value for name, value in receipt.items() if value is not None}
         subject = f"receipt.{source}"
         return work.publish(
             streams.RECEIPT,
             subject,
             EventType.RECEIPT_ISSUED,
-            receipt,
+            stated,
             person=person,
             partition=delivery.partition,
         )

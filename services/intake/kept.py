@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schemas.envelope import INTAKE_SOURCE, Channel
@@ -22,6 +23,7 @@ class Published:
     source: str
     channel: Channel
     envelope: Submission
+    said: Mapping[str, object]  # its data, of what JSON is made of
     digest: str  # of what it says
     claim: Claim
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -71,6 +71,7 @@ class Batch:
     decided: dict[str, dict[str, Original]] = field(default_factory=dict)  # by person: since what is told late
     telling: Collection[str] = ()  # the persons of whose legs something is told in this batch
     moments: dict[Due, datetime] = field(default_factory=dict)
+    read_waiting: Callable[[Case], None] = lambda _: None  # gives a case its routes that wait for a human's word
     shadow: RuleSet | None = None
     beside: list[Beside] = field(default_factory=list)
 
@@ -134,6 +135,7 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
         by=by,
         facts=facts.values,
         places=batch.places,
+        read_waiting=lambda: batch.read_waiting(case),
     )
     steps = take_joined(event, case, other, acting, work) if joins(event) else _taken(data, case, about, acting, batch)
     if DecidedAgain in map(type, steps):

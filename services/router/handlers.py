@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -48,7 +47,7 @@ from services.router.deciding import Batch, as_decided, decide_event
 from services.router.fallen import Fallen
 from services.router.joined import hand_over, is_told, joins
 from services.router.keep import Cause, Keeping
-from services.router.load import Referrer, load_cases, load_open, load_places
+from services.router.load import Referrer, load_cases, load_open, load_places, load_waiting
 from services.router.questions import load_decided, load_questions
 from services.router.rules.decision import Decision
 from services.router.rules.events import PastEvent, Reported, kind_of
@@ -58,6 +57,8 @@ from services.router.tell import Telling, tell, tellings
 
 # A refusal can tell its sender where a leg stands, or whose it is.
 WHY_TOLD: Final = "Whoever reported or decided something is told why it cannot be so."
+
+_CONTENT: Final = store.case_events.c.content
 
 
 class RouterHandler:
@@ -104,7 +105,17 @@ class RouterHandler:
         fallen = Fallen([event.data for event in events if isinstance(event.data, TimerFellDue)], work)
         decided = load_decided(_told_late(messages, cases), work)
         telling = {cases[event.subject].person_id for event in events if isinstance(event.data, ProgressReported)}
-        batch = Batch(rules, originals, fallen, load_places(work), work, decided, telling, shadow=in_use.shadow)
+        batch = Batch(
+            rules,
+            originals,
+            fallen,
+            load_places(work),
+            work,
+            decided,
+            telling,
+            read_waiting=lambda case: load_waiting(case, work),
+            shadow=in_use.shadow,
+        )
         keeping = Keeping(work)
         orders: list[Order] = []
         told: list[Telling] = []
@@ -112,7 +123,7 @@ class RouterHandler:
             message, case = received, cases[received.body.event.subject]
             try:
                 body = as_decided(received.body, case)
-                message = received if body is received.body else replace(received, body=body)
+                message = received if body is received.body else received._replace(body=body)
                 decision_id, decision, steps = decide_event(message.body, case, cases[comes] if comes else None, batch)
             except Unacceptable as why:  # said before anything of the case was changed
                 self._turn_down(message, why, work)
@@ -293,7 +304,7 @@ def _event_row(taken: Taken, work: Work) -> dict[str, object]:
         "taken_at": work.now,
         "source": event.originsource,
         "origin_id": event.originid,
-        "content": work.seal(person, store.case_events.c.content, event.id, taken.content),
+        "content": work.seal(person, _CONTENT, event.id, taken.content),
     }
 
 

@@ -21,7 +21,7 @@ from services.router.rules.loader import load_rule_set, read_rule_set
 from services.router.rules.mistakes import RuleSetRefused
 from services.router.rules.ruleset import RuleSet
 from services.router.shadow import InUse
-from services.router.versions import PUT_IN_FORCE, digests_like, files_of, in_force, steps
+from services.router.versions import PUT_IN_FORCE, digest_named, files_of, in_force, steps
 
 _wanted, _mine = store.rules_in_force.c, store.router_rules.c
 _ASKED = select(_wanted.digest, _wanted.shadow, _mine.digest.label("noted"), _mine.refused).outerjoin_from(
@@ -131,17 +131,8 @@ def rule_set_at(connection: Connection, place: str | None) -> RuleSet:
             raise OnwardError("no rules are in force here: run `onward migrate`, or say --against what")
         digest = now.digest
     else:
-        digest = _digest(connection, place)
+        digest = digest_named(connection, place, is_it="is neither a folder nor")
     rules = rule_sets_kept(connection, [digest]).get(digest)
     if rules is None:
         raise OnwardError(f"{digest} was kept, but this version of Onward cannot read it")
     return rules
-
-
-def _digest(connection: Connection, place: str) -> str:
-    found = digests_like(connection, place)
-    if len(found) > 1:
-        raise OnwardError(f"{len(found)} rule sets begin with {place!r}: say more of the digest")
-    if not found:
-        raise OnwardError(f"{place!r} is neither a folder nor the start of a digest: see `onward rules list`")
-    return found[0]

@@ -40,6 +40,7 @@ from services.router.casework.steps import (
     ReviewAsked,
     ReviewMoved,
     ReviewSnoozed,
+    RouteRaised,
     Step,
     TimerCancelled,
     TimerSet,
@@ -58,12 +59,15 @@ from services.router.rules.decision import Decision
 from services.router.said import said
 from services.router.shadow import Beside
 
-_Ending = ReviewAnswered | ReviewMoved | ReviewSnoozed | PersonsRuledOut | CasePlaced | LegParted
+_Ending = ReviewAnswered | ReviewMoved | ReviewSnoozed | RouteRaised | PersonsRuledOut | CasePlaced | LegParted
 _RESTING_CHANGES = {
     store.offers: OFFER_CHANGES,
     store.pauses: PAUSE_CHANGES,
     store.welfare_checks: CHECK_CHANGES,
 }
+# Named once: to look a column up took as long as to seal for it.
+_FACTS, _SAID = store.decisions.c.facts, store.decisions.c.said
+_BECAUSE, _REMEMBERED, _ACCOUNT = store.leg_history.c.because, store.cases.c.remembered, store.legs.c.account
 _LEG_NEVER_CHANGES = (
     "id", "person_id", "destination", "opened_at", "referral_event", "occasion", "opened_by", "reroute_of",
 )  # fmt: skip
@@ -121,8 +125,8 @@ class Keeping:
                 "person_id": person_id,
                 "decided_at": self.work.now,
                 "rule_set": decision.digest,
-                "facts": seal(person_id, store.decisions.c.facts, decision_id, facts),
-                "said": seal(person_id, store.decisions.c.said, decision_id, said(decision)),
+                "facts": seal(person_id, _FACTS, decision_id, facts),
+                "said": seal(person_id, _SAID, decision_id, said(decision)),
                 "first_decision": first,
                 "again_because": because,
             }
@@ -173,7 +177,7 @@ class Keeping:
                 self._endings.append((step, case.person_id))
             case CapacityHeard(destination):
                 self._capacity[destination] = {**step._asdict(), "event_id": cause.event_id}
-            case ReviewAnswered(review_id):
+            case ReviewAnswered(review_id) | RouteRaised(review_id):
                 asked = case.reviews.get(review_id)
                 self._endings.append((step, (asked.person_id if asked else None) or case.person_id))
             case ReviewMoved() | ReviewSnoozed() | PersonsRuledOut() | CasePlaced():
@@ -264,6 +268,9 @@ class Keeping:
             case ReviewSnoozed(review_id, until):
                 put_off = {"due_at": until, "snoozes": review.snoozes + 1}
                 change = update(store.reviews).where(review.id == review_id).values(put_off)
+            case RouteRaised(review_id, waiting, due_at):
+                route = self.work.seal_json(person, review.route, review_id, route_to_keep(waiting))
+                change = update(store.reviews).where(review.id == review_id).values(route=route, due_at=due_at)
             case PersonsRuledOut(review_id, perhaps):
                 change = update(store.reviews).where(review.id == review_id).values(perhaps=list(perhaps))
             case LegParted(parted):
@@ -294,7 +301,7 @@ class Keeping:
             "from_status": before.status.value if before else None,
             "to_status": leg.status.value,
             "priority": leg.priority,
-            "because": self.work.seal(person, store.leg_history.c.because, id_, because.encode()),
+            "because": self.work.seal(person, _BECAUSE, id_, because.encode()),
             "by_source": cause.source,
             "event_id": cause.event_id,
             "decision_id": cause.decision_id,
@@ -362,7 +369,7 @@ def _case(case: Case, work: Work) -> Row:
         "changed_at": work.now,
         "referral_event": case.referral_event,
         "lawful_basis": case.lawful_basis,
-        "remembered": work.seal_json(case.person_id, store.cases.c.remembered, case.person_id, case.remembered),
+        "remembered": work.seal_json(case.person_id, _REMEMBERED, case.person_id, case.remembered),
         "joined": case.joined or None,
     }
 
@@ -387,7 +394,7 @@ def _leg(leg: Leg, person_id: str, work: Work) -> Row:
         "waitlist_place": leg.waitlist_place,
         "expected_on": leg.expected_on,
         "referral_event": leg.referral,
-        "account": work.seal_json(person, store.legs.c.account, leg.id, account),
+        "account": work.seal_json(person, _ACCOUNT, leg.id, account),
         "joined_to": leg.joined_to,
         "occasion": leg.occasion,
         "opened_by": leg.opened_by,

@@ -15,6 +15,7 @@ from services.router import store
 from services.router.casework.account import Account
 from services.router.casework.case import Case, Leg
 from services.router.casework.places import CapacityHeard, Places, places_of
+from services.router.casework.steps import ReviewKind
 from services.router.questions import review_of
 from services.router.resting_rows import check_of, offer_of, pause_of, timer_of
 from services.router.rules.events import Kept, PastEvent
@@ -29,6 +30,7 @@ _OFFERS = select(store.offers)
 _PAUSES = select(store.pauses)
 _CHECKS = select(store.welfare_checks)
 _REVIEWS = select(store.reviews).where(store.reviews.c.answered_at.is_(None))
+_WAITING = _REVIEWS.where(store.reviews.c.kind == ReviewKind.CONFIRM_ROUTE.value)
 _TIMERS = select(store.timers).where(store.timers.c.taken_at.is_(None), store.timers.c.cancelled_at.is_(None))
 _EVENTS = (
     select(_event.person_id, _event.kind, _event.occurred_at)
@@ -109,6 +111,13 @@ def load_open(cases: Sequence[Case], work: Work) -> None:
         whose[str(r["person_id"])].reviews[str(r["id"])] = review_of(r)
     for r in select_in(work.connection, _TIMERS, (store.timers.c.person_id,), keys):
         whose[str(r["person_id"])].timers[str(r["id"])] = timer_of(r)
+
+
+def load_waiting(case: Case, work: Work) -> None:
+    """The routes of a case that wait for a human's word. What this batch made of one already stands."""
+    keys = [(person,) for person in sorted({case.person_id, *case.joined})]
+    for r in select_in(work.connection, _WAITING, (store.reviews.c.person_id,), keys):
+        case.reviews.setdefault(str(r["id"]), review_of(r))
 
 
 def edges_of(case: Case, work: Work) -> dict[str, str]:

@@ -72,19 +72,21 @@ def files_of(connection: Connection, digest: str) -> Files:
     return unpacked(files)
 
 
-def digests_like(connection: Connection, start: str) -> list[str]:
-    """The digests of kept rule sets that begin so, with or without `sha256:`."""
+def digest_named(connection: Connection, text: str, *, is_it: str = "is not") -> str:
+    """The one kept version whose digest begins so, with or without `sha256:`. Raises OnwardError for none or several.
+
+    Of several each is named: which of them is meant is never guessed.
+    """
     kept = store.rule_sets.c
-    whole = start if start.startswith("sha256:") else f"sha256:{start}"
+    whole = text if text.startswith("sha256:") else f"sha256:{text}"
     query = select(kept.digest).where(kept.digest.startswith(whole, autoescape=True)).order_by(kept.digest)
-    return [str(digest) for digest in connection.execute(query).scalars()]
-
-
-def digest_named(connection: Connection, text: str) -> str:
-    """The one version whose digest begins so, with or without `sha256:`. Raises OnwardError for none or several."""
-    found = digests_like(connection, text)
-    if len(found) != 1:
-        raise OnwardError(f"{len(found) or 'no'} rule sets begin with {text!r}: see `onward rules list`")
+    found = [str(digest) for digest in connection.execute(query).scalars()]
+    if len(found) > 1:
+        raise OnwardError(
+            f"{len(found)} rule sets begin with {text!r}, say more of the one you mean: {', '.join(found)}"
+        )
+    if not found:
+        raise OnwardError(f"{text!r} {is_it} the start of a rule set's digest: see `onward rules list`")
     return found[0]
 
 

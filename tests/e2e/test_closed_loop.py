@@ -147,7 +147,7 @@ async def _decide(onward: System, kind: str, leg: str, **more: object) -> None:
     by = {"user": "c.manager", "role": "case_manager", "organisation": "northshire"}
     at = onward.world.clock.now().isoformat()
     data = {"kind": kind, "decided_by": by, "decided_at": at, "reason": "He telephoned.", "leg_id": leg, **more}
-    await _publish(onward, "console", "decision", "onward.decision.made.v1", data)
+    await _publish(onward, "onward-console", "decision", "onward.decision.made.v1", data)
 
 
 async def _publish(onward: System, source: str, channel: str, type_: str, data: dict[str, Any]) -> None:

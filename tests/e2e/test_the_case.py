@@ -15,6 +15,7 @@ from services.ground.settings import Settings
 from services.ground.work import Work
 from services.router.casework.silence import nothing_silent
 from services.router.load import load_cases, load_open
+from services.router.rules.loader import load_rule_set
 from tests.support.events import example, referral, risk
 from tests.support.system import System, system
 
@@ -151,7 +152,7 @@ def _silent(connection: Connection, person: str, now: datetime) -> list[str]:
     work = Work(connection, service="router", now=now)
     case = load_cases([person], work)[person]
     load_open([case], work)
-    return nothing_silent(case)
+    return nothing_silent(case, load_rule_set(Settings().rules_dir))
 
 
 def _source_of(destination: str) -> str:

@@ -49,6 +49,10 @@ def test_what_waits_is_listed_the_longest_overdue_first_and_by_role(terminal: Te
     assert len({row["person_id"] for row in by_reference}) == 1
     shown = terminal.onward("work", "list").stdout.decode()
     assert f"{len(found)} open, 0 overdue." in shown
+    for row in found:  # whole also where a terminal is narrow
+        assert f"{row['id'][-8:]}  due " in shown
+        assert row["role"] in shown
+        assert row["question"] in " ".join(shown.split())
     unknown = terminal.onward("work", "list", "--role", "king")
     assert unknown.returncode == 2
     assert "safeguarding_lead" in unknown.stderr.decode()
@@ -145,6 +149,16 @@ def test_what_nobody_asked_for_is_decided_on_a_leg_and_refused_in_a_sentence(ter
     assert agreed.returncode == 0, agreed.stdout
     assert "dapp: on_hold" in agreed.stdout.decode()
     assert "a check every 7 days" in agreed.stdout.decode()
+    traced = " ".join(terminal.onward("trace", "pauses-relapse").stdout.decode().replace("│", " ").split())
+    assert f"offers a pause of leg {leg[-8:]} for 28 days (agreed)" in traced
+    assert "addiction_service (leg" in traced
+    elsewhere = decide("close_leg", *there, "--status", "on_hold", "--reason-code", "moved_away", "--json")
+    told = json.loads(elsewhere.stdout)
+    assert (told["outcome"], told["reason"]) == ("refused", "not_allowed")
+    assert told["allowed"] == ["deselected", "not_suitable", "programme_complete", "withdrawn"]
+    statuses = terminal.onward("work", "show", leg).stdout.decode().partition("STATUS is one of")[2]
+    assert "deferred" in statuses
+    assert "recall" not in statuses, "what no leg can come to here is not offered"
     again = decide("agree_offer")
     assert (again.returncode, again.stdout.decode().splitlines()[-1]) == (
         1, "refused: no offer of a pause is open on this leg.",

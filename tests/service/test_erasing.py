@@ -101,6 +101,7 @@ async def test_what_was_held_of_a_person_reads_as_erased_and_the_log_says_who_di
         ("case", person),
         ("trace", event["event_id"]),
         ("work", "show", leg["id"]),
+        ("work", "show", person),
         ("rules", "explain", event["event_id"]),
         ("audit", "report", person),
         ("person", "show", person),
@@ -109,6 +110,7 @@ async def test_what_was_held_of_a_person_reads_as_erased_and_the_log_says_who_di
         assert shown.exit_code == (2 if words[0] == "rules" else 0), (words, shown.output)
         assert "Given1" not in shown.output, words
         assert "erased" in shown.output, words
+        assert "What you can do" not in shown.output, words
     assert (await onward.world.database.read(reconciled)).findings == []
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from typing import Any, TypeAlias
 
 from sqlalchemy import bindparam, select
@@ -16,12 +17,15 @@ from services.ground import tables
 from services.ground.driver import rows_of
 from services.ground.handler import Handler, Incoming
 from services.ground.microbatch import Delivery
+from services.ground.settings import Settings
 from services.ground.work import Key, Work
 from services.router import store
 from services.router.casework.case import Case
 from services.router.casework.resting import RESUMED, CheckStatus
 from services.router.casework.silence import nothing_silent
 from services.router.load import load_cases, load_open
+from services.router.rules.loader import load_rule_set
+from services.router.rules.ruleset import RuleSet
 
 Invariant: TypeAlias = Callable[[Case], list[str]]
 
@@ -44,6 +48,16 @@ def one_open_leg_to_a_destination(case: Case) -> list[str]:
 def each_leg_was_commanded(case: Case) -> list[str]:
     """No leg is opened in silence."""
     return [f"nothing was sent for the leg to {leg.destination}" for leg in case.legs.values() if leg.commands < 1]
+
+
+def nothing_is_silent(case: Case) -> list[str]:
+    """By the rules that the routers here decide by."""
+    return nothing_silent(case, _rules())
+
+
+@cache
+def _rules() -> RuleSet:
+    return load_rule_set(Settings().rules_dir)
 
 
 def each_question_comes_back(case: Case) -> list[str]:
@@ -75,7 +89,7 @@ def no_check_goes_with_its_leg(case: Case) -> list[str]:
 CASE_INVARIANTS: list[Invariant] = [
     one_open_leg_to_a_destination,
     each_leg_was_commanded,
-    nothing_silent,
+    nothing_is_silent,
     each_question_comes_back,
     no_check_goes_with_its_leg,
 ]

@@ -76,12 +76,11 @@ def timer_with_a_new_id_each_time(patch: Patch) -> None:
             return read(self, delivery)
         said = orjson.loads(delivery.raw)
         own, said["id"] = said["id"], said["data"]["timer_id"]
-        taken = read(self, replace(delivery, raw=orjson.dumps(said)))
+        taken = read(self, delivery._replace(raw=orjson.dumps(said)))
         envelope = taken.body.envelope.model_copy(update={"id": own})
         assert taken.key is not None
-        return replace(
-            taken, delivery=delivery, body=replace(taken.body, envelope=envelope), key=taken.key._replace(id=own)
-        )
+        body, key = replace(taken.body, envelope=envelope), taken.key._replace(id=own)
+        return taken._replace(delivery=delivery, body=body, key=key)
 
     fire_due, fire_lost = timers.fire_due, timers.fire_lost
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -82,7 +81,7 @@ def fresh_id_per_retry(patch: Patch) -> None:
     send, numbers = Publisher._send, iter(range(1, 10**9))
 
     async def anew(self: Publisher, row: Outgoing) -> asyncio.Future[Answer]:
-        return await send(self, replace(row, id=f"{row.id}-{next(numbers)}"))
+        return await send(self, row._replace(id=f"{row.id}-{next(numbers)}"))
 
     patch.setattr(Publisher, "_send", anew)
 

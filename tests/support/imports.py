@@ -11,6 +11,7 @@ from services.ground.settings import REPOSITORY
 Code = Mapping[str, ast.Module]  # by module name
 
 
+@cache
 def our_code() -> dict[str, ast.Module]:
     """Every module of `schemas` and `services`."""
     found = {}

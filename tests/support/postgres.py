@@ -40,12 +40,13 @@ def postgres_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def new_database(server: str) -> str:
-    """The address of a new, empty database on a server."""
+async def new_database(server: str, *, like: str | None = None) -> str:
+    """The address of a new database on a server: an empty one, or a copy of one to which nobody is connected."""
     name = f"onward_{uuid.uuid4().hex}"
+    template = f' TEMPLATE "{_name(like)}"' if like else ""
     connection = await asyncpg.connect(server)
     try:
-        await connection.execute(f'CREATE DATABASE "{name}"')
+        await connection.execute(f'CREATE DATABASE "{name}"{template}')
     finally:
         await connection.close()
     address, _, options = server.partition("?")
@@ -55,13 +56,16 @@ async def new_database(server: str) -> str:
 
 async def drop_database(server: str, url: str) -> None:
     """Remove a database that `new_database` made."""
-    name = url.partition("?")[0].rpartition("/")[2]
     with suppress(asyncpg.PostgresError):
         connection = await asyncpg.connect(server)
         try:
-            await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            await connection.execute(f'DROP DATABASE "{_name(url)}" WITH (FORCE)')
         finally:
             await connection.close()
+
+
+def _name(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
 
 
 def _docker_answers() -> bool:

@@ -9,21 +9,24 @@ from typing import NamedTuple
 
 from schemas.vocabulary import ConsentToShare, LegStatus, RouteAction, TimerKind
 from services.router.casework.case import Case, Leg
+from services.router.casework.enter import enter
 from services.router.casework.fitting import Candidate, Person, Seeking, alternatives, fitting, person_of
 from services.router.casework.offers import make_offer
 from services.router.casework.places import Places
-from services.router.casework.reviews import WaitingRoute
+from services.router.casework.reviews import Review, WaitingRoute
 from services.router.casework.steps import (
     Command,
     LegMoved,
     LegOpened,
     ReviewAsked,
     ReviewKind,
+    RouteRaised,
     Step,
+    TimerCancelled,
     TimerSet,
 )
 from services.router.rules.decision import Decision, OfferDecided, Reasons, ResumeDecided, RouteDecided
-from services.router.rules.due import Due, resolve_due
+from services.router.rules.due import Due, resolve_due, sooner
 from services.router.rules.language import FactValue, Role
 from services.router.rules.ruleset import Destination, RuleSet
 
@@ -48,6 +51,7 @@ class Acting:
     by: str = ""  # who says so: a user of the console, or a source
     facts: Mapping[str, FactValue] = field(default_factory=dict)  # as they are now
     places: Places = field(default_factory=Places)  # what destinations said of theirs
+    read_waiting: Callable[[], None] = lambda: None  # gives the case its routes that wait for a word, once asked for
 
     def due(self, due: Due) -> datetime:
         """The moment by which something is due."""
@@ -104,16 +108,62 @@ def _route(route: RouteDecided, person: Person, acting: Acting) -> list[Step]:
     if placed.question is None:
         return refer(route._replace(destination=placed.destination.id), acting, note=placed.note)
     waiting = WaitingRoute(route._replace(destination=placed.destination.id), acting.due(route.due))
+    asked = _waits_already(placed.destination, acting)
+    steps = _raise(asked, waiting, acting) if asked is not None else _ask_for(waiting, placed.question, acting)
+    enter(acting.case, steps, event_id=acting.event_id, now=acting.now)
+    return steps
+
+
+def _ask_for(waiting: WaitingRoute, question: str, acting: Acting) -> list[Step]:
     return ask(
         acting,
         ReviewKind.CONFIRM_ROUTE,
-        placed.question,
+        question,
         role="duty_worker",
-        due=route.due,
-        destination=placed.destination.id,
+        due=waiting.route.due,
+        destination=waiting.route.destination,
         answers=(CONFIRM, REFUSE),
         waiting=waiting,
     )
+
+
+def _waits_already(destination: Destination, acting: Acting) -> Review | None:
+    """The open question whether somebody may be referred there. One that stands in a silent leg's stead is its own."""
+    acting.read_waiting()
+    return next((r for r in waiting_routes(acting.case) if r.destination == destination.id), None)
+
+
+def waiting_routes(case: Case) -> list[Review]:
+    """The routes that rules want and that wait for a human's word, as far as they were read."""
+    asked = (r for r in case.reviews.values() if r.kind is ReviewKind.CONFIRM_ROUTE and r.leg_id is None)
+    return [review for review in asked if not review.answered]
+
+
+def _raise(asked: Review, more: WaitingRoute, acting: Acting) -> list[Step]:
+    """One question for all who want the route: for the reasons of all, and as urgent as the most urgent of them.
+
+    Where that is sooner than it was, the question is due sooner; else it stays as it is, put off or brought further.
+    """
+    before = asked.waiting
+    if before is None:  # asked by what kept no route
+        return []
+    old, new = before.route, more.route
+    route = old._replace(
+        priority=min(old.priority, new.priority),
+        due=sooner(old.due, new.due),
+        tier="floor" if "floor" in (old.tier, new.tier) else old.tier,
+        reasons=tuple(dict.fromkeys((*old.reasons, *new.reasons))),
+    )
+    waiting = WaitingRoute(route, min(before.due_at, more.due_at))
+    if waiting == before:
+        return []
+    presses = (route.priority, route.tier, waiting.due_at) != (old.priority, old.tier, before.due_at)
+    due_at = min(asked.due_at, more.due_at) if presses else asked.due_at
+    steps: list[Step] = [RouteRaised(asked.id, waiting, due_at)]
+    if due_at != asked.due_at:
+        steps.append(TimerCancelled("asked for sooner", review_id=asked.id))
+        steps.append(TimerSet(acting.new_id(), TimerKind.REVIEW, due_at, review_id=asked.id))
+    return steps
 
 
 def _is_refused(route: RouteDecided, destination: Destination, person: Person) -> bool:

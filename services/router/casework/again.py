@@ -9,7 +9,7 @@ from typing import Final
 
 from schemas.progress import ProgressReported
 from schemas.referral import ReferralSubmitted
-from services.router.casework.act import Acting, act, ask, place, refer, whom
+from services.router.casework.act import Acting, act, ask, place, refer, waiting_routes, whom
 from services.router.casework.case import Case
 from services.router.casework.steps import DecidedAgain, ReviewAnswered, ReviewKind, Step
 from services.router.rules.decide import decide
@@ -92,19 +92,18 @@ def decide_again(case: Case, original: Original, acting: Acting) -> list[Step]:
         facts=facts.values,
     )
     steps: list[Step] = [DecidedAgain(acting.new_id(), original.event_id, original.first_decision, decision)]
-    waiting = {
-        review.destination: review
-        for review in case.reviews.values()
-        if review.kind is ReviewKind.CONFIRM_ROUTE and not review.answered and review.event_id == original.event_id
-    }
+    acting.read_waiting()
+    waiting = {review.destination: review for review in waiting_routes(case)}
+    taken = set()
     for route in decision.routes:
         review = waiting.get(route.destination)
         if review is not None and place(route, whom(decision, about), about).question is None:
             steps += refer(route, about, due_at=review.waiting.due_at if review.waiting else None)
             steps.append(ReviewAnswered(review.id, "rules", "with what is known now, it needs nobody's word"))
             case.reviews[review.id] = replace(review, answered=True)
+            taken.add(route.destination)
     new = beyond(decision, original.done)
-    new = replace(new, routes=tuple(route for route in new.routes if route.destination not in waiting))
+    new = replace(new, routes=tuple(route for route in new.routes if route.destination not in taken))
     steps += act(new, about)
     steps += _speaks_against(decision, original.done, about)
     original.done.add(decision.to_json())

@@ -12,6 +12,7 @@ from schemas.refusal import Unacceptable
 from schemas.vocabulary import DecisionKind, LegStatus, RouteAction, TimerKind
 from services.router.casework.act import Acting, ask
 from services.router.casework.case import Case, Leg
+from services.router.casework.enter import enter
 from services.router.casework.pathway import TransitionRefused, check_code, move, placed, put
 from services.router.casework.pauses import HOW_IT_GOES_ON
 from services.router.casework.steps import (
@@ -19,6 +20,7 @@ from services.router.casework.steps import (
     Effect,
     LegMoved,
     LegNoted,
+    ReviewAnswered,
     ReviewKind,
     Step,
     TimerSet,
@@ -32,6 +34,7 @@ Decided: TypeAlias = Callable[[Case, HumanDecision, Acting], list[Step]]
 
 CLOSED_BY: Final = LegStatus.WITHDRAWN  # what a leg becomes that a human closes, where no status is named
 REOPENED_AS: Final = LegStatus.REQUESTED
+OPENED_AGAIN: Final = "opened again"
 
 
 def correct_status(case: Case, decision: HumanDecision, acting: Acting) -> list[Step]:
@@ -52,7 +55,9 @@ def correct_status(case: Case, decision: HumanDecision, acting: Acting) -> list[
     steps: list[Step] = [LegMoved(leg, after, decision.reason, Effect.CORRECTED, word_of(decision))]
     if after.closed and not leg.closed:
         steps += _is_that_right(after, acting)
-    elif pathway.statuses[to].hold and to is not LegStatus.ON_HOLD:  # which `pause_ends.follow` asks about
+    elif leg.closed and not after.closed:
+        steps += _goes_on_after_all(case, after, acting)
+    if pathway.statuses[to].hold and to is not LegStatus.ON_HOLD:  # which `pause_ends.follow` asks about
         steps += _until_when(case, after, acting)
     return steps
 
@@ -77,6 +82,7 @@ def reopen_leg(case: Case, decision: HumanDecision, acting: Acting) -> list[Step
         LegMoved(leg, after, decision.reason, Effect.REOPENED, word_of(decision)),
         Command(after, RouteAction.REOPEN, after.commands, _told(decision)),
         TimerSet(acting.new_id(), TimerKind.ACKNOWLEDGEMENT, answer_by, leg_id=leg.id),
+        *_goes_on_after_all(case, after, acting),
     ]
 
 
@@ -169,6 +175,14 @@ def _is_that_right(leg: Leg, acting: Acting) -> list[Step]:
     label = _label(leg, acting)
     question = f"The leg to {label} was closed. Is that right, and does the person know that the door is open?"
     return _ask(ReviewKind.CLOSED, question, leg, acting)
+
+
+def _goes_on_after_all(case: Case, leg: Leg, acting: Acting) -> list[Step]:
+    """Whether it was right to close the leg is answered where somebody opens it again."""
+    asked = (r for r in case.reviews.values() if r.kind is ReviewKind.CLOSED and r.leg_id == leg.id and not r.answered)
+    steps: list[Step] = [ReviewAnswered(review.id, acting.by, OPENED_AGAIN) for review in asked]
+    enter(case, steps)
+    return steps
 
 
 def _until_when(case: Case, leg: Leg, acting: Acting) -> list[Step]:

@@ -28,6 +28,7 @@ from services.router.casework.steps import (
     ReviewAsked,
     ReviewMoved,
     ReviewSnoozed,
+    RouteRaised,
     Step,
     TimerCancelled,
     TimerSet,
@@ -52,13 +53,15 @@ def enter(case: Case, steps: Iterable[Step], *, event_id: str = "", now: datetim
                 _cancel(case, step)
             case ReviewAsked():
                 case.reviews[step.id] = _review(step, event_id, now)
-            case ReviewAnswered() | ReviewMoved() | ReviewSnoozed() if step.review_id in case.reviews:
+            case ReviewAnswered() | ReviewMoved() | ReviewSnoozed() | RouteRaised() if step.review_id in case.reviews:
                 case.reviews[step.review_id] = _changed(case.reviews[step.review_id], step, now)
             case _:
                 pass
 
 
-def _changed(review: Review, step: ReviewAnswered | ReviewMoved | ReviewSnoozed, now: datetime | None) -> Review:
+def _changed(
+    review: Review, step: ReviewAnswered | ReviewMoved | ReviewSnoozed | RouteRaised, now: datetime | None
+) -> Review:
     match step:
         case ReviewAnswered():
             return replace(review, answered=True)
@@ -66,6 +69,8 @@ def _changed(review: Review, step: ReviewAnswered | ReviewMoved | ReviewSnoozed,
             return replace(review, role=role, due_at=due_at, put_at=now)
         case ReviewSnoozed(_, until):
             return replace(review, due_at=until)
+        case RouteRaised(_, waiting, due_at):
+            return replace(review, waiting=waiting, due_at=due_at)
 
 
 def _cancel(case: Case, step: TimerCancelled) -> None:

@@ -11,11 +11,11 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from schemas.timer import TimerFellDue
-from schemas.vocabulary import TimerKind
+from schemas.vocabulary import LegStatus, TimerKind
 from services.router.casework.act import Acting, ask
 from services.router.casework.case import Case, Leg
 from services.router.casework.checks import check_escalates, check_fell_due
-from services.router.casework.deadlines import NOT_ANSWERED, NOT_MET
+from services.router.casework.deadlines import NOT_ANSWERED, contact_by, waits_for_contact
 from services.router.casework.enter import enter
 from services.router.casework.pause_ends import offer_fell_due, pause_fell_due
 from services.router.casework.reroute import NOT_ACKNOWLEDGED, look_further
@@ -34,6 +34,13 @@ NEXT_ROLE: Final[Mapping[str, Role]] = MappingProxyType(
         Role.FACILITATOR: Role.PROGRAMME_MANAGER,
         Role.PROGRAMME_MANAGER: Role.SAFEGUARDING_LEAD,
         Role.CLINICIAN: Role.SAFEGUARDING_LEAD,
+    }
+)
+ACCEPTED_AND_SILENT: Final = "{label} has accepted and told of no first contact in time. Has anybody spoken with him?"
+_SILENT: Final[Mapping[LegStatus, str]] = MappingProxyType(
+    {
+        LegStatus.ACKNOWLEDGED: "{label} has the referral and has not said whether it takes him on. Does it?",
+        LegStatus.WAITLISTED: "{label} has him on its waiting list, and could have answered by now. Has it?",
     }
 )
 URGENT: Final = timedelta(hours=24)  # who was given so little runs by the hours; so does whoever comes next
@@ -59,16 +66,15 @@ def acknowledgement(case: Case, timer: TimerFellDue, acting: Acting) -> list[Ste
 
 
 def first_contact(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:
-    """The destination has accepted and not told of a first contact."""
+    """The destination has the referral, or accepted, and has not told of a first contact; or he waits on its list."""
     leg = case.legs.get(timer.leg_id or "")
     if leg is None:
         return _not_theirs(case, timer, acting)
-    if leg.closed or leg.status not in NOT_MET:
+    if leg.closed or not waits_for_contact(leg, acting.rules):
         return []
-    question = f"{_label(leg, acting)} has accepted and told of no first contact in time. Has anybody spoken with him?"
-    destination = acting.rules.destinations.get(leg.destination)
-    within = destination.first_contact_within if destination else acting.rules.otherwise.review.due
-    return [*_ask(case, leg, question, Role.CASE_MANAGER, acting), _again(timer, within, acting)]
+    question = _SILENT.get(leg.status, ACCEPTED_AND_SILENT).format(label=_label(leg, acting))
+    again = TimerSet(acting.new_id(), timer.kind, contact_by(leg, acting), leg_id=timer.leg_id)
+    return [*_ask(case, leg, question, Role.CASE_MANAGER, acting), again]
 
 
 def review(case: Case, timer: TimerFellDue, acting: Acting) -> list[Step]:

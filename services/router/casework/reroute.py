@@ -11,7 +11,7 @@ from schemas.progress import ProgressReported
 from schemas.vocabulary import LegStatus, ProgressKind, RouteAction
 from services.router.casework.act import CONFIRM, REFUSE, Acting, ask, begin, open_legs
 from services.router.casework.case import Case, Leg
-from services.router.casework.deadlines import MET, NOT_ANSWERED, NOT_MET
+from services.router.casework.deadlines import MET, NOT_ANSWERED, NOT_DECIDED, NOT_MET
 from services.router.casework.enter import enter
 from services.router.casework.fitting import Candidate, Seeking, alternatives, person_of
 from services.router.casework.reviews import WaitingRoute
@@ -50,7 +50,8 @@ def after_progress(case: Case, leg: Leg, said: ProgressReported, acting: Acting)
 
 def has_been_asked_about(case: Case, leg: Leg, said: ProgressReported) -> bool:
     """Whether somebody may have been asked about just this: then the questions of the case are needed."""
-    return (leg.status in NOT_MET and said.kind in MET) or (leg.status in NOT_ANSWERED and bool(case.successors(leg)))
+    answers = said.kind in MET or leg.status in NOT_DECIDED
+    return (leg.status in NOT_MET and answers) or (leg.status in NOT_ANSWERED and bool(case.successors(leg)))
 
 
 def has_come(case: Case, leg: Leg, said: ProgressReported, acting: Acting) -> list[Step]:
@@ -64,7 +65,7 @@ def has_come(case: Case, leg: Leg, said: ProgressReported, acting: Acting) -> li
         return []
     if leg.status in NOT_ANSWERED and now.status not in NOT_ANSWERED:
         over.add(ReviewKind.NO_DESTINATION)
-    if said.kind in MET:
+    if said.kind in MET or (leg.status in NOT_DECIDED and now.status is not leg.status):
         over.add(ReviewKind.DEADLINE)
     asked = (r for r in case.reviews.values() if r.leg_id == leg.id and r.kind in over and not r.answered)
     steps: list[Step] = [ReviewAnswered(r.id, acting.by, f"told since: {said.kind.value}") for r in asked]

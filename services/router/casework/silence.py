@@ -6,18 +6,19 @@ from datetime import datetime
 
 from schemas.vocabulary import TimerKind
 from services.router.casework.case import Case, Leg
-from services.router.casework.deadlines import NOT_ANSWERED
+from services.router.casework.deadlines import NOT_ANSWERED, waits_for_contact
 from services.router.casework.pauses import ASK_HOW
 from services.router.casework.resting import OPEN, RESTING, CheckStatus, Offer, Pause, WelfareCheck
+from services.router.rules.ruleset import RuleSet
 
 
-def nothing_silent(case: Case) -> list[str]:
+def nothing_silent(case: Case, rules: RuleSet) -> list[str]:
     """What is open and that nobody would look at again: no timer is set and no role is asked. Empty, or a mistake.
 
     The case must hold its open questions and its timers. A leg that its destination has taken on is the destination's
-    to move; before that, and while it rests, it is ours. Says kinds and ids alone.
+    to move; before that, until it has seen him, and while it rests, it is ours. Says kinds and ids alone.
     """
-    found = [_leg(case, leg) for leg in case.legs.values() if not leg.closed]
+    found = [_leg(case, leg, rules) for leg in case.legs.values() if not leg.closed]
     found += [_offer(case, offer) for offer in case.offers.values() if offer.awaits_a_word]
     found += [_pause(case, pause) for pause in case.pauses.values() if pause.is_open]
     found += [_check(case, check) for check in case.checks.values() if check.status in OPEN]
@@ -25,12 +26,15 @@ def nothing_silent(case: Case) -> list[str]:
     return [silent for silent in found if silent is not None]
 
 
-def _leg(case: Case, leg: Leg) -> str | None:
+def _leg(case: Case, leg: Leg, rules: RuleSet) -> str | None:
     if leg.status in NOT_ANSWERED:
         kinds = (TimerKind.ACKNOWLEDGEMENT, TimerKind.FIRST_CONTACT)
         if any(timer.kind in kinds and timer.leg_id == leg.id for timer in case.timers.values()):
             return None
         return None if _asked_about(case, leg) else f"leg {leg.id}: nobody waits for its destination's answer"
+    if waits_for_contact(leg, rules):
+        watched = any(t.kind is TimerKind.FIRST_CONTACT and t.leg_id == leg.id for t in case.timers.values())
+        return None if watched else f"leg {leg.id}: nobody waits for a first contact"
     if leg.status in RESTING and case.open_pause(leg.id) is None:
         asked = any(case.asks(kind, leg.id) for kind in ASK_HOW)
         return None if asked else f"leg {leg.id}: it rests without an end"

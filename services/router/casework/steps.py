@@ -126,6 +126,14 @@ class ReviewSnoozed(NamedTuple):
     until: datetime
 
 
+class RouteRaised(NamedTuple):
+    """A route that waits for a human's word is wanted by another event too: for more reasons, perhaps sooner."""
+
+    review_id: str
+    waiting: WaitingRoute
+    due_at: datetime  # of the question
+
+
 class DecidedAgain(NamedTuple):
     """An event was decided again with what a human answered. The steps after this one follow from it."""
 
@@ -253,6 +261,7 @@ Step: TypeAlias = (
     | ReviewAsked
     | ReviewAnswered
     | ReviewSnoozed
+    | RouteRaised
     | DecidedAgain
     | OwnDecision
     | PersonsRuledOut
@@ -289,7 +298,7 @@ _RECORDS: Final[Mapping[type, tuple[int, Callable[[object], str]]]] = {
         ("decision", "id", (DecidedAgain,)),
         ("leg", "leg.id", (LegOpened, LegMoved, LegNoted, LegParted, Command)),
         ("review", "id", (ReviewAsked,)),
-        ("review", "review_id", (ReviewAnswered, ReviewMoved, ReviewSnoozed)),
+        ("review", "review_id", (ReviewAnswered, ReviewMoved, ReviewSnoozed, RouteRaised)),
         ("offer", "offer.id", (PauseOffered, OfferAnswered)),
         ("pause", "pause.id", (PauseAgreed, PauseChanged, PauseEnded)),
         ("welfare_check", "check.id", (CheckPlanned, CheckChanged)),

@@ -160,6 +160,7 @@ async def test_a_key_that_is_lost_is_no_erasure_and_stops_who_meets_it(database:
         await elsewhere.close()
 
 
+@pytest.mark.empty_store
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 async def test_a_store_without_its_keys_file_is_refused_and_given_no_new_one(settings: Settings) -> None:
     opened = await open_database(settings)
@@ -265,6 +266,7 @@ async def test_a_key_is_kept_before_anything_that_needs_it_is_committed(database
     assert seen == [True]
 
 
+@pytest.mark.empty_store
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 async def test_a_process_that_dies_leaves_unused_keys_and_nothing_that_lacks_one(settings: Settings) -> None:
     for _ in range(3):  # lives

@@ -22,6 +22,8 @@ from services.ground.settings import Settings
 from services.ground.sql import insert_all, insert_new
 from services.migrations.tables import metadata
 
+pytestmark = pytest.mark.empty_store  # what the migrations make is looked at here
+
 
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[Database]:

@@ -200,6 +200,28 @@ async def test_a_confirmed_route_opens_its_leg_once(onward: System) -> None:
     assert await _refused(onward) == [("already_answered", ["/data/review_id"])] * 2
 
 
+async def test_a_route_that_waits_is_kept_once_with_the_reasons_of_all_who_want_it(onward: System) -> None:
+    waits = await _rehab_waits(onward)
+    about = {"person_id": waits["person_id"]}
+    await onward.publish(risk(about=about, source="mht-northshire", occurred_at=MONDAY.isoformat()), channel="risk")
+    await onward.settle()
+    [leg] = await onward.rows("SELECT id FROM legs WHERE destination = 'dapp'")
+    days = {"from_date": "2026-11-02", "until_date": "2026-11-30"}
+    pause = {"reason": "relapse", "agreed_by": ["person", "facilitator"], **days}
+    paused = risk("progress-pause-agreed", leg_id=leg["id"], pause=pause, occurred_at=MONDAY.isoformat())
+    await onward.publish(paused, channel="progress")
+    await onward.settle()
+    still = await _asked(onward, "kind = 'confirm_route' AND destination = 'residential_rehab'")
+    assert (still["id"], still["due_at"]) == (waits["id"], waits["due_at"])
+    assert [reason["rule"] for reason in _decoded(still["route"])["reasons"]] == [
+        "relapse-again",
+        "pause-opens-options",
+    ]
+    await _decide(onward, decision("confirm_route", review_id=waits["id"], role="duty_worker"))
+    assert len(await _rehab(onward)) == 1
+    await _all_is_well(onward)
+
+
 async def test_a_refused_route_is_recorded_and_opens_nothing(onward: System) -> None:
     waits = await _rehab_waits(onward)
     await _decide(onward, decision("refuse_route", review_id=waits["id"]))
@@ -240,3 +262,17 @@ async def test_a_snoozed_question_comes_back_to_whom_it_was_asked_of(onward: Sys
     [waits] = await onward.rows("SELECT kind FROM timers WHERE review_id = :id AND fired_at IS NULL AND "
                                 "cancelled_at IS NULL", id=asked["id"])  # fmt: skip
     assert waits["kind"] == "review"
+
+
+async def test_what_a_source_says_that_a_human_decided_counts_only_where_it_may_say_so(onward: System) -> None:
+    await onward.publish(referral())
+    await onward.settle()
+    [leg] = await onward.rows("SELECT id FROM legs WHERE destination = 'victim_safety'")
+    said = {"leg_id": leg["id"], "reason_code": "completed", "role": "safeguarding_lead"}
+    await _decide(onward, decision("close_leg", source="mutual-aid-northshire", **said))
+    [told] = await onward.messages("RECEIPT", "receipt.mutual-aid-northshire")
+    assert (told["data"]["outcome"], told["data"]["reason"]) == ("refused", "not_your_channel")
+    assert await _refused(onward) == [("not_your_channel", [""])]
+    assert await onward.rows("SELECT 1 FROM legs WHERE closed_at IS NOT NULL") == []
+    await _decide(onward, decision("close_leg", **said))
+    assert len(await onward.rows("SELECT 1 FROM legs WHERE closed_at IS NOT NULL")) == 1

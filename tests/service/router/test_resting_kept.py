@@ -101,7 +101,7 @@ async def test_a_case_that_is_read_back_is_the_case_that_was_kept(onward: System
     def ring(connection: Connection, kind: TimerKind, now: datetime) -> Case:
         work = Work(connection, service="router", now=now)
         case = _whole(person, work)
-        assert nothing_silent(case) == []
+        assert nothing_silent(case, rules) == []
         timer = min((t for t in case.timers.values() if t.kind is kind), key=lambda t: t.due_at)
         del case.timers[timer.id]
         fired = update(store.timers).where(store.timers.c.id == timer.id).values(taken_at=now)

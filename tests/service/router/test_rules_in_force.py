@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
 from services.cli.wiring import migrate
 from services.ground.clock import WallClock
@@ -19,8 +20,8 @@ from services.ground.settings import Settings
 from services.ground.streams import partition_of
 from services.ground.work import Work
 from services.ground.world import World, open_world
-from services.router import versions
-from services.router.in_force import load_in_force
+from services.router import store, versions
+from services.router.in_force import load_in_force, rule_set_at
 from services.router.rules.decision import Decision
 from services.router.rules.facts import Facts
 from services.router.rules.files import Files
@@ -211,3 +212,18 @@ async def test_of_two_who_change_the_rules_at_once_the_second_is_told(settings: 
             "proposed",
             "in_force",
         ]
+
+
+@pytest.mark.parametrize("find", [versions.digest_named, rule_set_at])
+async def test_a_beginning_that_two_digests_share_is_refused_with_both_named(
+    settings: Settings, find: Callable[[Connection, str], object]
+) -> None:
+    alike = [f"sha256:abcdef{digit}{'0' * 57}" for digit in "12"]
+    async with open_world(settings, WallClock()) as world:
+        await migrate(world)
+        rows = [{"digest": digest, "files": b"", "kept_at": world.clock.now()} for digest in alike]
+        await world.database.write(lambda connection: connection.execute(insert(store.rule_sets), rows))
+        for start, named in (("abcdef", alike), ("sha256:abcdef", alike), ("fedcba", [])):
+            with pytest.raises(OnwardError) as refused:
+                await world.database.read(lambda connection, start=start: find(connection, start))  # type: ignore[misc]
+            assert [digest for digest in alike if digest in str(refused.value)] == named

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from schemas.envelope import Channel, Envelope, EventType
 from schemas.places import without_names
-from schemas.reading import Unreadable, canonical, digest_of, read
+from schemas.reading import Unreadable, canonical, digest_of, read, said_by
 from schemas.referral import ReferralSubmitted
 from schemas.registry import read_accepted, read_submission
 from schemas.risk import RiskReported
@@ -210,7 +210,7 @@ def test_a_type_that_is_not_that_of_the_data_is_refused() -> None:
 def test_the_digest_is_the_same_in_every_process() -> None:
     program = (
         "import sys; from schemas.reading import *; from schemas.registry import *;"
-        "print(digest_of(read_submission(sys.stdin.buffer.read(), Channel.REFERRAL)))"
+        "print(digest_of(said_by(read_submission(sys.stdin.buffer.read(), Channel.REFERRAL))))"
     )
     found = {
         subprocess.run(
@@ -233,12 +233,12 @@ def test_the_digest_depends_on_what_is_said_and_not_on_how_it_is_written() -> No
     backwards["data"]["incident"]["behaviours"].reverse()
     backwards["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     written_otherwise = json.dumps(backwards, indent=4).replace("1986/0154321Y", "86/154321y").encode()
-    assert digest_of(read(written_otherwise, REFERRAL, extra="forbid")) == digest_of(good)
+    assert digest_of(said_by(read(written_otherwise, REFERRAL, extra="forbid"))) == digest_of(said_by(good))
 
 
 def test_the_digest_changes_with_every_value() -> None:
     whole = json.loads(GOOD)
-    digests = {digest_of(read(GOOD, REFERRAL, extra="forbid"))}
+    digests = {digest_of(said_by(read(GOOD, REFERRAL, extra="forbid")))}
     changes = 0
     for at in PLACES[1:]:
         changed = copy.deepcopy(whole)
@@ -247,7 +247,7 @@ def test_the_digest_changes_with_every_value() -> None:
             parent = parent[token]
         del parent[at[-1]]
         try:
-            digests.add(digest_of(read(json.dumps(changed).encode(), REFERRAL, extra="forbid")))
+            digests.add(digest_of(said_by(read(json.dumps(changed).encode(), REFERRAL, extra="forbid"))))
         except Unreadable:
             continue
         changes += 1

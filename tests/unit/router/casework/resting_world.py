@@ -190,5 +190,5 @@ class World:
 
     def _done(self, steps: list[Step]) -> list[Step]:
         self.steps += steps
-        assert nothing_silent(self.case) == []
+        assert nothing_silent(self.case, rules()) == []
         return steps

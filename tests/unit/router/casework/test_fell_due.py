@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
 import pytest
@@ -16,6 +16,7 @@ from schemas.progress import ProgressReported
 from schemas.timer import TimerFellDue
 from schemas.vocabulary import LegStatus, PauseReason, ProgressKind, TimerKind
 from services.ground.settings import Settings
+from services.router.casework.account import Account, Told
 from services.router.casework.act import Acting
 from services.router.casework.case import Case, Leg
 from services.router.casework.deadlines import NOT_ANSWERED, NOT_MET, with_deadlines
@@ -25,7 +26,9 @@ from services.router.casework.resting import Offer, OfferAnswer, Pause
 from services.router.casework.reviews import Review
 from services.router.casework.steps import (
     Command,
+    Effect,
     LegMoved,
+    LegNoted,
     LegOpened,
     OfferAnswered,
     PauseEnded,
@@ -36,6 +39,7 @@ from services.router.casework.steps import (
     Step,
     TimerCancelled,
     TimerSet,
+    Word,
 )
 from services.router.rules.language import Role
 from services.router.rules.loader import load_rule_set
@@ -236,14 +240,63 @@ def test_an_accepted_leg_waits_for_its_first_contact_five_working_days() -> None
     assert timer.due_at == datetime(2026, 3, 27, 17, tzinfo=UTC)
 
 
+def _contact_by(steps: list[Step]) -> list[datetime]:
+    return [step.due_at for step in steps if isinstance(step, TimerSet) and step.kind is TimerKind.FIRST_CONTACT]
+
+
+def test_a_leg_that_has_only_said_that_it_has_the_referral_is_looked_at_again() -> None:
+    assert _contact_by(_moved(LegStatus.SENT, LegStatus.ACKNOWLEDGED)) == [datetime(2026, 3, 27, 17, tzinfo=UTC)]
+    case = _case(LegStatus.ACKNOWLEDGED)
+    [asked] = [step for step in _fall_due(case, TimerKind.FIRST_CONTACT) if isinstance(step, ReviewAsked)]
+    assert "has not said whether it takes him on" in asked.question
+
+
+def test_of_a_panel_it_is_enough_that_it_knows() -> None:
+    case = _case(LegStatus.ACKNOWLEDGED)
+    case.legs[LEG] = case.legs[LEG]._replace(destination="marac")
+    assert _fall_due(case, TimerKind.FIRST_CONTACT) == []
+
+
+@pytest.mark.parametrize(
+    ("expected_on", "due_at"),
+    [
+        (None, datetime(2026, 4, 21, 16, tzinfo=UTC)),  # twenty working days, over Easter and the change of clocks
+        (date(2026, 5, 11), datetime(2026, 5, 11, 8, tzinfo=UTC)),
+        (date(2026, 3, 1), datetime(2026, 4, 21, 16, tzinfo=UTC)),  # a day that has passed promises nothing
+    ],
+)
+def test_whoever_waits_on_a_list_is_looked_at_when_an_answer_may_be_expected(
+    expected_on: date | None, due_at: datetime
+) -> None:
+    case = _case(LegStatus.WAITLISTED)
+    before, leg = _leg(LegStatus.SENT), case.legs[LEG]._replace(expected_on=expected_on)
+    case.legs[LEG] = leg
+    said = ProgressReported(leg_id=LegId(LEG), kind=ProgressKind.WAITLISTED, occurred_at=NOW, expected_on=expected_on)
+    assert _contact_by(with_deadlines(said, [LegMoved(before, leg, "so")], _acting(case))) == [due_at]
+    again = LegNoted(leg, "waitlisted", Effect.NOTED, Word("waitlisted", NOW))
+    steps = with_deadlines(said, [again], _acting(case))
+    assert _cancels(steps, TimerKind.FIRST_CONTACT), "the day that was named before"
+    assert _contact_by(steps) == [due_at]
+
+
+@pytest.mark.parametrize("status", sorted(NOT_MET))
+def test_whoever_was_seen_is_not_asked_after(status: LegStatus) -> None:
+    case = _case(status)
+    seen = Told(NOW, ProgressKind.FIRST_CONTACT)
+    case.legs[LEG] = case.legs[LEG]._replace(account=Account(case.legs[LEG].stand, None, (seen,)))
+    assert _fall_due(case, TimerKind.FIRST_CONTACT) == []
+    assert _contact_by(with_deadlines(_timer(TimerKind.REVIEW), [LegMoved(_leg(LegStatus.SENT), case.legs[LEG], "so")],
+                                      _acting(case))) == []  # fmt: skip
+
+
 @pytest.mark.parametrize("before", LegStatus)
 def test_an_open_leg_without_an_answer_or_a_contact_keeps_its_timer(before: LegStatus) -> None:
     for after in LegStatus:
         steps = _moved(before, after)
         if after in NOT_ANSWERED:
             assert not _cancels(steps, TimerKind.ACKNOWLEDGEMENT), after
-        if before in NOT_MET and after in NOT_MET:
-            assert not _cancels(steps, TimerKind.FIRST_CONTACT), after
+        if before in NOT_MET and after in NOT_MET and _cancels(steps, TimerKind.FIRST_CONTACT):
+            assert TimerKind.FIRST_CONTACT in [step.kind for step in steps if isinstance(step, TimerSet)], after
         if before in NOT_ANSWERED and after not in NOT_ANSWERED:
             assert _cancels(steps, TimerKind.ACKNOWLEDGEMENT), after
         if before in NOT_MET and after not in NOT_MET:
@@ -259,7 +312,10 @@ def test_a_leg_that_closes_takes_its_timers_with_it(kind: TimerKind) -> None:
 @pytest.mark.parametrize("kind", [ProgressKind.FIRST_CONTACT, ProgressKind.ATTENDED, ProgressKind.STARTED])
 def test_a_contact_that_is_told_ends_the_wait_for_it(kind: ProgressKind) -> None:
     said = ProgressReported(leg_id=LegId(LEG), kind=kind, occurred_at=NOW)
-    assert _cancels(with_deadlines(said, [], _acting(_case(LegStatus.ACCEPTED))), TimerKind.FIRST_CONTACT)
+    case = _case(LegStatus.ACCEPTED)
+    assert not _cancels(with_deadlines(said, [], _acting(case)), TimerKind.FIRST_CONTACT), "it was before he was placed"
+    case.legs[LEG] = case.legs[LEG]._replace(account=Account(case.legs[LEG].stand, None, (Told(NOW, kind),)))
+    assert _cancels(with_deadlines(said, [], _acting(case)), TimerKind.FIRST_CONTACT)
 
 
 def test_what_is_answered_or_ended_is_waited_for_no_longer() -> None:

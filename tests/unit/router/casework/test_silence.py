@@ -20,7 +20,7 @@ START = datetime(2026, 3, 18, 12, tzinfo=UTC)
 def _world() -> World:
     world = World(START)
     world.risk(RiskKind.RELAPSE)
-    assert nothing_silent(world.case) == []
+    assert nothing_silent(world.case, rules()) == []
     return world
 
 
@@ -28,7 +28,7 @@ def _paused(days: int = 0) -> World:
     world = World(START)
     world.pause(date(2026, 4, 15))
     world.go(timedelta(days=days))
-    assert nothing_silent(world.case) == []
+    assert nothing_silent(world.case, rules()) == []
     return world
 
 
@@ -46,6 +46,11 @@ def _unasked(world: World, kind: ReviewKind) -> World:
 
 def _requested(world: World) -> World:
     world.case.legs[DAPP] = put(rules().pathway, world.dapp, LegStatus.REQUESTED, now=world.now)
+    return world
+
+
+def _acknowledged(world: World) -> World:
+    world.case.legs[DAPP] = put(rules().pathway, world.dapp, LegStatus.ACKNOWLEDGED, now=world.now)
     return world
 
 
@@ -92,9 +97,10 @@ def _resumed_under_a_pause() -> World:
         (lambda: _unasked(_paused(7), ReviewKind.WELFARE_CHECK), "due, and nobody is asked"),
         (lambda: _unasked(_paused(13), ReviewKind.WELFARE_CHECK), "missed, and nobody is asked"),
         (lambda: _requested(World(START)), "nobody waits for its destination's answer"),
+        (lambda: _acknowledged(World(START)), "nobody waits for a first contact"),
         (lambda: _held(World(START)), "it rests without an end"),
         (lambda: _nobody(_lapsed()), "nobody is asked"),
     ],
 )
 def test_silence_is_named(silent: Callable[[], World], says: str) -> None:
-    assert any(says in found for found in nothing_silent(silent().case))
+    assert any(says in found for found in nothing_silent(silent().case, rules()))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from random import Random
 from typing import Final
 
@@ -96,12 +97,10 @@ def _some(random: Random, among: tuple[str, ...], least: int) -> list[str]:
     return random.sample(among, random.choice((least, 1)))
 
 
+@cache
 def _decided() -> list[tuple[Facts, Decision]]:
     random = Random(20261125)
     return [(facts, decide(RULES, facts)) for facts in (_an_event(random) for _ in range(EVENTS))]
-
-
-DECIDED: Final = _decided()
 
 
 def passed_over(rules: RuleSet, facts: Facts, decision: Decision) -> list[str]:
@@ -124,16 +123,16 @@ def _done_anyway(rule: Rule, decision: Decision) -> bool:
 
 
 def test_at_most_one_event_in_ten_comes_to_a_question() -> None:
-    asking = [decision for _, decision in DECIDED if decision.questions]
+    asking = [decision for _, decision in _decided() if decision.questions]
     assert 0 < len(asking) <= EVENTS / 10, f"{len(asking)} of {EVENTS}"
 
 
 def test_no_floor_is_passed_over_because_something_was_not_known() -> None:
-    passed = [one for facts, decision in DECIDED for one in passed_over(RULES, facts, decision)]
+    passed = [one for facts, decision in _decided() for one in passed_over(RULES, facts, decision)]
     assert passed == []
 
 
 def test_a_floor_that_is_passed_over_would_be_seen() -> None:
-    unknown = [(facts, decision) for facts, decision in DECIDED if any(q.rules for q in decision.questions)]
+    unknown = [(facts, decision) for facts, decision in _decided() if any(q.rules for q in decision.questions)]
     silent = [(facts, replace(decision, questions=(), matched=())) for facts, decision in unknown]
     assert any(passed_over(RULES, facts, decision) for facts, decision in silent)
