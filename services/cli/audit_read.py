@@ -29,17 +29,7 @@ from services.cli import terminal
 from services.cli.audit_reason import reason_of
 from services.cli.audit_source import KeyOption, keys_of, opened, refuse
 from services.cli.config import JsonFlag
-from services.cli.consulting import (
-    OPERATOR,
-    LookBecauseOption,
-    LookByOption,
-    Looker,
-    LookRoleOption,
-    Seen,
-    enter_seen,
-    looker,
-    search,
-)
+from services.cli.consulting import Asked, Looker, Seen, asks_who, enter_seen, search
 from services.ground.migration import require_schema
 from services.ground.settings import Settings
 from services.ground.world import open_store
@@ -64,19 +54,19 @@ class _Log:
         return CheckedTree(self.fetch, self.checkpoint.checkpoint)
 
 
+@asks_who
 def show(
     entry: EntryArgument,
     log: LogOption = None,
     key: KeyOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
+    *,
+    who: Asked,
 ) -> None:
     """Show an entry as the log has it, verified. Of this system's own log, that you looked is kept in it."""
     with _opened(log, key) as source:
         position = _position(entry, log, source.checkpoint)
-        _keep_that_it_was_read(log, search("log", position=position), by=by, role=role, because=because)
+        _keep_that_it_was_read(log, search("log", position=position), who)
         [(_, leaf)] = entries_of(source.fetch, source.tree(), position, position + 1)
     if as_json:
         terminal.print_json({"position": position, "size": source.checkpoint.checkpoint.size, "leaf": _text(leaf)})
@@ -85,6 +75,7 @@ def show(
     sys.stdout.write(_laid_out(leaf) + "\n")
 
 
+@asks_who
 def prove(
     entry: EntryArgument,
     out: Annotated[Path, typer.Option(help="The proof's file. It holds the entry too.")],
@@ -93,9 +84,8 @@ def prove(
     ] = None,
     log: LogOption = None,
     key: KeyOption = None,
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
+    *,
+    who: Asked,
 ) -> None:
     """Write one entry with its proof to a file that verifies alone: onward audit verify FILE.
 
@@ -107,8 +97,8 @@ def prove(
     with _opened(log, key) as source:
         position = _position(entry, log, source.checkpoint)
         proof = proof_of(source.fetch, source.checkpoint, position)
-        reason = terminal.run(reason_of(proof.entry or b"", looker(by, role, because))) if why is not None else None
-        _keep_that_it_was_read(log, search("log", position=position), by=by, role=role, because=because)
+        reason = terminal.run(reason_of(proof.entry or b"", who())) if why is not None else None
+        _keep_that_it_was_read(log, search("log", position=position), who)
     _write(out, [proof.encode()])
     if why is not None and reason is not None:
         _write(why, [reason.encode()])
@@ -116,6 +106,7 @@ def prove(
     terminal.say(f"{terminal.literal(str(out))}: entry {position} of {source.checkpoint.checkpoint.size}")
 
 
+@asks_who
 def export(
     out: Annotated[Path, typer.Option(help="The export's file: a line of JSON an entry.")],
     log: LogOption = None,
@@ -126,9 +117,8 @@ def export(
     ] = None,
     since: Annotated[datetime | None, typer.Option(help="Entries from this moment on, UTC. Of the own log.")] = None,
     until: Annotated[datetime | None, typer.Option(help="Entries before this moment, UTC. Of the own log.")] = None,
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
+    *,
+    who: Asked,
 ) -> None:
     """Write a part of the log to a file that verifies alone, wherever it begins and ends: onward audit verify FILE."""
     if (since or until) and (log is not None or begin is not None or end is not None):
@@ -143,7 +133,7 @@ def export(
         first, last = begin or 0, size if end is None else end
         if not first <= last <= size:
             terminal.fail(f"the log has {size} entries that are signed, and no part from {first} to {last}")
-        _keep_that_it_was_read(log, search("log", first=first, last=last - 1), by=by, role=role, because=because)
+        _keep_that_it_was_read(log, search("log", first=first, last=last - 1), who)
         tree = source.tree()
         with terminal.progress() as bar:
             task = bar.add_task("entries", total=last - first)
@@ -224,12 +214,10 @@ async def _between(since: datetime | None, until: datetime | None) -> tuple[int,
         return await database.read(read)
 
 
-def _keep_that_it_was_read(
-    log: str | None, record: tuple[str, str], *, by: str | None, role: str | None, because: str | None
-) -> None:
+def _keep_that_it_was_read(log: str | None, record: tuple[str, str], who: Asked) -> None:
     """Reading this system's own log is an entry in it. What somebody else published is not ours to note."""
     if log is None:
-        terminal.run(_entered(record, looker(by, role, because)))
+        terminal.run(_entered(record, who()))
 
 
 async def _entered(record: tuple[str, str], who: Looker) -> None:

@@ -13,17 +13,7 @@ from rich.table import Table
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.consulting import (
-    OPERATOR,
-    LookBecauseOption,
-    LookByOption,
-    Looker,
-    LookRoleOption,
-    Seen,
-    enter_seen,
-    looker,
-    search,
-)
+from services.cli.consulting import Asked, Looker, Seen, asks_who, enter_seen, search
 from services.cli.looking import all_who_are, find_persons
 from services.cli.report_page import page
 from services.cli.reporting import Gathering, Line, Report, Times, as_rows
@@ -37,6 +27,7 @@ FIELDS: Final = ("operation", "person_id", "recipient", "purpose", "lawful_basis
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@asks_who
 def report(
     person: Annotated[
         str | None, typer.Argument(help="A person, an identifier, an event, a leg or a reference; else everybody.")
@@ -45,10 +36,9 @@ def report(
     until: Annotated[str | None, typer.Option(metavar="DAY", help="To the end of this day in London.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one page that needs nothing else.")] = None,
     as_csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write one line for each.")] = None,
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+    *,
+    who: Asked,
 ) -> None:
     """Tell who consulted whose data, and to whom what was disclosed: which fields, why, on which lawful basis.
 
@@ -58,7 +48,7 @@ def report(
     if as_json and (html or as_csv):
         terminal.fail("--json goes with neither --html nor --csv")
     period = (_day(since, "--since") or BEGINNING, (_day(until, "--until") or terminal.CLOCK.now()) + _A_DAY)
-    found = terminal.run(_report(person, period, looker(by, role, because)))
+    found = terminal.run(_report(person, period, who()))
     now = terminal.CLOCK.now()
     if as_json:
         terminal.print_json(as_told(found))

@@ -22,17 +22,7 @@ from sqlalchemy import select
 from services.audit import store
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.consulting import (
-    OPERATOR,
-    LookBecauseOption,
-    LookByOption,
-    Looker,
-    LookRoleOption,
-    Seen,
-    enter_seen,
-    looker,
-    search,
-)
+from services.cli.consulting import Asked, Looker, Seen, asks_who, enter_seen, search
 from services.ground.clock import for_people
 from services.ground.database import Database
 from services.ground.errors import BrokerUnreachable, OnwardError, StoreUnusable
@@ -52,6 +42,7 @@ MOST_RECORDS: Final = 2  # on one line
 _ENTRY: Final = store.log_entries.c
 
 
+@asks_who
 def tail(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until Ctrl-C.")] = False,  # noqa: FBT002
     durable: Annotated[
@@ -62,10 +53,9 @@ def tail(
         int | None, typer.Option("--from", min=0, help="Begin with the entry at this position (needs the store).")
     ] = None,
     since: Annotated[datetime | None, typer.Option(help="Begin with what came from this moment on, UTC.")] = None,
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+    *,
+    who: Asked,
 ) -> None:
     """Print audit entries from the queue in the order in which they came: each line once at least, never none.
 
@@ -76,7 +66,7 @@ def tail(
         terminal.fail("begin with --from or with --since, not with both")
     write = _write_raw if as_json else _write_line
     words = {"durable": durable, "from": position, "since": since.isoformat() if since else None}
-    look = _Look(looker(by, role, because), search("audit_tail", **words, follow="yes" if follow else None))
+    look = _Look(who(), search("audit_tail", **words, follow="yes" if follow else None))
     terminal.run(_tail(write, look, follow=follow, durable=durable, position=position, since=since))
 
 

@@ -13,18 +13,7 @@ from sqlalchemy import Connection
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.consulting import (
-    OPERATOR,
-    LookBecauseOption,
-    LookByOption,
-    Looker,
-    LookRoleOption,
-    Seen,
-    enter_seen,
-    look,
-    looker,
-    shown,
-)
+from services.cli.consulting import Asked, Looker, Seen, asks_who, enter_seen, look, shown
 from services.cli.looking import case_of, find_persons
 from services.cli.picture.compose import Viewer, compose
 from services.cli.picture.html import page
@@ -42,6 +31,7 @@ OUT: Final = Path("-")  # standard output
 T = TypeVar("T")
 
 
+@asks_who
 def case(
     person: Annotated[
         str, typer.Argument(help="A person, an identifier (PNC, CRO, CRN, NHS, NOMS), an event, a leg or a reference.")
@@ -57,20 +47,19 @@ def case(
             help="Who will see it. person-side leaves out the other party's legs and all that concerns them.",
         ),
     ] = "ops",
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+    *,
+    who: Asked,
 ) -> None:
     """Draw a person's legs over time, with what happened and what is due. That you looked is kept in the audit log."""
     _refuse_what_does_not_go_together(html, svg, viewer, as_json=as_json)
-    who, files = looker(by, role, because), html is not None or svg is not None
+    looker, files = who(), html is not None or svg is not None
     if as_json:
-        terminal.print_json(terminal.run(_found(person, who, case_of, lambda found: shown(found, "person_id"))))
+        terminal.print_json(terminal.run(_found(person, looker, case_of, lambda found: shown(found, "person_id"))))
         return
     purpose = f"case_for_{viewer}".replace("-", "_") if files else "operations"
     most = 1 if files else None
-    found = terminal.run(_found(person, who, read_case, _sections, purpose, most=most))
+    found = terminal.run(_found(person, looker, read_case, _sections, purpose, most=most))
     places, now = terminal.run(_directory(viewer)), terminal.CLOCK.now()
     for picture in [compose(rows, places, now, viewer) for rows in found]:
         if html is not None:

@@ -5,11 +5,14 @@ Who looks, in which role and why is said by `--by`, `--role` and `--because`, or
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, NamedTuple, TypeVar
+from functools import partial
+from inspect import Parameter
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import typer
 from pydantic import TypeAdapter, ValidationError
@@ -38,6 +41,7 @@ OPERATOR: Final = "operator"
 WHY: Final = "say why you look: --because TEXT, or ONWARD_BECAUSE (ONWARD_JUSTIFICATION_REQUIRED asks for it)"
 
 T = TypeVar("T")
+Asked: TypeAlias = "Callable[[], Looker]"
 _SENTENCE: Final[TypeAdapter[str]] = TypeAdapter(Sentence)
 
 
@@ -79,6 +83,25 @@ def looker(
         organisation or settings.organisation,
         because,
     )
+
+
+def asks_who(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that shows somebody's data: its parameter `who` becomes --by, --role and --because.
+
+    `who()` says who looks; it is asked when something is to be shown, for a missing reason ends the command.
+    """
+    takes = inspect.signature(command, eval_str=True)
+
+    def asking(*, by: str | None, role: str, because: str | None, **rest: object) -> None:
+        command(**rest, who=partial(looker, by, role, because))
+
+    options = {"by": (LookByOption, None), "role": (LookRoleOption, OPERATOR), "because": (LookBecauseOption, None)}
+    three = [Parameter(name, Parameter.KEYWORD_ONLY, annotation=a, default=d) for name, (a, d) in options.items()]
+    signature = takes.replace(parameters=[*(p for p in takes.parameters.values() if p.name != "who"), *three])
+    asking.__name__, asking.__doc__ = command.__name__, command.__doc__
+    vars(asking)["__signature__"] = signature  # what `inspect.signature`, and so typer, reads
+    asking.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+    return asking
 
 
 async def look(

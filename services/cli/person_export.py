@@ -17,18 +17,7 @@ from services.cli.access.gather import erased_at, gather
 from services.cli.access.page import page
 from services.cli.access.redact import REASONS, Policy
 from services.cli.case import OUT, write
-from services.cli.consulting import (
-    OPERATOR,
-    LookBecauseOption,
-    LookByOption,
-    Looker,
-    LookRoleOption,
-    Seen,
-    actor_of,
-    checked,
-    enter_seen,
-    looker,
-)
+from services.cli.consulting import Asked, Looker, Seen, actor_of, asks_who, checked, enter_seen
 from services.cli.looking import all_who_are, find_persons, named_persons
 from services.ground.clock import for_people
 from services.ground.database import Database
@@ -43,6 +32,7 @@ REVIEW: Final = "subject_access_review"
 WHY: Final = "say why it is made: --because TEXT (for example: their request of 3 March)"
 
 
+@asks_who
 def export_person(
     person: Annotated[
         str, typer.Argument(help="A person, an identifier (PNC, CRO, CRN, NHS, NOMS), an event, a leg or a reference.")
@@ -70,9 +60,8 @@ def export_person(
     all_parties: Annotated[  # noqa: FBT002
         bool, typer.Option("--all-parties", help="Hold nothing back: for the review, NEVER for the person.")
     ] = False,
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
+    *,
+    who: Asked,
 ) -> None:
     """Write all that is held of a person, for that person: what is about others is held back and marked.
 
@@ -84,13 +73,13 @@ def export_person(
         terminal.fail("say where to: --html FILE, --json FILE, or both")
     if html == OUT and as_json == OUT:
         terminal.fail("only one of --html and --json can go to the output")
-    who = looker(by, role, because)
-    if who.because is None:
+    looker = who()
+    if looker.because is None:
         terminal.fail(WHY)
     if narratives_of and (with_narratives or all_parties):
         terminal.fail("--narratives-of opens some of what --with-narratives and --all-parties open all of: say one")
     policy = Policy(with_narratives, frozenset(narratives_of or ()), name_staff, all_parties)
-    made = terminal.run(_export(person, who, policy))
+    made = terminal.run(_export(person, looker, policy))
     if as_json is not None:
         text = orjson.dumps(made.document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
         write(as_json, text.decode() + "\n")

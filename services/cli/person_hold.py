@@ -14,16 +14,15 @@ from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.consulting import (
     OPERATOR,
+    Asked,
     ByOption,
-    LookBecauseOption,
-    LookByOption,
     Looker,
     LookRoleOption,
     Seen,
     actor_of,
+    asks_who,
     checked,
     look,
-    looker,
 )
 from services.cli.deciding import day, find_person
 from services.cli.looking import Row, all_who_are
@@ -81,15 +80,15 @@ def release(
         terminal.fail("no legal hold stands on this person", code=terminal.NEEDS_ATTENTION)
 
 
+@asks_who
 def show(
     person: PersonArgument,
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+    *,
+    who: Asked,
 ) -> None:
     """Show for how long a person is kept: their legal holds, when they are to be reviewed, whether they are erased."""
-    found = terminal.run(_found(person, looker(by, role, because)))
+    found = terminal.run(_found(person, who()))
     if as_json:
         terminal.print_json(found)
         return

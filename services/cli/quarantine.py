@@ -14,15 +14,15 @@ from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.consulting import (
     OPERATOR,
+    Asked,
     LookBecauseOption,
-    LookByOption,
     Looker,
     LookRoleOption,
     Seen,
     actor_of,
+    asks_who,
     checked,
     look,
-    looker,
 )
 from services.cli.looking import Row, quarantined
 from services.cli.sending import send_now
@@ -42,20 +42,20 @@ LISTED: Final = ("service", "subject", "source", "reason", "problems", "quaranti
 
 
 @app.command(name="list", epilog="Example: onward quarantine list")
+@asks_who
 def list_waiting(
     refused: Annotated[  # noqa: FBT002 - a flag of the command line
         bool, typer.Option("--refused", help="What was refused instead, whose senders were told why.")
     ] = False,
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002
+    *,
+    who: Asked,
 ) -> None:
     """List what waits here to be mended, oldest first.
 
     What a destination or a human sent and a leg did not allow is not among it: its sender was told why.
     """
-    found = [_plain(row) for row in terminal.run(_look(None, looker(by, role, because), told=refused))]
+    found = [_plain(row) for row in terminal.run(_look(None, who(), told=refused))]
     if as_json:
         terminal.print_json(found)
         return
@@ -71,15 +71,15 @@ def list_waiting(
 
 
 @app.command(epilog="Example: onward quarantine show 01a20955")
+@asks_who
 def show(
     id_: Id,
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+    *,
+    who: Asked,
 ) -> None:
     """Show one message: why it was set aside, and its bytes. That you looked is kept in the audit log."""
-    row = _one(terminal.run(_look(id_, looker(by, role, because))), id_)
+    row = _one(terminal.run(_look(id_, who())), id_)
     if as_json:
         terminal.print_json({**_plain(row), "raw": _text(row["raw"])})
         return

@@ -11,14 +11,7 @@ import typer
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.consulting import (
-    OPERATOR,
-    LookBecauseOption,
-    LookByOption,
-    Looker,
-    LookRoleOption,
-    looker,
-)
+from services.cli.consulting import Asked, Looker, asks_who
 from services.cli.looking import Row
 from services.cli.rules_past import past_of, show_past
 from services.cli.rules_proofs import (
@@ -52,14 +45,14 @@ LABELS = {
 }
 
 
+@asks_who
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help="A rule set's folder, or the digest of a kept one.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The one that would come in its place.")],
     within: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for all proofs together.")] = WITHIN,
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+    *,
+    who: Asked,
 ) -> None:
     """Tell what rule set B does otherwise than A, of all events there can be.
 
@@ -71,7 +64,7 @@ def diff(
     Exits 0 when both are proved to do the same, 1 when they differ or it was not proved in time, and 2 when one of them
     cannot be read or they cannot be compared.
     """
-    found = terminal.run(_diff(before, after, within, looker(by, role, because)))
+    found = terminal.run(_diff(before, after, within, who()))
     if as_json:
         terminal.print_json(found)
     else:

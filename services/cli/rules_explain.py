@@ -9,16 +9,7 @@ import typer
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.consulting import (
-    OPERATOR,
-    LookBecauseOption,
-    LookByOption,
-    Looker,
-    LookRoleOption,
-    Seen,
-    look,
-    looker,
-)
+from services.cli.consulting import Asked, Looker, Seen, asks_who, look
 from services.cli.looking import Row, find_event, rows
 from services.ground.clock import for_people
 from services.ground.errors import OnwardError
@@ -39,6 +30,7 @@ from services.router.rules.why_not import WhyNot, facts_kept, why_not
 MADE_KINDS = frozenset(kind.value for kind in EventKind)
 
 
+@asks_who
 def explain(
     id_: Annotated[
         str, typer.Argument(metavar="EVENT", help="Of an event (ours or the source's), leg, command or message.")
@@ -46,17 +38,16 @@ def explain(
     destination: Annotated[
         str | None, typer.Option("--why-not", metavar="DESTINATION", help="Why it was not routed there.")
     ] = None,
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+    *,
+    who: Asked,
 ) -> None:
     """Explain a decision: the rules that held, each test with its value and its origin, what was not known.
 
     With `--why-not` the tests that failed of the rules that route there, the fewest first, and the nearest change of
     facts that would have led there. That you looked is kept in the audit log. Exits 1 when EVENT is not known.
     """
-    found = terminal.run(_explain(id_, destination, looker(by, role, because)))
+    found = terminal.run(_explain(id_, destination, who()))
     if found is None:
         terminal.fail(f"no decision is known under {id_!r}", code=terminal.NEEDS_ATTENTION)
     if as_json:

@@ -12,16 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.consulting import (
-    OPERATOR,
-    LookBecauseOption,
-    LookByOption,
-    Looker,
-    LookRoleOption,
-    Seen,
-    look,
-    looker,
-)
+from services.cli.consulting import Asked, Looker, Seen, asks_who, look
 from services.cli.looking import Row, rows
 from services.cli.rules_diff import show_what_differs
 from services.cli.rules_past import show_past
@@ -49,16 +40,16 @@ def list_versions(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag o
         terminal.say(said)
 
 
+@asks_who
 def show(
     digest: Annotated[str, typer.Argument(metavar="DIGEST", help="A version's digest, or its start.")],
     into: Annotated[Path | None, typer.Option("--into", help="Write its files into this new folder.")] = None,
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+    *,
+    who: Asked,
 ) -> None:
     """Show one version: its history, what its plan was, and with --into its files as they were put forward."""
-    found = terminal.run(_looked(digest, looker(by, role, because)))
+    found = terminal.run(_looked(digest, who()))
     if into is not None:
         _write(into, found["files"])
     if as_json:

@@ -12,17 +12,7 @@ from rich.table import Table
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.consulting import (
-    OPERATOR,
-    LookBecauseOption,
-    LookByOption,
-    Looker,
-    LookRoleOption,
-    Seen,
-    enter_seen,
-    looker,
-    search,
-)
+from services.cli.consulting import Asked, Looker, Seen, asks_who, enter_seen, search
 from services.cli.looking import Row
 from services.ground.collector import calm_collector
 from services.ground.database import Database
@@ -36,6 +26,7 @@ CASES_MOST = 200  # changed cases that are told one by one, unless asked otherwi
 SHOWN_CHANGES, SHOWN_WEEKS = 20, 13  # in a terminal; --json and --html tell all
 
 
+@asks_who
 def replay(
     candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="The folder of a rule set, or a digest.")],
     since: Annotated[str | None, typer.Option(metavar="DATE", help="Only what was decided from this day on.")] = None,
@@ -49,10 +40,9 @@ def replay(
     most: Annotated[
         int, typer.Option("--cases", min=0, help="How many changed cases to tell one by one.")
     ] = CASES_MOST,
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+    *,
+    who: Asked,
 ) -> None:
     """Replay a rule set over everything that was decided, with the facts as they were then.
 
@@ -61,7 +51,7 @@ def replay(
     them otherwise. What a record lacks is unknown, never no. Nothing is changed; that you looked is kept in the audit
     log. Exits 0 whatever it finds, 2 when a rule set cannot be used.
     """
-    found = terminal.run(_replay(candidate, _since(since), against, html, most, looker(by, role, because)))
+    found = terminal.run(_replay(candidate, _since(since), against, html, most, who()))
     if as_json:
         terminal.print_json(found)
     else:

@@ -9,17 +9,7 @@ from rich.tree import Tree
 
 from services.cli import terminal
 from services.cli.config import JsonFlag
-from services.cli.consulting import (
-    OPERATOR,
-    LookBecauseOption,
-    LookByOption,
-    Looker,
-    LookRoleOption,
-    Seen,
-    look,
-    looker,
-    shown,
-)
+from services.cli.consulting import Asked, Looker, Seen, asks_who, look, shown
 from services.cli.looking import Row, find_event, trace_of
 from services.ground.clock import for_people
 from services.ground.migration import require_schema
@@ -27,17 +17,17 @@ from services.ground.sealing import ERASED
 from services.ground.world import open_store
 
 
+@asks_who
 def trace(
     id_: Annotated[
         str, typer.Argument(metavar="ID", help="Of an event (ours or the source's), leg, command or message.")
     ],
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+    *,
+    who: Asked,
 ) -> None:
     """Show the way of one event as a tree. That you looked is kept in the audit log."""
-    found = terminal.run(_trace(id_, looker(by, role, because)))
+    found = terminal.run(_trace(id_, who()))
     if found is None:
         terminal.fail(f"nothing is known under {id_!r}", code=terminal.NEEDS_ATTENTION)
     if as_json:

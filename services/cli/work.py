@@ -12,17 +12,7 @@ from schemas.roles import role_name
 from schemas.vocabulary import DecisionKind
 from services.cli import deciding, telling, terminal, ways, worklist
 from services.cli.config import JsonFlag
-from services.cli.consulting import (
-    OPERATOR,
-    LookBecauseOption,
-    LookByOption,
-    Looker,
-    LookRoleOption,
-    Seen,
-    look,
-    looker,
-    shown,
-)
+from services.cli.consulting import Asked, LookBecauseOption, LookByOption, Looker, Seen, asks_who, look, looker, shown
 from services.cli.looking import Row, find_persons, named_persons
 from services.cli.seen import on_screen
 from services.ground.clock import for_people
@@ -97,20 +87,20 @@ def list_open(
 
 
 @app.command(epilog="Example: onward work show 01a20955")
+@asks_who
 def show(
     id_: Annotated[
         str, typer.Argument(metavar="ID", help="A question, a leg or a person: an id, its start or end, a reference.")
     ],
-    by: LookByOption = None,
-    role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
+    *,
+    who: Asked,
 ) -> None:
     """Show a question or a leg with all that is known of it, and what to type for each thing that can be done.
 
     That you looked is kept in the audit log.
     """
-    found = terminal.run(_show(id_, looker(by, role, because)))
+    found = terminal.run(_show(id_, who()))
     if as_json:
         terminal.print_json(found)
         return
