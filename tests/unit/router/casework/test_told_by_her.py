@@ -8,8 +8,9 @@ import pytest
 
 from schemas.base import LegId
 from schemas.person import PersonRef
+from schemas.refusal import Unacceptable
 from schemas.risk import RiskReported
-from schemas.vocabulary import ContextKind, RiskKind
+from schemas.vocabulary import ContextKind, ProgressKind, RiskKind
 from services.router.casework.placing import TOLD_BY_HER
 from services.router.casework.steps import Command, ReviewAsked, ReviewKind, Step
 from tests.unit.router.casework.resting_world import DAPP, World, rules
@@ -65,3 +66,13 @@ def test_a_pause_that_her_word_would_offer_is_put_to_a_human() -> None:
 def test_a_life_in_danger_waits_for_nobodys_word() -> None:
     _, steps = _told(RiskKind.SUICIDAL_IDEATION, HER_SERVICE)
     assert _commanded(steps) == {"mental_health_team"}
+
+
+def test_that_she_missed_an_appointment_is_not_taken_for_him() -> None:
+    world = World(START)
+    with pytest.raises(Unacceptable) as refused:
+        world.progress(ProgressKind.MISSED, leg="victim_safety")
+    assert refused.value.reason == "not_of_the_person"
+    assert world.steps == []
+    world.progress(ProgressKind.MISSED)
+    assert [review.kind for review in world.case.reviews.values()] == [ReviewKind.HOLD]
