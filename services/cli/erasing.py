@@ -19,7 +19,8 @@ from services.intake import erasing, holds
 from services.intake import store as intake
 from services.router import ending
 from services.router import store as router
-from services.router.case_retention import DISPOSE, disposal_of
+from services.router.case_retention import disposal_of
+from services.router.casework.human import DISPOSE
 
 SHORTEST_NAME: Final = 3  # letters: a shorter word is looked for by nobody
 NAMING: Final = frozenset({"name", "identifiers"})  # below these somebody is named in what a source sends

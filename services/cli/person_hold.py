@@ -116,6 +116,7 @@ def _show_retention(kept: Row) -> None:
         terminal.say(f"{years}; a human is asked about this one from {for_people(kept['review_due'])}")
     for review in terminal.literal(kept["reviews"]):
         answer = f"{review['answer']} by {review['answered_by']}" if review["answered_at"] else "not answered yet"
+        answer += f" until {review['keep_until']}" if review["keep_until"] else ""
         terminal.say(f"asked {for_people(review['asked_at'])}, review {review['id']}: {answer}")
 
 

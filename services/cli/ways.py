@@ -11,7 +11,7 @@ from schemas.roles import MAY_JOIN_PERSONS
 from schemas.vocabulary import DecisionKind, WelfareOutcome
 from services.cli.looking import Row
 from services.cli.terminal import short
-from services.router.casework.human import LEAST_ROLE
+from services.router.casework.human import KEEP, LEAST_ROLE
 from services.router.casework.resting import RESTING
 from services.router.casework.steps import ReviewKind
 from services.router.rules.language import Role
@@ -132,6 +132,11 @@ def _link(review: Row, leg: Row | None) -> Iterator[Way]:  # noqa: ARG001
         yield Way(f"it is not {other}", apart, "case_manager")
 
 
+def _retention(review: Row, leg: Row | None) -> Iterator[Way]:  # noqa: ARG001
+    yield from _given(review)
+    yield Way(f"{KEEP}, and ask again on a day", ("answer", short(review["id"]), "--answer", KEEP, "--on", "DAY"))
+
+
 def _which(review: Row, leg: Row | None) -> Iterator[Way]:
     """Of several legs one stays: closing another answers it."""
     for each in _of_one_need(leg) if leg is not None else []:
@@ -159,6 +164,7 @@ _ANSWERS: Final[Mapping[ReviewKind, Callable[[Row, Row | None], Iterator[Way]]]]
         ReviewKind.CONFIRM_ROUTE: _route,
         ReviewKind.FACT: _fact,
         ReviewKind.LINK: _link,
+        ReviewKind.RETENTION: _retention,
         ReviewKind.TWO_LEGS: _which,
         ReviewKind.WHICH_LEG: _which,
     }

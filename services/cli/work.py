@@ -33,7 +33,11 @@ OrganisationOption = Annotated[
 BecauseOption = Annotated[str, typer.Option("--because", metavar="TEXT", help="Why.")]
 OnOption = Annotated[
     str | None,
-    typer.Option("--on", metavar="DAY", help="A pause's new last day; a check's new day, or the day it was done."),
+    typer.Option(
+        "--on",
+        metavar="DAY",
+        help="A pause's new last day; a check's new day, or the day it was done; until when a case is kept.",
+    ),
 ]
 ReasonCodeOption = Annotated[
     str | None, typer.Option("--reason-code", metavar="CODE", help="Why a leg ends, as pathway.yaml lists it.")

@@ -1,12 +1,12 @@
 """Closed cases whose time is over: a human is asked whether they are to be disposed of. Nobody else decides that.
 
 A case is one of persons who are one. Its time runs from the last that was heard of it; an answer is heard too, so a
-case that is kept is asked about again when the same time has passed.
+case that is kept is asked about again when the same time has passed, or on the day that the answer names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -19,12 +19,14 @@ from services.ground.in_use import awaited, in_use, who_are_one
 from services.ground.opening import read_gently
 from services.ground.sealing import Erased
 from services.ground.settings import Settings
+from services.ground.sql import select_in
 from services.ground.work import Work, acting
 from services.router import store
+from services.router.casework.human import DISPOSE, KEEP
+from services.router.casework.resting import at_start_of_work
 from services.router.casework.steps import ReviewKind
 from services.router.rules.language import Role
 
-DISPOSE, KEEP = "dispose", "keep"
 ANSWERS: Final = (DISPOSE, KEEP)
 QUESTION: Final = "The time for which this closed case is kept is over. Is it to be disposed of, or kept?"
 ROLE: Final = Role.PROGRAMME_MANAGER  # of those that there are the nearest to a manager of records
@@ -34,6 +36,9 @@ PAGE: Final = 200
 PARTITION: Final = 0
 
 _case, _review, _event, _gone = store.cases.c, store.reviews.c, store.case_events.c, tables.erased_keys.c
+_ANSWERED: Final = select(_review.id, _review.person_id, _review.answered_at, _review.keep_until).where(
+    _review.kind == ReviewKind.RETENTION.value, _review.answered_at.is_not(None)
+)
 
 
 class Kept(NamedTuple):
@@ -60,8 +65,8 @@ class CaseRetention:
             ~exists().where(_gone.name == _case.person_id),
         )
         page = work.connection.execute(query.order_by(_case.person_id).limit(PAGE)).all()
-        before = work.now - self._settings.retention_case_years * YEAR
-        old = {str(person) for person, changed in page if changed < before}
+        years, kept = self._settings.retention_case_years, _kept_last(work.connection, [str(row[0]) for row in page])
+        old = {str(person) for person, changed in page if _due(changed, kept.get(str(person)), years) < work.now}
         stay = in_use(work.connection, old, work.now) | awaited(work.connection, old)
         for person in sorted(old - stay):
             ask(work, person, self._settings)
@@ -118,13 +123,28 @@ def ask(work: Work, person: str, settings: Settings) -> None:
     )
 
 
+def _due(changed: datetime, kept: Mapping[str, Any] | None, years: float) -> datetime:
+    """When a human is asked: after the usual time, or on the day that was said where nothing was heard since then."""
+    if kept is not None and kept["keep_until"] is not None and changed <= kept["answered_at"]:
+        return at_start_of_work(kept["keep_until"])
+    return changed + years * YEAR
+
+
+def _kept_last(connection: Connection, persons: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """What was answered last of each of these cases that was ever asked about."""
+    found = select_in(connection, _ANSWERED, (_review.person_id,), [(person,) for person in sorted(persons)])
+    return {str(row["person_id"]): row for row in sorted(found, key=lambda row: (row["answered_at"], row["id"]))}
+
+
 def kept_for(connection: Connection, person: str, now: datetime, years: float) -> Kept:
     """For how long somebody is kept, as it stands."""
     everybody = sorted(who_are_one(connection, [person])[person])
     changed = connection.execute(select(func.max(_case.changed_at)).where(_case.person_id.in_(everybody))).scalar()
     is_open = bool(in_use(connection, [person], now) | awaited(connection, [person]))
     asked = select(store.reviews).where(_review.person_id.in_(everybody), _review.kind == ReviewKind.RETENTION.value)
-    due = None if is_open or changed is None else changed + years * YEAR
+    kept = list(_kept_last(connection, everybody).values())
+    last = max(kept, key=lambda row: row["answered_at"], default=None)
+    due = None if is_open or changed is None else _due(changed, last, years)
     return Kept(changed, due, is_open, read_gently(connection, asked.order_by(_review.id)))
 
 

@@ -19,7 +19,7 @@ from services.ground.settings import Settings
 from services.ground.work import Work
 from services.router.casework.case import Case
 from services.router.casework.steps import Command, DecidedAgain, OwnDecision, Step
-from services.router.load import contents_of
+from services.router.load import Told, contents_of
 from services.router.rules.decision import Matched, Reason
 from services.router.rules.events import EventKind, Reported
 from services.router.rules.ruleset import RuleSet
@@ -95,7 +95,8 @@ def send_orders(orders: Sequence[Order], rules: RuleSet, settings: Settings, wor
     All of one leg go by the partition of whose it is, also while that one is merged into another: so they meet at one
     reader, whoever sent them.
     """
-    contents = {body.event.id: body.content for body in (order.message.body for order in orders) if body.tells}
+    bodies = (order.message.body for order in orders)
+    contents = {b.event.id: Told(b.content, b.event.originsource, b.kind.value) for b in bodies if b.tells}
     older = [id_ for order in orders for id_ in order.content_of if id_ not in contents]
     if older:
         contents |= contents_of(older, work)
@@ -105,7 +106,7 @@ def send_orders(orders: Sequence[Order], rules: RuleSet, settings: Settings, wor
             streams.DISPATCH,
             f"dispatch.{streams.partition_of(order.person_id, settings)}.{order.command.leg.destination}",
             EventType.ROUTE_COMMANDED,
-            _command(id_, order, rules, _content(order.content_of, contents)),
+            _command(id_, order, rules, _content(_may_read(order, contents, rules))),
             person=order.person_id,
             partition=order.message.delivery.partition,
             about=order.person_id,
@@ -113,9 +114,16 @@ def send_orders(orders: Sequence[Order], rules: RuleSet, settings: Settings, wor
         )
 
 
-def _content(of: Sequence[str], contents: Mapping[str, bytes]) -> orjson.Fragment:
+def _may_read(order: Order, contents: Mapping[str, Told], rules: RuleSet) -> list[bytes]:
+    """What the order's events say; on the person's side without what the other party's own service told."""
+    said = [contents[id_] for id_ in order.content_of if id_ in contents]
+    if rules.destinations[order.command.leg.destination].side == "person":
+        said = [told for told in said if told.kind == EventKind.REFERRAL or told.source not in rules.her_sources]
+    return [told.content for told in said]
+
+
+def _content(said: Sequence[bytes]) -> orjson.Fragment:
     """What was referred, and over it what the event says."""
-    said = [contents[id_] for id_ in of if id_ in contents]
     if len(said) == 1:
         return orjson.Fragment(said[0])
     whole: dict[str, object] = {}

@@ -133,6 +133,7 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
         event_id=event.id,
         kind=taken.kind.value,
         by=by,
+        told_by=event.originsource,
         facts=facts.values,
         places=batch.places,
         read_waiting=lambda: batch.read_waiting(case),
@@ -160,7 +161,7 @@ def decide_event(taken: Taken, case: Case, other: Case | None, batch: Batch) -> 
     steps = with_deadlines(data, _owned(case, steps, event.namedperson), acting)
     enter(case, steps, event_id=event.id, now=work.now)
     if isinstance(taken.decided_on, RiskReported) and case.person_id in batch.telling:  # who may tell of before it
-        original = Original(event.id, case_event, decision_id)
+        original = Original(event.id, case_event, decision_id, event.originsource)
         original.done.add(decision.to_json())
         batch.decided.setdefault(case.person_id, {})[event.id] = original
     return decision_id, decision, steps

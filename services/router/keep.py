@@ -258,10 +258,11 @@ class Keeping:
         """Change what was there before. Runs last, since a batch can hold both a question and its answer."""
         review, now = store.reviews.c, self.work.now
         match ending:
-            case ReviewAnswered(review_id, by, answer):
+            case ReviewAnswered(review_id, by, answer, keep_until):
                 unanswered = (review.id == review_id) & review.answered_at.is_(None)
                 said = self.work.seal_text(person, review.answer, review_id, answer)
-                change = update(store.reviews).where(unanswered).values(answered_at=now, answered_by=by, answer=said)
+                answered = {"answered_at": now, "answered_by": by, "answer": said, "keep_until": keep_until}
+                change = update(store.reviews).where(unanswered).values(answered)
             case ReviewMoved(review_id, role, due_at):
                 unanswered = (review.id == review_id) & review.answered_at.is_(None)
                 change = update(store.reviews).where(unanswered).values(role=role, due_at=due_at, moved_at=now)

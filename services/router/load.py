@@ -40,7 +40,7 @@ _EVENTS = (
 _CAPACITY = select(store.capacity)
 _REFERRERS = select(_event.event_id, _event.source, _event.origin_id, _event.content)
 # What a human decided goes to no destination: it names the human, and their reasons. And a timer tells nothing.
-_CONTENTS = select(_event.event_id, _event.content).where(
+_CONTENTS = select(_event.event_id, _event.content, _event.source, _event.kind).where(
     _event.kind.not_like("decision\\_%", escape="\\"), _event.kind.not_like("timer\\_%", escape="\\")
 )
 
@@ -127,10 +127,18 @@ def edges_of(case: Case, work: Work) -> dict[str, str]:
     return {str(r["person_id"]): str(r["merged_into"]) for r in rows}
 
 
-def contents_of(event_ids: Sequence[str], work: Work) -> dict[str, bytes]:
-    """The data of these events, JSON, by event id."""
+class Told(NamedTuple):
+    """What an event says, and who told of it."""
+
+    content: bytes  # JSON
+    source: str
+    kind: str  # an EventKind's value
+
+
+def contents_of(event_ids: Sequence[str], work: Work) -> dict[str, Told]:
+    """What these events say, by event id."""
     rows = select_in(work.connection, _CONTENTS, (_event.event_id,), [(e,) for e in sorted(set(event_ids))])
-    return {str(r["event_id"]): cast(bytes, r["content"]) for r in rows}
+    return {str(r["event_id"]): Told(cast(bytes, r["content"]), str(r["source"]), str(r["kind"])) for r in rows}
 
 
 def load_places(work: Work) -> Places:

@@ -66,7 +66,7 @@ def _originals(asked: Mapping[str, Case], work: Work) -> dict[str, Original]:
     found: dict[str, Original] = {}
     for row in select_in(work.connection, _EVENTS, (_event.event_id,), keys):
         id_ = str(row["event_id"])
-        found[id_] = Original(id_, case_event_of(row, asked[id_]), None)
+        found[id_] = Original(id_, case_event_of(row, asked[id_]), None, str(row["source"]))
     for row in select_in(work.connection, _DECISIONS, (_decision.event_id,), keys):
         original = found[str(row["event_id"])]
         original.done.add(cast("Mapping[str, Json]", row["said"]))

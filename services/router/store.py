@@ -137,6 +137,7 @@ reviews = Table(  # questions to humans
     Column("answered_at", Moment),
     Column("answered_by", Text),
     Column("answer", Sealed("text")),
+    Column("keep_until", Date),  # of a closed case that is kept: the day on which it is asked about again
 )
 Index("reviews_of_person", reviews.c.person_id)
 Index("reviews_open", reviews.c.due_at,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -273,6 +273,43 @@ async def test_a_closed_case_is_disposed_of_when_a_human_says_so_and_kept_when_t
     clock.move(timedelta(minutes=1))
     await onward.settle()
     assert (await onward.world.database.read(reconciled)).findings == []
+
+
+@pytest.mark.parametrize("heard_since", [False, True])
+async def test_a_case_that_is_kept_until_a_day_is_asked_about_on_that_day(
+    onward: System, clock: SetClock, monkeypatch: pytest.MonkeyPatch, *, heard_since: bool
+) -> None:
+    typed = Typed(onward.world.settings, clock, monkeypatch)
+    await onward.publish(referral_of(1))
+    await onward.settle()
+    person = await onward.person_with("crn", "X000001")
+    await _close(onward, person)
+
+    async def asked() -> list[dict[str, Any]]:
+        await _look(onward)
+        return await onward.rows("SELECT * FROM reviews WHERE kind = 'retention' ORDER BY id")
+
+    clock.set(datetime.fromisoformat((await typed.json("person", "show", person))["retention"]["review_due"]))
+    clock.move(timedelta(days=1))
+    [question] = await asked()
+    day = (clock.now() + 2 * YEAR).date()
+    words = ("--answer", "keep", "--on", day.isoformat(), "--role", "programme_manager", "--organisation", "hub", *WHO)
+    shown = await typed.onward("work", "show", question["id"])
+    assert "--answer keep --on DAY" in shown.output
+    refused = await typed.onward("work", "answer", question["id"], *words[:3], "2026-01-01", *words[4:])
+    assert "--on must be after today" in refused.output
+    told = await typed.onward("work", "answer", question["id"], *words)
+    assert told.exit_code == 0, told.output
+    assert f"keep by r.manager until {day}" in (await typed.onward("person", "show", person)).output
+    if heard_since:
+        clock.move(timedelta(days=1))
+        await onward.publish(referral_of(1) | {"id": "again", "time": clock.now().isoformat()})
+        await onward.settle()
+        await _close(onward, person)
+    clock.set(datetime.combine(day, time(8), UTC))
+    assert len(await asked()) == 1
+    clock.move(timedelta(days=1))
+    assert len(await asked()) == (1 if heard_since else 2)
 
 
 WHO = ("--by", "r.manager", "--because", "The retention period is over.")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 
-from schemas.vocabulary import ConsentToShare, LegStatus, RouteAction, TimerKind
+from schemas.vocabulary import LegStatus, RouteAction, TimerKind
 from services.router.casework.case import Case, Leg
 from services.router.casework.enter import enter
-from services.router.casework.fitting import Candidate, Person, Seeking, alternatives, fitting, person_of
+from services.router.casework.fitting import Person, person_of
 from services.router.casework.offers import make_offer
 from services.router.casework.places import Places
+from services.router.casework.placing import Placed, comes_back_on_her, is_refused, may_hear, place, told_by_her
 from services.router.casework.reviews import Review, WaitingRoute
 from services.router.casework.steps import (
     Command,
@@ -49,6 +49,7 @@ class Acting:
     event_id: str = ""  # of the event that is acted on
     kind: str = ""  # an EventKind's value
     by: str = ""  # who says so: a user of the console, or a source
+    told_by: str = ""  # the source of the event that is acted on
     facts: Mapping[str, FactValue] = field(default_factory=dict)  # as they are now
     places: Places = field(default_factory=Places)  # what destinations said of theirs
     read_waiting: Callable[[], None] = lambda: None  # gives the case its routes that wait for a word, once asked for
@@ -102,9 +103,10 @@ def whom(decision: Decision, acting: Acting) -> Person:
 
 def _route(route: RouteDecided, person: Person, acting: Acting) -> list[Step]:
     destination = acting.rules.destinations[route.destination]
-    if open_legs(destination, acting) and not _is_refused(route, destination, person):
+    goes_on = bool(open_legs(destination, acting)) and not is_refused(route, destination, person)
+    if goes_on and not comes_back_on_her(route, destination, acting):
         return refer(route, acting)
-    placed = place(route, person, acting)
+    placed = Placed(destination, may_hear(destination)) if goes_on else place(route, person, acting)
     if placed.question is None:
         return refer(route._replace(destination=placed.destination.id), acting, note=placed.note)
     waiting = WaitingRoute(route._replace(destination=placed.destination.id), acting.due(route.due))
@@ -164,31 +166,6 @@ def _raise(asked: Review, more: WaitingRoute, acting: Acting) -> list[Step]:
         steps.append(TimerCancelled("asked for sooner", review_id=asked.id))
         steps.append(TimerSet(acting.new_id(), TimerKind.REVIEW, due_at, review_id=asked.id))
     return steps
-
-
-def _is_refused(route: RouteDecided, destination: Destination, person: Person) -> bool:
-    """Whether the person has said no to what is voluntary: then it does not go on by the way either."""
-    return route.tier == "ordinary" and destination.voluntary and person.consent == ConsentToShare.NO
-
-
-class Placed(NamedTuple):
-    """Where a route goes."""
-
-    destination: Destination
-    question: str | None = None  # why a human must look before
-    note: str = ""  # what is to be remembered of it
-
-
-def place(route: RouteDecided, person: Person, acting: Acting) -> Placed:
-    """Who gets this referral: whom the rules name, or one in its stead, perhaps after a human's word."""
-    destination = acting.rules.destinations[route.destination]
-    placed = Placed(destination)
-    if route.tier != "floor":  # floors know no limits
-        placed = _limit(destination, person, acting)
-    if placed.question is None and route.confirm == "human":
-        question = " ".join(filter(None, [placed.note, f"May this be referred to {placed.destination.label}?"]))
-        return placed._replace(question=question)
-    return placed
 
 
 def refer(route: RouteDecided, acting: Acting, *, due_at: datetime | None = None, note: str = "") -> list[Step]:
@@ -257,6 +234,8 @@ def _step_up(leg: Leg, route: RouteDecided, acting: Acting) -> list[Step]:
 def _notify(destination_id: str, reasons: Reasons, acting: Acting) -> list[Step]:
     """Tell a destination. Where it has no leg yet, telling it opens one: news of risk is never dropped."""
     destination = acting.rules.destinations[destination_id]
+    if destination.side == "person" and told_by_her(acting):
+        return _ask_about_her(may_hear(destination), None, acting)
     legs = open_legs(destination, acting)
     if not legs:
         leg = _new_leg(destination, NEWS_PRIORITY, acting.due(destination.acknowledge_within), acting)
@@ -286,7 +265,17 @@ def _offers(offers: Iterable[OfferDecided], acting: Acting) -> list[Step]:
     return [step for id_ in on or legs for step in _offer(legs[id_], wanted[id_], acting)]
 
 
+def _ask_about_her(question: str, leg_id: str | None, acting: Acting) -> list[Step]:
+    """What rules would have told his side of what her side told is put to a human, who knows both."""
+    standard = acting.rules.otherwise.review
+    return ask(acting, ReviewKind.RULE, question, role=standard.role, due=standard.due, leg_id=leg_id)
+
+
 def _offer(leg: Leg, offer: OfferDecided, acting: Acting) -> list[Step]:
+    if told_by_her(acting) and acting.rules.destinations[leg.destination].side == "person":
+        programme = acting.rules.destinations[leg.destination]
+        question = may_hear(programme, f"Should a pause of {programme.label} be offered?")
+        return _ask_about_her(question, leg.id, acting)
     if rests(leg, acting.rules):
         question = "A pause would be offered now, but the leg rests already. Should it rest longer?"
         if _is_asked(ReviewKind.RULE, question, leg.id, acting):
@@ -306,33 +295,6 @@ def _is_asked(kind: ReviewKind, question: str, leg_id: str, acting: Acting) -> b
 def rests(leg: Leg, rules: RuleSet) -> bool:
     """Whether a leg is put aside for a while, in whatever way."""
     return rules.pathway.statuses[leg.status].hold
-
-
-def _limit(destination: Destination, person: Person, acting: Acting) -> Placed:
-    """Who gets an ordinary referral, why a human must look before, and what is to be remembered of it.
-
-    Where another destination surely fits and this one surely does not, that one gets it at once.
-    """
-    obstacles = fitting(destination, person, acting.places, acting.now)
-    if not obstacles:
-        return Placed(destination)
-    case = acting.case
-    seeking = Seeking(case, acting.rules, person, acting.places, acting.now, case.referral_event)
-    others = alternatives(destination, seeking, first=destination.instead)
-    if not others and acting.places.learned(destination, acting.now):
-        # Nobody else does its job: it is asked again, for a place may have come free.
-        obstacles = tuple(each for each in obstacles if each.what != "capacity")
-        if not obstacles:
-            return Placed(destination)
-    here = str(Candidate(destination, obstacles))
-    refused = any(each.what == "consent" and each.certain for each in obstacles)
-    if not refused and any(each.certain for each in obstacles):
-        chosen = next((each for each in others if not each.obstacles), None)
-        if chosen is not None:
-            passed = [here, *(str(each) for each in others[: others.index(chosen)])]
-            return Placed(chosen.destination, note=f"Instead of {', '.join(passed)}.")
-    beside = f" Others: {', '.join(map(str, others))}." if others else ""
-    return Placed(destination, f"{here}.{beside} Refer there all the same, or elsewhere?")
 
 
 def _resumes(resumes: Iterable[ResumeDecided], acting: Acting) -> list[Step]:

@@ -9,8 +9,9 @@ from typing import Final
 
 from schemas.progress import ProgressReported
 from schemas.referral import ReferralSubmitted
-from services.router.casework.act import Acting, act, ask, place, refer, waiting_routes, whom
+from services.router.casework.act import Acting, act, ask, refer, waiting_routes, whom
 from services.router.casework.case import Case
+from services.router.casework.placing import place
 from services.router.casework.steps import DecidedAgain, ReviewAnswered, ReviewKind, Step
 from services.router.rules.decide import decide
 from services.router.rules.decision import Decision, RouteDecided
@@ -64,6 +65,7 @@ class Original:
     event_id: str
     event: CaseEvent
     first_decision: str | None
+    source: str = ""  # who told of it
     answers: dict[str, str] = field(default_factory=dict)  # by fact, as humans said them
     done: Done = field(default_factory=Done)
 
@@ -89,6 +91,7 @@ def decide_again(case: Case, original: Original, acting: Acting) -> list[Step]:
         about_leg=payload.leg_id if isinstance(payload, ProgressReported) else None,
         referral=original.event_id if isinstance(payload, ReferralSubmitted) else None,
         event_id=original.event_id,
+        told_by=original.source,
         facts=facts.values,
     )
     steps: list[Step] = [DecidedAgain(acting.new_id(), original.event_id, original.first_decision, decision)]

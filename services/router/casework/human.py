@@ -23,6 +23,7 @@ from services.router.casework.corrections import Decided
 from services.router.casework.decided import TAKES as RESTS
 from services.router.casework.joining import rule_out
 from services.router.casework.reroute import open_instead
+from services.router.casework.resting import today
 from services.router.casework.reviews import Review, WaitingRoute, refused, require_role
 from services.router.casework.steps import ReviewAnswered, ReviewKind, ReviewSnoozed, Step, TimerCancelled, TimerSet
 from services.router.rules.facts import remember_answer
@@ -30,6 +31,8 @@ from services.router.rules.language import Role
 from services.router.rules.mistakes import ImpossibleValue
 
 LONGEST_SNOOZE: Final = timedelta(days=14)
+LONGEST_KEPT: Final = timedelta(days=20 * 365)  # then somebody looks again, whatever was said
+DISPOSE, KEEP = "dispose", "keep"  # the answers to whether a closed case is kept
 SAME_PERSON, ANOTHER_PERSON = "same_person", "another_person"  # answers to a question of identity about nobody else
 
 Originals: TypeAlias = Mapping[str, Original]  # the events that the named reviews were asked about, by event id
@@ -195,6 +198,27 @@ def _identity(case: Case, decision: HumanDecision, review: Review, acting: Actin
     return steps
 
 
+def _retention(
+    case: Case,
+    decision: HumanDecision,
+    review: Review,
+    acting: Acting,
+    originals: Originals,  # noqa: ARG001 - of the table's one shape
+) -> list[Step]:
+    """Whether a closed case is kept, perhaps until a day on which it is asked about again."""
+    _require_offered(decision, review)
+    now_day, on = today(acting.now), decision.on
+    if on is not None and decision.answer != KEEP:
+        raise refused("not_kept", "/on", f"should be said of a case that is kept: answer {KEEP}")
+    if on is not None and on <= now_day:
+        raise refused("not_ahead", "/on", "must be after today")
+    if on is not None and on > now_day + LONGEST_KEPT:
+        raise refused("too_far_ahead", "/on", f"must be at most {LONGEST_KEPT.days // 365} years ahead")
+    [answered] = close_review(case, review, decision, decision.answer or "")
+    assert isinstance(answered, ReviewAnswered)
+    return [answered._replace(keep_until=on)]
+
+
 def _require_offered(decision: HumanDecision, review: Review) -> None:
     if review.answers and decision.answer not in review.answers:
         raise refused("not_offered", "/answer", f"must be {' or '.join(review.answers)}")
@@ -262,5 +286,6 @@ ANSWERS: Final[Mapping[ReviewKind, Answers]] = MappingProxyType(
         ReviewKind.FACT: _fact,
         ReviewKind.CONFIRM_ROUTE: _waiting_route,
         ReviewKind.LINK: _identity,
+        ReviewKind.RETENTION: _retention,
     }
 )

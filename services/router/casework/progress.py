@@ -57,6 +57,7 @@ def take_progress(case: Case, leg: Leg, said: ProgressReported, acting: Acting) 
     Unacceptable, before it changes anything, for what no transition allows.
     """
     check_code(acting.rules.pathway, said.reason_code)
+    _check_whose_it_is(leg, said, acting)
     if said.kind not in _STANDING:
         return [_noted(leg, said, said.kind.value), *_of_a_rest(case, leg, said, acting)]
     told = _told(said)
@@ -71,6 +72,17 @@ def take_progress(case: Case, leg: Leg, said: ProgressReported, acting: Acting) 
     if refused(course):
         return _cannot_be(case, leg, said, told, account, acting)
     return _take(case, leg, said, (account, stand), acting)
+
+
+def _check_whose_it_is(leg: Leg, said: ProgressReported, acting: Acting) -> None:
+    """Raise Unacceptable where the other party's service tells that she was missed: rules would take it for him.
+
+    They would have him called and asked why; and whether she comes is hers, and none of his case.
+    """
+    destination = acting.rules.destinations.get(leg.destination)
+    if said.kind is ProgressKind.MISSED and destination is not None and destination.side == "other_party":
+        problem = Problem(place=PLACE, message="is told of the person alone: whether the other party comes is hers")
+        raise Unacceptable("not_of_the_person", [problem])
 
 
 def _take(case: Case, leg: Leg, said: ProgressReported, result: tuple[Account, Stand], acting: Acting) -> list[Step]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from operator import attrgetter
 from typing import Final, NamedTuple, TypeAlias
@@ -117,6 +117,7 @@ class ReviewAnswered(NamedTuple):
     review_id: str
     by: str
     answer: str
+    keep_until: date | None = None  # where a closed case is kept: when it is asked about again
 
 
 class ReviewSnoozed(NamedTuple):

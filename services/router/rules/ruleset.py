@@ -95,6 +95,14 @@ class RuleSet:
         )
 
     @cached_property
+    def her_sources(self) -> frozenset[str]:
+        """The sources that speak for the other party's services alone."""
+        of = {
+            side: {d.source for d in self.destinations.values() if d.side == side} for side in ("other_party", "person")
+        }
+        return frozenset(of["other_party"] - of["person"])
+
+    @cached_property
     def wishes(self) -> tuple[Wishes, ...]:
         """What each rule asks for, in the order of the rules."""
         return tuple(wishes_of(rule) for rule in self.rules)

@@ -276,3 +276,22 @@ async def test_what_a_source_says_that_a_human_decided_counts_only_where_it_may_
     assert await onward.rows("SELECT 1 FROM legs WHERE closed_at IS NOT NULL") == []
     await _decide(onward, decision("close_leg", **said))
     assert len(await onward.rows("SELECT 1 FROM legs WHERE closed_at IS NOT NULL")) == 1
+
+
+async def test_what_the_other_partys_service_told_is_read_by_nobody_on_his_side(onward: System) -> None:
+    await onward.publish(referral())
+    await onward.settle()
+    about = {"person_id": (await onward.rows("SELECT id FROM persons"))[0]["id"]}
+    for kind in ("new_incident", "suicidal_ideation"):
+        told = risk(id=kind, about=about, source="victim-safety-northshire", occurred_at=MONDAY.isoformat(), kind=kind)
+        del told["data"]["substances"]
+        await onward.publish(told, channel="risk")
+    await onward.settle()
+    assert ("dapp", "step_up") not in await _routed(onward)
+    waits = await _asked(onward, "kind = 'confirm_route' AND destination = 'dapp'")
+    await _decide(onward, decision("confirm_route", review_id=waits["id"]))
+    assert {("dapp", "step_up"), ("mental_health_team", "step_up")} <= set(await _routed(onward))
+    for message in await onward.messages("ROUTE"):
+        his = message["data"]["destination"] in ("dapp", "mental_health_team", "addiction_service")
+        assert not (his and {"kind", "occurred_at", "severity"} & set(message["data"]["fields"])), message["data"]
+    await _all_is_well(onward)
