@@ -198,7 +198,7 @@ async def _until(done: Callable[[], bool], seconds: float) -> None:
     """Wait for it, but not longer than this."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not done() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - struck in a thread
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.01)
 
 
 async def taken_over(onward: FaultySystem) -> None:

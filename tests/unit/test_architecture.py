@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -111,19 +112,19 @@ def impure_cores(code: Code) -> list[str]:
 
 def clocks_read(code: Code) -> list[str]:
     """Places that read the wall clock past the clock that is passed in."""
-    found = []
-    for module, tree in code.items():
-        if module == "services.ground.clock":
-            continue
-        found += [f"{module} uses time.{name}" for name in sorted(_used_of_time(tree) - STOPWATCH)]
-        found += [
-            f"{module}:{call.lineno} calls {ast.unparse(call.func)}()"
-            for call in _calls(tree)
-            if isinstance(call.func, ast.Attribute)
-            and call.func.attr in ("now", "utcnow", "today")
-            and not ast.unparse(call.func.value).lower().endswith("clock")
-        ]
-    return found
+    modules = (item for item in code.items() if item[0] != "services.ground.clock")
+    return [f"{module}{said}" for module, tree in modules for said in _clocks_read_in(tree)]
+
+
+@cache  # where one module is planted, the others are as they were
+def _clocks_read_in(tree: ast.Module) -> list[str]:
+    return [f" uses time.{name}" for name in sorted(_used_of_time(tree) - STOPWATCH)] + [
+        f":{call.lineno} calls {ast.unparse(call.func)}()"
+        for call in _calls(tree)
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("now", "utcnow", "today")
+        and not ast.unparse(call.func.value).lower().endswith("clock")
+    ]
 
 
 def _used_of_time(tree: ast.Module) -> set[str]:
