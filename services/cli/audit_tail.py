@@ -234,4 +234,4 @@ def _write_line(raw: bytes) -> None:
     to = f" to {data['recipient']}" if data.get("recipient") else ""
     whose = f", person {terminal.short(data['person_id'])}" if data.get("person_id") else ""
     said = f"{at}  {data['operation']:<9} {data['actor']['id']}{to}: {data['purpose']}{whose}"
-    terminal.say(terminal.literal(said + (f" ({touched})" if touched else "")))
+    terminal.say(terminal.literal(said + (f" ({touched})" if touched else "") + f"  entry {data['entry_id']}"))

@@ -131,8 +131,10 @@ def test_a_consumer_begins_at_any_position_or_time(beside: Beside) -> None:
 
 def test_people_read_who_did_what(beside: Beside) -> None:
     said = beside.onward("audit", "tail")
-    assert "collect" in said
     assert "disclose" in said
+    collected = next(line for line in said.splitlines() if "  collect " in line)
+    entry = collected.rpartition("  entry ")[2]
+    assert f'"entry_id": "{entry}"' in beside.onward("audit", "show", entry), "by it the entry is shown and proved"
 
 
 def test_what_is_handed_on_verifies_by_the_key_alone(beside: Beside, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -25,6 +26,7 @@ from services.ground.work import Work
 from services.intake.erasing import Finishing, finish, unfinished
 from tests.support.erased import entries, files_of_the_store, found_in, secrets_of
 from tests.support.events import decision, example, referral_of
+from tests.support.grown import published
 from tests.support.system import System, system
 from tests.support.typed import Typed
 
@@ -112,6 +114,30 @@ async def test_what_was_held_of_a_person_reads_as_erased_and_the_log_says_who_di
         assert "erased" in shown.output, words
         assert "What you can do" not in shown.output, words
     assert (await onward.world.database.read(reconciled)).findings == []
+
+
+async def test_why_somebody_looked_can_be_proved_until_the_person_is_erased(
+    onward: System, typed: Typed, clock: SetClock, tmp_path: Path
+) -> None:
+    person = await _person(onward)
+    assert (await typed.onward("case", person, "--by", "d.uty", "--because", "His sister called.")).exit_code == 0
+    await _sent(onward, clock)
+    [looked] = [entry for entry in await entries(onward, "consult") if entry["actor"]["id"] == "d.uty"]
+    await published(onward)
+    proof, why = tmp_path / "proof", tmp_path / "why"
+    words = ("audit", "prove", looked["entry_id"], "--out", str(proof), "--why", str(why))
+    shown = await typed.onward(*words)
+    assert shown.exit_code == 0, shown.output
+    assert "His sister called." in why.read_text()
+    before = await onward.count("outbox")
+    proof.unlink()
+    why.unlink()
+    assert (await typed.onward("person", "erase", person, *BY, "--yes", "--even-open")).exit_code == 0
+    after = await onward.count("outbox")
+    refused = await typed.onward(*words)
+    assert (refused.exit_code, proof.exists(), why.exists()) == (1, False, False)
+    assert "erased: nobody can show the reason" in refused.stderr
+    assert before < after == await onward.count("outbox"), "nothing was shown, so nothing is entered"
 
 
 async def test_an_erased_person_is_heard_of_no_more_and_the_same_man_is_a_new_person(
