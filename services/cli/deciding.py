@@ -22,6 +22,7 @@ from services.router.casework.pauses import CLOSE, EXTEND
 from services.router.in_force import rules_of
 from services.router.rules.mistakes import did_you_mean
 
+TOO_EARLY: Final = "No welfare check is near enough to be answered by it: it is kept, and those that are planned stay."
 NEEDS: Final = {EXTEND: ("on", "--on DAY"), CLOSE: ("reason_code", "--reason-code CODE")}  # what an answer cannot lack
 
 
@@ -144,7 +145,10 @@ async def decide(kind: DecisionKind, said: Row, seen: list[str], source: str, wa
         found = {**receipt, **await worklist.outcome_of(database, event_id, seconds=wait)}
         if said.get("leg_id") is None or found["outcome"] != "taken":
             return found
-        return {**found, "leg": await database.read(lambda c: worklist.leg_as_it_is(c, said["leg_id"]))}
+        leg = await database.read(lambda c: worklist.leg_as_it_is(c, said["leg_id"]))
+    done = leg["checks_before"] if leg is not None and kind is DecisionKind.RECORD_CHECK else None
+    answers_none = done is not None and not any(check["at"] is not None and check["at"] >= now for check in done)
+    return {**found, "leg": leg, **({"note": TOO_EARLY} if answers_none else {})}
 
 
 def exit_code(outcome: str) -> int:

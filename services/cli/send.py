@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import orjson
 import typer
@@ -25,6 +25,8 @@ from services.ground import streams
 from services.ground.clock import WallClock
 from services.ground.nats_server import running_server
 from services.ground.world import connect, open_world
+
+ABOUT_A_LEG: Final = tuple(f".{channel}" for channel in (Channel.PROGRESS, Channel.DECISION))  # ends of subjects
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ def _show(receipt: dict[str, object]) -> None:
     terminal.out.print(f"[{colour.get(outcome, 'red')}]{outcome}[/] {receipt['id']}", highlight=False)
     if receipt.get("event_id"):
         terminal.say(f"event {receipt['event_id']}   (onward trace {receipt['event_id']})")
+    if outcome == "accepted" and str(receipt.get("subject")).endswith(ABOUT_A_LEG):
+        terminal.say("Should its leg not allow it, a second receipt says so, and so does the trace.")
     if outcome == "sent":
         terminal.out.print("The broker keeps it; no receipt came in time. Send again whenever unsure: it is harmless.")
     problems = receipt.get("problems")

@@ -51,6 +51,10 @@ def question(row: Row) -> None:
     line("fact", row["fact"] or "")
     if row["route"]:
         line("route", f"{row['route']['destination']}, priority {row['route']['priority']}")
+        known = {reason["rule"] for reason in row["because"]}
+        for reason in row["route"]["reasons"]:  # of other events, which want it too
+            if reason["rule"] not in known:
+                line("wanted", f"{reason['because']} [dim]({reason['rule']})[/]")
     line("perhaps", " or ".join(row["perhaps"] or ()))
     if row["event"]:
         event = row["event"]
@@ -164,6 +168,8 @@ def result(row: Row) -> None:
         terminal.out.print(f"  {each['destination']}: {each['to_status']}", highlight=False)
     if row.get("leg"):
         leg(row["leg"], steps=0)
+    if row.get("note"):
+        terminal.out.print(f"  {row['note']}", highlight=False, soft_wrap=True)
     for asked in row.get("asks", ()):
         words = f"{asked['question']} (onward work show {terminal.short(asked['id'])})"
         terminal.out.print(f"  asks {asked['role']} by {for_people(asked['due_at'])}: {words}", highlight=False)

@@ -78,7 +78,7 @@ def _parting(one: str, other: str, known: Known) -> Joining:
     if known.merged_into.get(one) == other:
         one, other = other, one
     if known.merged_into.get(other) != one:
-        raise _refused("not_merged", "other_person_id", "is not merged with the other")
+        raise _refused("not_merged", "other_person_id", "is not merged with this one")
     top = known.who(one)
     return Joining(DecisionKind.UNMERGE_PERSONS, one, other, first=top, then=other, told=top)
 

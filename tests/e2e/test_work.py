@@ -152,6 +152,8 @@ def test_what_nobody_asked_for_is_decided_on_a_leg_and_refused_in_a_sentence(ter
     traced = " ".join(terminal.onward("trace", "pauses-relapse").stdout.decode().replace("│", " ").split())
     assert f"offers a pause of leg {leg[-8:]} for 28 days (agreed)" in traced
     assert "addiction_service (leg" in traced
+    early = decide("record_check", *there, "--outcome", "well")
+    assert "No welfare check is near enough" in early.stdout.decode()
     elsewhere = decide("close_leg", *there, "--status", "on_hold", "--reason-code", "moved_away", "--json")
     told = json.loads(elsewhere.stdout)
     assert (told["outcome"], told["reason"]) == ("refused", "not_allowed")

@@ -12,7 +12,15 @@ from services.router.casework.enter import enter
 from services.router.casework.fitting import Person, person_of
 from services.router.casework.offers import make_offer
 from services.router.casework.places import Places
-from services.router.casework.placing import Placed, comes_back_on_her, is_refused, may_hear, place, told_by_her
+from services.router.casework.placing import (
+    TOLD_BY_HER,
+    Placed,
+    comes_back_on_her,
+    is_refused,
+    may_hear,
+    place,
+    told_by_her,
+)
 from services.router.casework.reviews import Review, WaitingRoute
 from services.router.casework.steps import (
     Command,
@@ -121,7 +129,7 @@ def _ask_for(waiting: WaitingRoute, question: str, acting: Acting) -> list[Step]
         acting,
         ReviewKind.CONFIRM_ROUTE,
         question,
-        role="duty_worker",
+        role=Role.CASE_MANAGER if told_by_her(acting) else Role.DUTY_WORKER,  # below are people of the programme
         due=waiting.route.due,
         destination=waiting.route.destination,
         answers=(CONFIRM, REFUSE),
@@ -130,15 +138,18 @@ def _ask_for(waiting: WaitingRoute, question: str, acting: Acting) -> list[Step]
 
 
 def _waits_already(destination: Destination, acting: Acting) -> Review | None:
-    """The open question whether somebody may be referred there. One that stands in a silent leg's stead is its own."""
+    return next((r for r in waiting_routes(acting) if r.destination == destination.id), None)
+
+
+def waiting_routes(acting: Acting) -> list[Review]:
+    """The routes that rules want and that wait for a human's word.
+
+    One that stands in a silent leg's stead is its own; and what her side told is never one question with what his did.
+    """
     acting.read_waiting()
-    return next((r for r in waiting_routes(acting.case) if r.destination == destination.id), None)
-
-
-def waiting_routes(case: Case) -> list[Review]:
-    """The routes that rules want and that wait for a human's word, as far as they were read."""
-    asked = (r for r in case.reviews.values() if r.kind is ReviewKind.CONFIRM_ROUTE and r.leg_id is None)
-    return [review for review in asked if not review.answered]
+    asked = (r for r in acting.case.reviews.values() if r.kind is ReviewKind.CONFIRM_ROUTE and r.leg_id is None)
+    alike = (review for review in asked if review.question.startswith(TOLD_BY_HER) is told_by_her(acting))
+    return [review for review in alike if not review.answered]
 
 
 def _raise(asked: Review, more: WaitingRoute, acting: Acting) -> list[Step]:

@@ -95,8 +95,7 @@ def decide_again(case: Case, original: Original, acting: Acting) -> list[Step]:
         facts=facts.values,
     )
     steps: list[Step] = [DecidedAgain(acting.new_id(), original.event_id, original.first_decision, decision)]
-    acting.read_waiting()
-    waiting = {review.destination: review for review in waiting_routes(case)}
+    waiting = {review.destination: review for review in waiting_routes(about)}
     taken = set()
     for route in decision.routes:
         review = waiting.get(route.destination)

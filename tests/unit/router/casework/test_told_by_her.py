@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,6 +10,7 @@ from schemas.base import LegId
 from schemas.person import PersonRef
 from schemas.refusal import Unacceptable
 from schemas.risk import RiskReported
+from schemas.roles import who_may_answer
 from schemas.vocabulary import ContextKind, ProgressKind, RiskKind
 from services.router.casework.placing import TOLD_BY_HER
 from services.router.casework.steps import Command, ReviewAsked, ReviewKind, Step
@@ -50,6 +51,7 @@ def test_new_violence_that_she_tells_of_waits_for_a_word_before_the_programme_he
     world, steps = _told(RiskKind.NEW_INCIDENT, HER_SERVICE)
     [asked] = [r for r in world.reviews(ReviewKind.CONFIRM_ROUTE) if r.destination == "dapp"]
     assert asked.question.startswith(TOLD_BY_HER)
+    assert "facilitator" not in who_may_answer(asked.role), "who works in the programme is not who decides that"
     assert _commanded(steps, "other_party") == {"victim_safety"}
     _, told_by_police = _told(RiskKind.NEW_INCIDENT, "northshire-police")
     assert "dapp" in _commanded(told_by_police)
@@ -76,3 +78,13 @@ def test_that_she_missed_an_appointment_is_not_taken_for_him() -> None:
     assert world.steps == []
     world.progress(ProgressKind.MISSED)
     assert [review.kind for review in world.case.reviews.values()] == [ReviewKind.HOLD]
+
+
+def test_what_she_told_is_asked_beside_what_was_asked_before_and_neither_twice() -> None:
+    about = PersonRef(leg_id=LegId(DAPP))
+    world = World(START)
+    for by in (HIS_SERVICE, HER_SERVICE) * 2:
+        world.now += timedelta(hours=1)
+        world.take(RiskReported(about=about, kind=RiskKind.RELAPSE, occurred_at=world.now), by)
+    asked = [r.question for r in world.reviews(ReviewKind.CONFIRM_ROUTE) if r.destination == "residential_rehab"]
+    assert [question.startswith(TOLD_BY_HER) for question in asked] == [True, False]
