@@ -143,7 +143,14 @@ def _begins() -> list[Step]:
             ),
             (Expected("five legs are acknowledged", _STATUS.format("acknowledged"), 5),),
         ),
-        Step(timedelta(days=2), "The programme accepts him.", (_progress("accepted"),)),
+        Step(
+            timedelta(days=2),
+            "The programme accepts him, and treatment begins.",
+            (
+                _progress("accepted"),
+                *(_progress("started", name) for name in ("addiction_service", "mental_health_team")),
+            ),
+        ),
         Step(
             _day(1),
             "He starts the programme.",
@@ -220,8 +227,14 @@ def _rests() -> list[Step]:
         ),
         Step(
             _day(9, 3),
-            "The first welfare check is done: he is well.",
-            (_progress("welfare_check_done", welfare_check="well"), _progress("acknowledged", "residential_rehab")),
+            "The first welfare check is done: he is well, and goes to all that was opened for him.",
+            (
+                _progress("welfare_check_done", welfare_check="well"),
+                *(
+                    _progress("started", name)
+                    for name in ("gp_follow_up", "mens_support_group", "mutual_aid", "residential_rehab")
+                ),
+            ),
             (Expected("the check is done", _CHECKS.format("done")),),
         ),
         Step(

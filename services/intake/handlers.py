@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
 
-from schemas.envelope import TIMERS_SOURCE, Channel, EventType
+from schemas.envelope import TIMERS_SOURCE, Channel, EventData, EventType
 from schemas.human import HumanDecision
 from schemas.reading import Unreadable, digest_of, said_by
 from schemas.receipt import Problem
@@ -25,6 +27,20 @@ from services.intake.joining import Joining, joining_of, take_joining
 from services.intake.keep_joining import keep_joining
 from services.intake.kept import Kept, Published, keep_event, raw_row
 from services.intake.linking import Claim, Known, Link, claim_of, learn, link
+
+MOST_AHEAD: Final = timedelta(days=1)  # of a source's clock, or of a zone that it forgot to say
+
+
+def require_happened(data: EventData, now: datetime) -> None:
+    """Raise Unacceptable for what is said to happen only later: it would stand after all that truly comes, for years.
+
+    Where a leg stands follows from the order in which things happened, and windows count back from each.
+    """
+    for name in ("occurred_at", "decided_at"):
+        at = getattr(data, name, None)
+        if at is not None and at > now + MOST_AHEAD:
+            problem = Problem(place=f"/data/{name}", message="lies ahead: it must say when it happened")
+            raise Unacceptable("not_yet", [problem])
 
 
 class IntakeHandler:
@@ -71,6 +87,7 @@ class IntakeHandler:
             same = before.get(_key(message))
             if same is None:
                 try:
+                    require_happened(message.body.envelope.data, work.now)
                     joining = joining_of(message.body.envelope.data, known)
                     linked = Link(joining.told) if joining else link(message.body.claim, known)
                     person = linked.person_id or work.new_person()

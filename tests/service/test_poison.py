@@ -10,6 +10,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from services.ground.log import configure_logging
 from services.ground.settings import Settings
+from tests.support.events import example as event_like
 from tests.support.events import referral, referral_of
 from tests.support.poisons import CANARY, NAME_AS_A_KEY, Kind, Poison, Recipe, cook, recipes
 from tests.support.system import System, system
@@ -226,3 +228,25 @@ _PLACES = {Kind.IDENTIFIER: "/data/person/identifiers/", Kind.WRONG_SOURCE: "/so
 
 def _digest(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
+
+
+@pytest.mark.parametrize(("channel", "name", "field"), [
+    ("risk", "risk-relapse", "occurred_at"),
+    ("progress", "progress-started", "occurred_at"),
+    ("decision", "decision-answer-review", "decided_at"),
+])  # fmt: skip
+async def test_what_is_said_to_happen_only_later_is_refused_and_its_sender_told_where(
+    onward: System, channel: str, name: str, field: str
+) -> None:
+    event = event_like(name)
+    event["data"][field] = (datetime.now(UTC) + timedelta(days=365)).isoformat()
+    await onward.publish(event, channel=channel)
+    await onward.settle()
+    [told] = await onward.messages("RECEIPT")
+    assert (told["data"]["outcome"], told["data"]["reason"]) == ("refused", "not_yet")
+    assert [problem["place"] for problem in told["data"]["problems"]] == [f"/data/{field}"]
+    assert await onward.count("case_events") == 0
+    event["data"][field] = (datetime.now(UTC) + timedelta(hours=20)).isoformat()  # a clock that runs ahead
+    await onward.publish(event | {"id": "again"}, channel=channel)
+    await onward.settle()
+    assert [m["data"]["reason"] for m in await onward.messages("RECEIPT")] != ["not_yet", "not_yet"]
