@@ -93,13 +93,18 @@ def _two_routers(settings: Settings, folder: Path) -> Iterator[list[Forked]]:
 
 
 async def _publish_all(connection: Client, events: list[Event]) -> None:
-    """Publish each until the broker has acknowledged it, as a source that wants to be heard does."""
+    """Publish each until the broker has acknowledged it, as a source that wants to be heard does.
+
+    Under the same message id: one that was kept and not confirmed in time is not a second submission.
+    """
     js = connection.jetstream(timeout=2)
 
     async def publish(event: Event) -> None:
         while True:
             try:
-                await js.publish("intake.met-police.referral", json.dumps(event).encode(), stream="INTAKE")
+                headers = {"Nats-Msg-Id": f"met-police/{event['id']}"}
+                raw = json.dumps(event).encode()
+                await js.publish("intake.met-police.referral", raw, stream="INTAKE", headers=headers)
             except (NatsError, TimeoutError):
                 await asyncio.sleep(0.1)
             else:
