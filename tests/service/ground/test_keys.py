@@ -350,6 +350,21 @@ async def test_who_reads_the_keys_is_not_waited_for_long(database: Database, set
     await database.scrub_keys()
 
 
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+async def test_no_key_goes_into_what_the_server_notes_of_its_tables(database: Database, settings: Settings) -> None:
+    """ANALYZE, which runs by itself, keeps samples of each column in a table of its own."""
+    person, analyze = await _person(database), text("ANALYZE keys.person_keys")
+    query = select(tables.person_keys.c.key).where(tables.person_keys.c.name == person)
+    secret = await database.read(lambda c: bytes(c.execute(query).scalar_one()))
+    for _ in range(2):  # the second time, after the table was written anew
+        await database.write(lambda c: c.execute(analyze).rowcount)
+        noted = text("SELECT attname FROM pg_stats WHERE schemaname = 'keys' AND tablename = 'person_keys'")
+        assert "key" not in await database.read(lambda c: set(c.execute(noted).scalars()))
+        await database.write(lambda c: destroy(c, [person], NOW))
+        await database.scrub_keys()
+    assert found_in(await files_of_the_store(database, settings, log_of_writes=False), secret) == set()
+
+
 @asynccontextmanager
 async def _older_reader(settings: Settings, query: Select[Any]) -> AsyncIterator[None]:
     """A transaction that sees the store as it is now until the block ends."""
