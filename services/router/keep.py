@@ -15,6 +15,7 @@ from services.ground.bulk import Row
 from services.ground.sql import insert_all, upsert
 from services.ground.work import Work
 from services.router import store
+from services.router.case_rows import case_row, leg_row
 from services.router.casework.case import Case, Leg
 from services.router.casework.places import CapacityHeard
 from services.router.casework.steps import (
@@ -67,7 +68,7 @@ _RESTING_CHANGES = {
 }
 # Named once: to look a column up took as long as to seal for it.
 _FACTS, _SAID = store.decisions.c.facts, store.decisions.c.said
-_BECAUSE, _REMEMBERED, _ACCOUNT = store.leg_history.c.because, store.cases.c.remembered, store.legs.c.account
+_BECAUSE = store.leg_history.c.because
 _LEG_NEVER_CHANGES = (
     "id", "person_id", "destination", "opened_at", "referral_event", "occasion", "opened_by", "reroute_of",
 )  # fmt: skip
@@ -207,13 +208,13 @@ class Keeping:
         upsert(
             connection,
             store.cases,
-            [_case(case, self.work) for case in self._cases.values()],
+            [case_row(case, self.work) for case in self._cases.values()],
             update=["changed_at", "referral_event", "lawful_basis", "remembered", "joined"],
         )
         legs = [(p, self._cases[p].legs[leg]) for p, ids in self._changed.items() for leg in ids]
         # Those that ended come first: where one ends and another to its destination opens, never are two of them open.
         for ended in (True, False):
-            rows = [_leg(leg, p, self.work) for p, leg in legs if leg.closed is ended]
+            rows = [leg_row(leg, p, self.work) for p, leg in legs if leg.closed is ended]
             upsert(connection, store.legs, rows, update=_LEG_CHANGES)
         for persons, step in self._cancelled:
             self._cancel_kept(step, persons)
@@ -361,43 +362,3 @@ def _whose(case: Case, leg_id: str | None, cause: Cause) -> str:
     if leg_id in case.legs:
         return case.owner(leg_id) or case.person_id
     return cause.person_id or case.person_id
-
-
-def _case(case: Case, work: Work) -> Row:
-    return {
-        "person_id": case.person_id,
-        "opened_at": case.opened_at,
-        "changed_at": work.now,
-        "referral_event": case.referral_event,
-        "lawful_basis": case.lawful_basis,
-        "remembered": work.seal_json(case.person_id, _REMEMBERED, case.person_id, case.remembered),
-        "joined": case.joined or None,
-    }
-
-
-def _leg(leg: Leg, person_id: str, work: Work) -> Row:
-    person = leg.person_id or person_id
-    account = leg.account.to_json() if leg.account else None
-    return {
-        "id": leg.id,
-        "person_id": person,
-        "destination": leg.destination,
-        "status": leg.status.value,
-        "since": leg.since,
-        "priority": leg.priority,
-        "due_at": leg.due_at,
-        "opened_at": leg.opened_at,
-        "closed_at": leg.closed_at,
-        "commands": leg.commands,
-        "held_from": leg.held_from.value if leg.held_from else None,
-        "concluded_at": leg.concluded_at,
-        "reason": leg.reason,
-        "waitlist_place": leg.waitlist_place,
-        "expected_on": leg.expected_on,
-        "referral_event": leg.referral,
-        "account": work.seal_json(person, _ACCOUNT, leg.id, account),
-        "joined_to": leg.joined_to,
-        "occasion": leg.occasion,
-        "opened_by": leg.opened_by,
-        "reroute_of": leg.reroute_of,
-    }

@@ -356,9 +356,9 @@ async def test_no_key_goes_into_what_the_server_notes_of_its_tables(database: Da
     person, analyze = await _person(database), text("ANALYZE keys.person_keys")
     query = select(tables.person_keys.c.key).where(tables.person_keys.c.name == person)
     secret = await database.read(lambda c: bytes(c.execute(query).scalar_one()))
+    noted = text("SELECT attname FROM pg_stats WHERE schemaname = 'keys' AND tablename = 'person_keys'")
     for _ in range(2):  # the second time, after the table was written anew
         await database.write(lambda c: c.execute(analyze).rowcount)
-        noted = text("SELECT attname FROM pg_stats WHERE schemaname = 'keys' AND tablename = 'person_keys'")
         assert "key" not in await database.read(lambda c: set(c.execute(noted).scalars()))
         await database.write(lambda c: destroy(c, [person], NOW))
         await database.scrub_keys()
