@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 import orjson
-from sqlalchemy import Connection, Text, bindparam, delete, exists, func, insert, inspect, select
+from sqlalchemy import Connection, Text, bindparam, delete, exists, func, insert, inspect, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateSchema
 
@@ -272,6 +272,8 @@ def make_keys_table(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(CreateSchema("keys", if_not_exists=True))
     tables.person_keys.create(connection, checkfirst=True)
+    if connection.dialect.name == "postgresql":  # its statistics would keep a sample of the keys, destroyed ones too
+        connection.execute(text("ALTER TABLE keys.person_keys ALTER COLUMN key SET STATISTICS 0"))
     make_index(connection)
 
 
