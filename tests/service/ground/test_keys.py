@@ -7,21 +7,17 @@ import os
 import random
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Select, delete, insert, select, text, update
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, delete, insert, select, text, update
 from sqlalchemy.exc import StatementError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from schemas.vocabulary import AuditOperation
 from services.ground import tables
 from services.ground.database import Database, open_database
 from services.ground.entry_texts import entry_texts
-from services.ground.errors import StoreUnusable
 from services.ground.keys import (
     BLOCK,
     INDEX,
@@ -38,7 +34,6 @@ from services.ground.sealing import ERASED, Erased, NotOpened, NotSealed, Person
 from services.ground.settings import Settings
 from services.ground.sql import select_in
 from services.ground.work import Work
-from tests.support.erased import files_of_the_store, found_in
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 TEXT = b"he was low at Christmas"
@@ -323,60 +318,6 @@ async def test_scrubbing_leaves_the_other_keys(database: Database) -> None:
     await database.write(lambda c: destroy(c, [person], NOW))
     await database.scrub_keys()
     assert await _read(database) == [TEXT]
-
-
-@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
-async def test_an_older_reader_keeps_no_destroyed_key_alive(database: Database, settings: Settings) -> None:
-    """VACUUM carries along what a transaction that began before may still see, whatever it reads."""
-    person, other = await _person(database), await _person(database)
-    await _keep(database, other, "one")
-    query = select(tables.person_keys.c.key).where(tables.person_keys.c.name == person)
-    secret = await database.read(lambda c: bytes(c.execute(query).scalar_one()))
-    async with _older_reader(settings, ROWS):
-        await database.write(lambda c: destroy(c, [person], NOW))
-        await database.scrub_keys()
-        assert found_in(await files_of_the_store(database, settings, log_of_writes=False), secret) == set()
-    assert await _read(database) == [TEXT]
-
-
-@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
-async def test_who_reads_the_keys_is_not_waited_for_long(database: Database, settings: Settings) -> None:
-    person = await _person(database)
-    async with _older_reader(settings, select(tables.person_keys.c.name)):
-        await database.write(lambda c: destroy(c, [person], NOW))
-        with pytest.raises(StoreUnusable, match="reads the keys"):
-            await database.scrub_keys()
-        await _person(database)  # and nobody waits behind it
-    await database.scrub_keys()
-
-
-@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
-async def test_no_key_goes_into_what_the_server_notes_of_its_tables(database: Database, settings: Settings) -> None:
-    """ANALYZE, which runs by itself, keeps samples of each column in a table of its own."""
-    person, analyze = await _person(database), text("ANALYZE keys.person_keys")
-    query = select(tables.person_keys.c.key).where(tables.person_keys.c.name == person)
-    secret = await database.read(lambda c: bytes(c.execute(query).scalar_one()))
-    noted = text("SELECT attname FROM pg_stats WHERE schemaname = 'keys' AND tablename = 'person_keys'")
-    for _ in range(2):  # the second time, after the table was written anew
-        await database.write(lambda c: c.execute(analyze).rowcount)
-        assert "key" not in await database.read(lambda c: set(c.execute(noted).scalars()))
-        await database.write(lambda c: destroy(c, [person], NOW))
-        await database.scrub_keys()
-    assert found_in(await files_of_the_store(database, settings, log_of_writes=False), secret) == set()
-
-
-@asynccontextmanager
-async def _older_reader(settings: Settings, query: Select[Any]) -> AsyncIterator[None]:
-    """A transaction that sees the store as it is now until the block ends."""
-    assert settings.database_url is not None
-    engine = create_async_engine(
-        make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+asyncpg"),
-        isolation_level="REPEATABLE READ",
-    )
-    async with engine.connect() as connection:
-        await connection.execute(query)
-        yield
-    await engine.dispose()
 
 
 def _files_with(secret: bytes, settings: Settings) -> list[str]:
