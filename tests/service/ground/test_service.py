@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from services.cli.wiring import SERVICES, migrate
@@ -73,7 +74,7 @@ async def test_a_broker_that_dies_before_it_says_who_is_busy_is_asked_again(
     async with open_world(Settings(data_dir=tmp_path), WallClock()) as world:
         await migrate(world)
         connection = await connect(world, name="test")
-        struck = _before_the_first("consumer_info", lambda: _dies_before_it_answers(world), monkeypatch)
+        struck = _before_the_first("request", lambda: _dies_before_it_answers(world), monkeypatch, of=Client)
         try:
             await settle(world, connection, seconds=20, names=["intake"])
             assert struck
@@ -124,18 +125,24 @@ def _frozen(world: World) -> int:
     return world.server.pid
 
 
-def _before_the_first(question: str, strike: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def _before_the_first(
+    question: str,
+    strike: Callable[[], object],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    of: type[JetStreamContext | Client] = JetStreamContext,
+) -> list[str]:
     """Have `strike` called before a question is asked for the first time. The list then has the question."""
-    ask: Callable[..., Any] = getattr(JetStreamContext, question)
+    ask: Callable[..., Any] = getattr(of, question)
     struck: list[str] = []
 
-    async def strike_and_ask(js: JetStreamContext, *words: object, **more: object) -> Any:
+    async def strike_and_ask(asked: JetStreamContext | Client, *words: object, **more: object) -> Any:
         if not struck:
             struck.append(question)
             strike()
-        return await ask(js, *words, **more)
+        return await ask(asked, *words, **more)
 
-    monkeypatch.setattr(JetStreamContext, question, strike_and_ask)
+    monkeypatch.setattr(of, question, strike_and_ask)
     return struck
 
 
