@@ -62,7 +62,8 @@ def problems_at_the_end(ended: Ended) -> list[str]:
         *_order_of_decisions(rows),
         *_legs(rows),
         *_decisions_followed(rows),
-        *_inboxes(rows),
+        *not_taken(rows),
+        *_effects(rows),
         *_positions(rows),
         *_receipts(rows),
         *_outbox_and_broker(ended),
@@ -199,8 +200,8 @@ def _decisions_followed(rows: Rows) -> list[str]:
     ]
 
 
-def _inboxes(rows: Rows) -> list[str]:
-    """What was published to one of us was taken by its reader or set aside, and has its effect if it was taken."""
+def not_taken(rows: Rows) -> list[str]:
+    """What was published to one of us and was neither taken by its reader nor set aside."""
     found = []
     for stream, reader in (("CASE", "router"), ("DISPATCH", "dispatch"), ("AUDIT", "audit")):
         query = (
@@ -210,6 +211,12 @@ def _inboxes(rows: Rows) -> list[str]:
             f" AND NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.service = '{reader}' AND q.message_id = o.id)"
         )
         found += [f"not taken from {stream}: {id_}" for (id_,) in rows(query)]
+    return found
+
+
+def _effects(rows: Rows) -> list[str]:
+    """What was taken has its effect."""
+    found = []
     effects = {
         "router": "SELECT event_id FROM case_events",
         "dispatch": "SELECT command_id FROM deliveries",
@@ -294,6 +301,7 @@ def _outbox_and_broker(ended: Ended) -> list[str]:
 _TAKEN = f"""
     SELECT id FROM inbox UNION SELECT message_id FROM quarantine
     UNION SELECT origin_id FROM accepted_events WHERE source = '{TIMERS_SOURCE}'
+    UNION SELECT id FROM timers WHERE cancelled_at IS NOT NULL
 """  # noqa: S608
 
 

@@ -37,6 +37,7 @@ class Kind(StrEnum):
     WRONG_SOURCE = "wrong_source"
     UNKNOWN_CHANNEL = "unknown_channel"
     WRONG_CHANNEL = "wrong_channel"
+    CLOSED_CHANNEL = "closed_channel"
     UNKNOWN_LEG = "unknown_leg"
     UNKNOWN_PERSON = "unknown_person"
 
@@ -172,7 +173,12 @@ def _unknown_channel(recipe: Recipe, event: Event) -> Poison:
 
 
 def _wrong_channel(recipe: Recipe, event: Event) -> Poison:
-    return _bad(recipe, _bytes(event), channel=("risk", "progress", "decision")[recipe.number % 3])
+    return _bad(recipe, _bytes(event), channel=("risk", "progress")[recipe.number % 2])
+
+
+def _closed_channel(recipe: Recipe, event: Event) -> Poison:
+    """Humans' decisions and timers are taken from the sources alone that may send them."""
+    return _bad(recipe, _bytes(event), channel=("decision", "timer")[recipe.number % 2], reason="not_your_channel")
 
 
 def _unknown_leg(recipe: Recipe, event: Event) -> Poison:
@@ -203,6 +209,7 @@ _COOKS: dict[Kind, Callable[[Recipe, Event], Poison]] = {
     Kind.WRONG_SOURCE: _wrong_source,
     Kind.UNKNOWN_CHANNEL: _unknown_channel,
     Kind.WRONG_CHANNEL: _wrong_channel,
+    Kind.CLOSED_CHANNEL: _closed_channel,
     Kind.UNKNOWN_LEG: _unknown_leg,
     Kind.UNKNOWN_PERSON: _unknown_person,
 }

@@ -108,7 +108,7 @@ def test_a_count_of_fewer_events_in_fewer_days_is_never_the_greater() -> None:
 BROKEN: dict[str, tuple[str, str, str]] = {
     "high-risk-goes-before-the-panel": ("floors.yaml", "risk_ticks: {at_least: 14}", "risk_ticks: {at_least: 15}"),
     "nobody-of-unknown-age-goes-to-the-programme": ("rules/referral.yaml", "    age: {at_least: 18}\n", ""),
-    "a-missed-welfare-check-is-told": ("floors.yaml", "when: {event: missed_welfare_check}", "when: {event: threat}"),
+    "a-missed-welfare-check-is-told": ("floors.yaml", "    - event: missed_welfare_check\n", "    - event: threat\n"),
 }
 
 
