@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from services.ground import ids
+from services.ground.database import Database, open_database
 from services.ground.log import configure_logging
 from services.ground.settings import REPOSITORY, Settings
 from tests.support.migrated import copied_database, copy_files
@@ -112,3 +113,11 @@ async def settings(store: str, tmp_path: Path, request: pytest.FixtureRequest) -
     configure_logging(chosen)
     yield chosen
     await drop_database(server, url)
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The store of these settings, open."""
+    opened = await open_database(settings)
+    yield opened
+    await opened.close()

@@ -19,7 +19,6 @@ from services.ground.database import Database
 from services.ground.opening import read_gently
 from services.ground.sealing import ERASED
 from services.ground.streams import RECEIPT
-from services.intake.erasing import erased_at
 from services.router import store as router
 from services.router.casework.resting import OPEN, OfferAnswer
 from services.router.rules.calendar import Calendar, local_day
@@ -128,7 +127,6 @@ def person_as_they_are(connection: Connection, person_id: str) -> Row:
     return {
         "person_id": person_id,
         "joined": everybody[1:],
-        "erased_at": erased_at(connection, [person_id]).get(person_id),
         "legs": [{name: leg[name] for name in (*BESIDE, "since", "priority")} for leg in legs],
         "questions": open_reviews(connection, persons=[person_id]),
     }

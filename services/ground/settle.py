@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
-import orjson
 from nats.aio.client import Client
-from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeout
-from nats.js.errors import APIError, ServiceUnavailableError
+from nats.js import JetStreamContext
+from nats.js.errors import ServiceUnavailableError
 from sqlalchemy import bindparam, text
 
 from services.ground import tables
@@ -49,40 +47,31 @@ async def _busy(world: World, connection: Client, names: Sequence[str]) -> str |
         due = await world.database.read(lambda c: c.execute(_DUE, {"now": now}).scalar_one())
         if due:
             return f"{due} timers that fell due"
+    js = connection.jetstream()
     for name in names:
-        if busy := await _busy_feeds(connection, feeds_of(name, world.settings)):
+        if busy := await _busy_feeds(js, feeds_of(name, world.settings)):
             return busy
     unsent = await world.database.read(lambda c: c.execute(_UNSENT).scalar_one())
     return f"{unsent} to send" if unsent else None
 
 
-async def _busy_feeds(connection: Client, feeds: Sequence[Feed]) -> str | None:
-    """The first of a stream's feeds with something to take or in hand."""
+async def _busy_feeds(js: JetStreamContext, feeds: Sequence[Feed]) -> str | None:
+    """The first of a stream's feeds with something to take or in hand. One question for all: one for each kept both of
+    us busy.
+    """
     stream = feeds[0].stream
     try:
-        there = await _consumers(connection, stream)
-    except (NatsTimeout, NoRespondersError, ServiceUnavailableError):  # it was killed before it answered, or starts
+        there = {info.name: info for info in await js.consumers_info(stream)}
+        while any(feed.durable not in there for feed in feeds) and (
+            more := await js.consumers_info(stream, len(there))
+        ):
+            there |= {info.name: info for info in more}  # so many that they are told in parts
+    except (NatsTimeout, ServiceUnavailableError):  # it was killed before it answered, or starts just now
         return f"the broker does not answer for {stream}"
     for feed in feeds:
         info = there.get(feed.durable)
         if info is None:  # of a cluster, one of whose servers did not tell of it in time
             return f"the broker does not answer for {feed.durable}"
-        if info["num_pending"] or info["num_ack_pending"]:
-            return f"{feed.durable} has {info['num_pending']} to take and {info['num_ack_pending']} in hand"
+        if info.num_pending or info.num_ack_pending:
+            return f"{feed.durable} has {info.num_pending} to take and {info.num_ack_pending} in hand"
     return None
-
-
-async def _consumers(connection: Client, stream: str) -> dict[str, dict[str, Any]]:
-    """All consumers of a stream, by name. In one question where they fit: one for each kept the broker busier than us.
-
-    As the broker tells it: the client's own call makes three objects of each, which took longer than the question.
-    """
-    there: dict[str, dict[str, Any]] = {}
-    while True:
-        asked = orjson.dumps({"offset": len(there)})
-        answer = orjson.loads((await connection.request(f"$JS.API.CONSUMER.LIST.{stream}", asked, timeout=5)).data)
-        if "error" in answer:
-            raise APIError.from_error(answer["error"])
-        there |= {info["name"]: info for info in answer["consumers"]}
-        if not answer["consumers"] or len(there) >= answer["total"]:
-            return there

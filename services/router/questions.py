@@ -91,7 +91,8 @@ def route_to_keep(waiting: WaitingRoute) -> dict[str, object]:
     """A waiting route as plain JSON."""
     said = plain(waiting.route)
     assert isinstance(said, dict)
-    return {**said, "due_at": waiting.due_at.isoformat()}
+    beside = {"due_at": waiting.due_at.isoformat(), "comes_back_on_her": waiting.comes_back_on_her}
+    return {**said, **beside}
 
 
 def _route(kept: object) -> WaitingRoute | None:
@@ -108,7 +109,7 @@ def _route(kept: object) -> WaitingRoute | None:
         "human" if said["confirm"] else None,
         reasons,
     )
-    return WaitingRoute(route, datetime.fromisoformat(str(said["due_at"])))
+    return WaitingRoute(route, datetime.fromisoformat(str(said["due_at"])), bool(said.get("comes_back_on_her")))
 
 
 def review_of(row: Mapping[str, object]) -> Review:

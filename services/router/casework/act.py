@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from schemas.vocabulary import LegStatus, RouteAction, TimerKind
@@ -13,7 +13,6 @@ from services.router.casework.fitting import Person, person_of
 from services.router.casework.offers import make_offer
 from services.router.casework.places import Places
 from services.router.casework.placing import (
-    TOLD_BY_HER,
     Placed,
     comes_back_on_her,
     is_refused,
@@ -117,7 +116,8 @@ def _route(route: RouteDecided, person: Person, acting: Acting) -> list[Step]:
     placed = Placed(destination, may_hear(destination)) if goes_on else place(route, person, acting)
     if placed.question is None:
         return refer(route._replace(destination=placed.destination.id), acting, note=placed.note)
-    waiting = WaitingRoute(route._replace(destination=placed.destination.id), acting.due(route.due))
+    there = route._replace(destination=placed.destination.id)
+    waiting = WaitingRoute(there, acting.due(route.due), comes_back_on_her(there, placed.destination, acting))
     asked = _waits_already(placed.destination, acting)
     steps = _raise(asked, waiting, acting) if asked is not None else _ask_for(waiting, placed.question, acting)
     enter(acting.case, steps, event_id=acting.event_id, now=acting.now)
@@ -148,8 +148,8 @@ def waiting_routes(acting: Acting) -> list[Review]:
     """
     acting.read_waiting()
     asked = (r for r in acting.case.reviews.values() if r.kind is ReviewKind.CONFIRM_ROUTE and r.leg_id is None)
-    alike = (review for review in asked if review.question.startswith(TOLD_BY_HER) is told_by_her(acting))
-    return [review for review in alike if not review.answered]
+    hers = told_by_her(acting)
+    return [r for r in asked if not r.answered and (r.waiting is not None and r.waiting.comes_back_on_her) is hers]
 
 
 def _raise(asked: Review, more: WaitingRoute, acting: Acting) -> list[Step]:
@@ -167,7 +167,7 @@ def _raise(asked: Review, more: WaitingRoute, acting: Acting) -> list[Step]:
         tier="floor" if "floor" in (old.tier, new.tier) else old.tier,
         reasons=tuple(dict.fromkeys((*old.reasons, *new.reasons))),
     )
-    waiting = WaitingRoute(route, min(before.due_at, more.due_at))
+    waiting = replace(before, route=route, due_at=min(before.due_at, more.due_at))
     if waiting == before:
         return []
     presses = (route.priority, route.tier, waiting.due_at) != (old.priority, old.tier, before.due_at)

@@ -21,6 +21,7 @@ class WaitingRoute:
 
     route: RouteDecided
     due_at: datetime  # by when the rules wanted it
+    comes_back_on_her: bool = False  # his side would hear what the other party's own service told
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pymerkle
 import pytest
@@ -19,9 +19,7 @@ from schemas.log.merkle import (
 )
 from services.audit import store, tree
 from services.audit.tree import TreeDamaged
-from services.ground.database import Database, open_database
-from services.ground.migration import upgrade_schema
-from services.ground.settings import Settings
+from services.ground.database import Database
 
 BATCHES = {
     "one by one": [1] * 600,
@@ -29,14 +27,6 @@ BATCHES = {
     "across the ends of tiles": [255, 1, 1, 300, 211, 700, 3],
     "two levels at once": [65_530, 2, 10, 300],
 }
-
-
-@pytest.fixture
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    opened = await open_database(settings)
-    await opened.write(upgrade_schema)
-    yield opened
-    await opened.close()
 
 
 def _entries(first: int, count: int) -> list[bytes]:

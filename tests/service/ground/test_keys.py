@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import sqlite3
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,15 +41,6 @@ QUARANTINED = {
 }  # fmt: skip
 _aside = tables.quarantine.c
 ROWS = select(tables.quarantine)
-
-
-@pytest.fixture
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    opened = await open_database(settings)
-    await opened.write(keep_keys)
-    await opened.write(upgrade_schema)
-    yield opened
-    await opened.close()
 
 
 def _work(connection: Connection) -> Work:

@@ -13,24 +13,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.ground import tables
-from services.ground.database import Database, open_database
+from services.ground.database import Database
 from services.ground.errors import StoreUnusable
 from services.ground.keys import INDEX, destroy, make_keys
-from services.ground.migration import keep_keys, upgrade_schema
 from services.ground.settings import Settings
 from tests.support.erased import files_of_the_store, found_in
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 pytestmark = pytest.mark.parametrize("store", ["postgresql"], indirect=True)
-
-
-@pytest.fixture
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    opened = await open_database(settings)
-    await opened.write(keep_keys)
-    await opened.write(upgrade_schema)
-    yield opened
-    await opened.close()
 
 
 async def test_an_older_reader_keeps_no_destroyed_key_alive(database: Database, settings: Settings) -> None:

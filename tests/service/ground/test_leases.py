@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection, insert
 
 from services.ground import leases, tables
-from services.ground.database import Database, open_database
+from services.ground.database import Database
 from services.ground.errors import LeaseLost
 from services.ground.leases import Holder
-from services.ground.migration import upgrade_schema
-from services.ground.settings import Settings
 from tests.support.toy import NOW
 
 HOLD = timedelta(seconds=5)
 PARTITIONS = 8
-
-
-@pytest.fixture
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    opened = await open_database(settings)
-    await opened.write(upgrade_schema)
-    yield opened
-    await opened.close()
 
 
 def _holder(name: str) -> Holder:

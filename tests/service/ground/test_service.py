@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from services.cli.wiring import SERVICES, migrate
@@ -74,7 +73,7 @@ async def test_a_broker_that_dies_before_it_says_who_is_busy_is_asked_again(
     async with open_world(Settings(data_dir=tmp_path), WallClock()) as world:
         await migrate(world)
         connection = await connect(world, name="test")
-        struck = _before_the_first("request", lambda: _dies_before_it_answers(world), monkeypatch, of=Client)
+        struck = _before_the_first("consumers_info", lambda: _dies_before_it_answers(world), monkeypatch)
         try:
             await settle(world, connection, seconds=20, names=["intake"])
             assert struck
@@ -125,24 +124,18 @@ def _frozen(world: World) -> int:
     return world.server.pid
 
 
-def _before_the_first(
-    question: str,
-    strike: Callable[[], object],
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    of: type[JetStreamContext | Client] = JetStreamContext,
-) -> list[str]:
+def _before_the_first(question: str, strike: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Have `strike` called before a question is asked for the first time. The list then has the question."""
-    ask: Callable[..., Any] = getattr(of, question)
+    ask: Callable[..., Any] = getattr(JetStreamContext, question)
     struck: list[str] = []
 
-    async def strike_and_ask(asked: JetStreamContext | Client, *words: object, **more: object) -> Any:
+    async def strike_and_ask(js: JetStreamContext, *words: object, **more: object) -> Any:
         if not struck:
             struck.append(question)
             strike()
-        return await ask(asked, *words, **more)
+        return await ask(js, *words, **more)
 
-    monkeypatch.setattr(of, question, strike_and_ask)
+    monkeypatch.setattr(JetStreamContext, question, strike_and_ask)
     return struck
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -23,13 +23,6 @@ from services.ground.sql import insert_all, insert_new
 from services.migrations.tables import metadata
 
 pytestmark = pytest.mark.empty_store  # what the migrations make is looked at here
-
-
-@pytest.fixture
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    opened = await open_database(settings)
-    yield opened
-    await opened.close()
 
 
 async def test_the_migrations_make_the_tables_that_the_code_declares(database: Database) -> None:
