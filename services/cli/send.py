@@ -38,6 +38,11 @@ class Checked:
     source: str
     id: str
 
+    @property
+    def digest(self) -> str:
+        """By what its receipt is known: of a message that was refused before it was read, that has no id."""
+        return hashlib.sha256(self.raw).hexdigest()
+
 
 def send(
     file: Annotated[str, typer.Argument(help="A file with one event, or many as NDJSON; - for standard input.")],
@@ -124,7 +129,7 @@ async def deliver(messages: list[Checked], wait: float) -> list[dict[str, object
                     headers={"Nats-Msg-Id": _message_id(message)},
                 )
                 if kept.duplicate:  # the broker has these very bytes already, and so has intake or will
-                    repeated.add(message.id)
+                    repeated.add(message.digest)
             if live is None:
                 terminal.err.print("Stored; no system is running here, so it waits for `onward up`.")
                 return [{"id": message.id, "outcome": "stored"} for message in messages]
@@ -142,8 +147,8 @@ async def _receipts(
     js: JetStreamContext, messages: list[Checked], *, repeated: set[str], before: int, wait: float
 ) -> list[dict[str, object]]:
     """What became of each message; `sent` for those that have no receipt in time."""
-    waiting = {message.id for message in messages} - repeated
-    found: dict[str, dict[str, object]] = {id_: {"outcome": "repeated", "event_id": None} for id_ in repeated}
+    waiting = {message.digest for message in messages} - repeated
+    found: dict[str, dict[str, object]] = {known: {"outcome": "repeated", "event_id": None} for known in repeated}
     start = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=before + 1)
     subscription = await js.subscribe(
         f"receipt.{messages[0].source}", stream=streams.RECEIPT, ordered_consumer=True, config=start
@@ -155,10 +160,12 @@ async def _receipts(
         except (TimeoutError, NatsTimeout):
             continue
         receipt = message["data"]
-        if message["type"] == EventType.RECEIPT_ISSUED and receipt.get("origin") in waiting:  # not an outcome
-            waiting.discard(receipt["origin"])
-            found[receipt["origin"]] = receipt
-    return [{"id": m.id, **found.get(m.id, {"outcome": "sent", "event_id": None, "problems": []})} for m in messages]
+        if message["type"] == EventType.RECEIPT_ISSUED and receipt.get("digest") in waiting:  # not an outcome
+            waiting.discard(receipt["digest"])
+            found[receipt["digest"]] = receipt
+    return [
+        {"id": m.id, **found.get(m.digest, {"outcome": "sent", "event_id": None, "problems": []})} for m in messages
+    ]
 
 
 def _show(receipt: dict[str, object]) -> None:

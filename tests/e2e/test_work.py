@@ -10,7 +10,7 @@ from services.cli.worklist import working_hours
 from services.ground.clock import LONDON
 from services.router.rules.calendar import Calendar, Nation
 from tests.e2e.test_cli import SOURCE, Terminal, terminal
-from tests.support.events import example, referral, risk
+from tests.support.events import decision, example, referral, risk
 
 __all__ = ["terminal"]  # the fixture
 
@@ -236,3 +236,11 @@ def test_two_who_are_one_are_merged_at_the_terminal(terminal: Terminal) -> None:
     for name in ("ONE-OF-TWO", "TWO-OF-TWO"):
         [case] = json.loads(terminal.onward("case", name, "--json").stdout)
         assert (case["person_id"], case["joined"]) == (known, [asked["person_id"]])
+
+
+def test_whoever_may_send_no_decisions_is_told_so_at_once(terminal: Terminal) -> None:
+    said = decision("answer_review", source=SOURCE, review_id="01a20955-0000-7000-8000-000000000000")
+    refused = terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(said).encode())
+    assert refused.returncode == 1, refused.stdout
+    assert b"refused" in refused.stdout
+    assert b"takes no decisions from this source" in refused.stdout + refused.stderr
