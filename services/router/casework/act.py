@@ -118,7 +118,7 @@ def _route(route: RouteDecided, person: Person, acting: Acting) -> list[Step]:
         return refer(route._replace(destination=placed.destination.id), acting, note=placed.note)
     there = route._replace(destination=placed.destination.id)
     waiting = WaitingRoute(there, acting.due(route.due), comes_back_on_her(there, placed.destination, acting))
-    asked = _waits_already(placed.destination, acting)
+    asked = waits_already(there, waiting_routes(acting), acting)
     steps = _raise(asked, waiting, acting) if asked is not None else _ask_for(waiting, placed.question, acting)
     enter(acting.case, steps, event_id=acting.event_id, now=acting.now)
     return steps
@@ -137,19 +137,18 @@ def _ask_for(waiting: WaitingRoute, question: str, acting: Acting) -> list[Step]
     )
 
 
-def _waits_already(destination: Destination, acting: Acting) -> Review | None:
-    return next((r for r in waiting_routes(acting) if r.destination == destination.id), None)
-
-
 def waiting_routes(acting: Acting) -> list[Review]:
-    """The routes that rules want and that wait for a human's word.
-
-    One that stands in a silent leg's stead is its own; and what her side told is never one question with what his did.
-    """
+    """The routes that rules want and that wait for a human's word. One in a silent leg's stead is that leg's own."""
     acting.read_waiting()
     asked = (r for r in acting.case.reviews.values() if r.kind is ReviewKind.CONFIRM_ROUTE and r.leg_id is None)
-    hers = told_by_her(acting)
-    return [r for r in asked if not r.answered and (r.waiting is not None and r.waiting.comes_back_on_her) is hers]
+    return [review for review in asked if not review.answered]
+
+
+def waits_already(route: RouteDecided, among: Iterable[Review], acting: Acting) -> Review | None:
+    """The question whether this route may be taken. What would come back on her is never one with what would not."""
+    hers = comes_back_on_her(route, acting.rules.destinations[route.destination], acting)
+    there = (review for review in among if review.destination == route.destination)
+    return next((r for r in there if (r.waiting is not None and r.waiting.comes_back_on_her) is hers), None)
 
 
 def _raise(asked: Review, more: WaitingRoute, acting: Acting) -> list[Step]:
