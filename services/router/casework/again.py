@@ -9,7 +9,7 @@ from typing import Final
 
 from schemas.progress import ProgressReported
 from schemas.referral import ReferralSubmitted
-from services.router.casework.act import Acting, act, ask, refer, waiting_routes, waits_already, whom
+from services.router.casework.act import Acting, act, ask, refer_as_asked, waiting_routes, waits_already, whom
 from services.router.casework.case import Case
 from services.router.casework.placing import place
 from services.router.casework.steps import DecidedAgain, ReviewAnswered, ReviewKind, Step
@@ -91,6 +91,7 @@ def decide_again(case: Case, original: Original, acting: Acting) -> list[Step]:
         about_leg=payload.leg_id if isinstance(payload, ProgressReported) else None,
         referral=original.event_id if isinstance(payload, ReferralSubmitted) else None,
         event_id=original.event_id,
+        kind=original.event.kind.value,
         told_by=original.source,
         facts=facts.values,
     )
@@ -104,8 +105,7 @@ def decide_again(case: Case, original: Original, acting: Acting) -> list[Step]:
         placed = place(route, whom(decision, about), about)
         if placed.question is None:
             there = route._replace(destination=placed.destination.id)
-            due_at = review.waiting.due_at if review.waiting else None
-            steps += refer(there, about, due_at=due_at, note=placed.note)
+            steps += refer_as_asked(review, there, about, placed.note)
             steps.append(ReviewAnswered(review.id, "rules", "with what is known now, it needs nobody's word"))
             case.reviews[review.id] = replace(review, answered=True)
             taken.add(route.destination)

@@ -94,6 +94,7 @@ class Command(NamedTuple):
     action: RouteAction
     number: int
     reasons: Reasons
+    about: str | None = None  # the event whose content goes with it; None: the one that is acted on
 
 
 class ReviewAsked(NamedTuple):
@@ -128,7 +129,7 @@ class ReviewSnoozed(NamedTuple):
 
 
 class RouteRaised(NamedTuple):
-    """A route that waits for a human's word is wanted by another event too: for more reasons, perhaps sooner."""
+    """A route that waits for a human's word changed: another event wants it too, for more reasons, perhaps sooner."""
 
     review_id: str
     waiting: WaitingRoute

@@ -81,7 +81,11 @@ def test_a_route_that_waits_is_not_asked_for_again() -> None:
     [asked] = _rehab(world)
     world.now += timedelta(days=1)
     world.risk(RiskKind.RELAPSE)
-    assert _rehab(world) == [asked]
+    [still] = _rehab(world)
+    assert asked.waiting is not None
+    assert still.waiting is not None
+    assert len(still.waiting.told_in) == 2, "but that event is told of too, once somebody confirms it"
+    assert replace(still, waiting=replace(still.waiting, told_in=asked.waiting.told_in)) == asked
 
 
 def test_who_wants_it_too_is_among_the_reasons_and_puts_the_answer_off_for_nobody() -> None:
