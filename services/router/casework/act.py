@@ -34,7 +34,7 @@ from services.router.casework.steps import (
 )
 from services.router.rules.decision import Decision, OfferDecided, Reasons, ResumeDecided, RouteDecided
 from services.router.rules.due import Due, resolve_due, sooner
-from services.router.rules.events import tells
+from services.router.rules.events import EventKind, tells
 from services.router.rules.language import FactValue, Role
 from services.router.rules.ruleset import Destination, RuleSet
 
@@ -352,10 +352,11 @@ def _resumes(resumes: Iterable[ResumeDecided], acting: Acting) -> list[Step]:
 def _questions(decision: Decision, acting: Acting) -> list[Step]:
     steps: list[Step] = []
     standard = acting.rules.otherwise.review
+    about = acting.case.legs.get(acting.about_leg or "")
+    closed = acting.kind == EventKind.PROGRESS_CLOSED and about is not None and about.closed
+    kind = ReviewKind.CLOSED if closed else ReviewKind.RULE
     for review in decision.reviews:
-        steps += ask(
-            acting, ReviewKind.RULE, review.question, role=review.role, due=review.due, leg_id=acting.about_leg
-        )
+        steps += ask(acting, kind, review.question, role=review.role, due=review.due, leg_id=acting.about_leg)
     for hold in decision.holds:
         steps += ask(acting, ReviewKind.HOLD, hold.text, role=standard.role, due=hold.due, leg_id=acting.about_leg)
     steps += _resumes(decision.resumes, acting)

@@ -28,7 +28,7 @@ class ReviewKind(StrEnum):
     LINK = "link"  # is this somebody that we know?
     TWO_LEGS = "two_legs"  # two persons who are one have a leg each to one destination
     CONFLICT = "conflict"  # what was told of a leg cannot all be so
-    CLOSED = "closed"  # a human closed a leg: is that right?
+    CLOSED = "closed"  # a leg was closed, by a human or its destination: is that right?
     UNTIMED_HOLD = "untimed_hold"  # a human put a leg aside without an end: until when?
     DEADLINE = "deadline"  # a time has passed in which something should have happened
     OFFER_LAPSED = "offer_lapsed"  # an offered pause was not answered in time: agree or decline?
