@@ -37,7 +37,6 @@ from services.router.casework.steps import (
 )
 from services.router.rules.decide import decide
 from services.router.rules.decision import Decision, Reason, RouteDecided
-from services.router.rules.directory import ServiceStatus
 from services.router.rules.due import Due
 from services.router.rules.events import CaseEvent, EventKind
 from services.router.rules.facts import facts_of
@@ -388,19 +387,3 @@ def test_a_route_that_waits_opens_once_the_fact_is_known_that_it_waited_for() ->
     assert _commanded(steps) == ["dapp"]
     assert case.reviews["waits"].answered
     assert case.remembered["consent"] == "yes", "and later events know it too"
-
-
-def test_what_it_waited_for_sends_it_elsewhere_where_that_service_does_not_take_him() -> None:
-    known = dict(_rules().destinations)
-    known["dapp"] = replace(known["dapp"], status=ServiceStatus.INACTIVE)
-    known["another"] = replace(_rules().destinations["dapp"], id="another", label="Another programme")
-    case = Case("person", NOW, reviews={REVIEW: _review(ReviewKind.FACT, fact="consent")})
-    event = CaseEvent(EventKind.REFERRAL, _referral(), NOW, NOW)
-    original = Original(EVENT, event, "first")
-    original.done.add(decide(_rules(), facts_of(_rules(), event, case.view(), NOW)).to_json())
-    case.reviews["waits"] = replace(_waiting(ROUTE._replace(destination="dapp")), id="waits")
-    acting = replace(_acting(case), rules=replace(_rules(), destinations=known))
-    steps = take_human(case, _decided(fact="consent", value="yes"), acting, {EVENT: original})
-    assert _commanded(steps) == ["another"]
-    [note] = [step.note for step in steps if isinstance(step, LegOpened)]
-    assert note.startswith("Instead of")
