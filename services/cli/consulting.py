@@ -28,7 +28,9 @@ from services.ground.errors import OnwardError
 from services.ground.settings import Settings
 from services.ground.work import Work
 
-ByOption = Annotated[str, typer.Option("--by", help="Who you are; it is kept in the audit log.")]  # who acts
+ByOption = Annotated[  # who acts
+    str, typer.Option("--by", envvar="ONWARD_BY", help="Who you are; it is kept in the audit log.")
+]
 LookByOption = Annotated[
     str | None, typer.Option("--by", envvar="ONWARD_BY", show_default="USER", help="Who looks; it is kept.")
 ]

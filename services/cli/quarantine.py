@@ -9,13 +9,13 @@ import typer
 from rich.padding import Padding
 from sqlalchemy import Connection, select, update
 
+from schemas.envelope import Channel
 from schemas.vocabulary import AuditOperation
-from services.cli import terminal
+from services.cli import send, terminal
 from services.cli.config import JsonFlag
 from services.cli.consulting import (
     OPERATOR,
     Asked,
-    LookBecauseOption,
     Looker,
     LookRoleOption,
     Seen,
@@ -30,6 +30,7 @@ from services.ground import tables
 from services.ground.clock import WallClock, for_people
 from services.ground.errors import OnwardError
 from services.ground.migration import require_schema
+from services.ground.nats_server import running_server
 from services.ground.publisher import Outgoing
 from services.ground.sealing import ERASED, name_in
 from services.ground.work import Work
@@ -38,6 +39,7 @@ from services.ground.world import World, connect, open_store, open_world
 app = typer.Typer(no_args_is_help=True)
 Id = Annotated[str, typer.Argument(metavar="ID", help="A quarantine id, or its start or end.")]
 
+_REFUSED: Final = ("refused", "conflict")
 LISTED: Final = ("service", "subject", "source", "reason", "problems", "quarantined_at")  # of each message
 
 
@@ -68,12 +70,19 @@ def list_waiting(
             )
     if not found:
         terminal.out.print("Nothing was refused." if refused else "Nothing is in quarantine.")
+    elif refused:
+        terminal.say(f"{len(found)} refused: whoever sent one was told why, and sends it again mended.")
+    else:
+        terminal.say(f"{len(found)} to be mended, or sent again as they are. Look at one: onward quarantine show ID")
 
 
-@app.command(epilog="Example: onward quarantine show 01a20955")
+@app.command(epilog="Example: onward quarantine show 01a20955 --out mended.json")
 @asks_who
 def show(
     id_: Id,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write its exact bytes to a file instead, to mend them there.")
+    ] = None,
     as_json: JsonFlag = False,  # noqa: FBT002 - a flag of the command line
     *,
     who: Asked,
@@ -83,6 +92,9 @@ def show(
     if as_json:
         terminal.print_json({**_plain(row), "raw": _text(row["raw"])})
         return
+    if out is not None:
+        _write(out, row, id_)
+        return
     text = _text(row["raw"])
     row = terminal.literal(_plain(row))
     for name in ("id", "service", "subject", "source", "reason", "digest", "told_at", "resent_at", "resent_by"):
@@ -91,19 +103,31 @@ def show(
     for problem in row["problems"]:
         terminal.out.print(f"[red]{problem['place'] or '(the message)'}[/]: {problem['message']}", highlight=False)
     # Shown as it is, control characters made visible, so that no message can steer this terminal.
-    terminal.out.print("".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text), markup=False)
+    shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    terminal.out.print(shown, markup=False, soft_wrap=True)
+    if row["resent_at"] is None and row["told_at"] is None and text != ERASED:
+        id_ = terminal.short(row["id"])
+        terminal.say(f"[bold]To mend it[/]   onward quarantine show {id_} --out FILE, and change the file")
+        terminal.say(f"[bold]Send it again[/] onward quarantine resend {id_} --by NAME (--with FILE, if mended)")
 
 
-@app.command(epilog="Example: onward quarantine resend 01a20955 --with mended.json --by j.smith")
+@app.command(
+    epilog="Example: onward quarantine resend 01a20955 --with mended.json --by j.smith Exit codes: 0 accepted, "
+    "1 refused and in quarantine again, 2 nothing was sent, 3 sent and not known yet what becomes of it."
+)
 def resend(
     id_: Id,
-    by: Annotated[str, typer.Option(help="Who sends it again.")],
+    by: Annotated[str, typer.Option("--by", envvar="ONWARD_BY", help="Who sends it again; it is kept.")],
     mended: Annotated[Path | None, typer.Option("--with", help="The mended message; else the same bytes.")] = None,
     again: Annotated[bool, typer.Option(help="Although it was sent again before.")] = False,  # noqa: FBT002
     role: LookRoleOption = OPERATOR,
-    because: LookBecauseOption = None,
+    because: Annotated[
+        str | None, typer.Option(envvar="ONWARD_BECAUSE", metavar="TEXT", help="Why; it is kept.")
+    ] = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for its receipt.")] = 10.0,
+    as_json: JsonFlag = False,  # noqa: FBT002
 ) -> None:
-    """Send a message again on the subject where it came, as it was or mended."""
+    """Send a message again on the subject where it came, as it was or mended, and show what became of it."""
     try:
         raw = mended.read_bytes() if mended else None
     except OSError as error:
@@ -118,8 +142,19 @@ def resend(
         )
     if row["raw"] in (None, ERASED):
         terminal.fail("whom it is about is erased, and nothing may be kept of them", code=terminal.NEEDS_ATTENTION)
-    message = terminal.run(_resend(row, row["raw"] if raw is None else raw, who))
-    terminal.out.print(f"[green]sent again[/] on {terminal.literal(row['subject'])} as {message}", highlight=False)
+    receipt = terminal.run(_resend(row, row["raw"] if raw is None else raw, who, wait))
+    refused, known = receipt["outcome"] in _REFUSED, receipt["outcome"] not in ("sent", "stored")
+    if as_json:
+        terminal.print_json(receipt)
+    elif known:
+        send.show(terminal.literal(receipt))
+        if refused:
+            terminal.say("It waits in quarantine again: onward quarantine list")
+    else:
+        where = f"on {terminal.literal(row['subject'])} as {receipt['id']}"
+        terminal.say(f"[yellow]sent again[/] {where}. Should it be refused, onward quarantine list has it again.")
+    if refused or not known:
+        raise SystemExit(terminal.NEEDS_ATTENTION if refused else terminal.NOT_KNOWN_YET)
 
 
 async def _look(id_: str | None, who: Looker | None, *, told: bool = False) -> list[Row]:
@@ -138,16 +173,34 @@ async def _look(id_: str | None, who: Looker | None, *, told: bool = False) -> l
         return await look(database, who, lambda c: quarantined(c, id_=id_, told=told), seen)
 
 
-async def _resend(row: Row, raw: bytes, who: Looker) -> str:
+async def _resend(row: Row, raw: bytes, who: Looker, wait: float) -> dict[str, object]:
+    """Send it, and wait for its receipt where it has one: what intake takes."""
     settings = terminal.settings()
+    live = settings.nats_url or await running_server(settings)
     async with open_world(settings, WallClock(), stay="visiting") as world:
-        message = await world.database.write(lambda c: resend_in(c, row, raw, who, world))
         connection = await connect(world, name="onward-resend")
         try:
+            js = connection.jetstream(timeout=settings.publish_seconds)
+            before = await send.receipts_so_far(js) if live else 0
+            message = await world.database.write(lambda c: resend_in(c, row, raw, who, world))
             await send_now(world, connection, [message])
+            service, _, rest = str(row["subject"]).partition(".")
+            if live is None or service != "intake":
+                return {"id": message.id, "outcome": "sent" if live else "stored", "problems": []}
+            source, _, channel = rest.rpartition(".")
+            again = send.Checked(raw, Channel(channel), source, message.id)
+            [receipt] = await send.receipts_of(js, [again], before=before, wait=wait)
+            return receipt
         finally:
             await connection.close()
-        return message.id
+
+
+def _write(file: Path, row: Row, id_: str) -> None:
+    if not isinstance(row["raw"], bytes):
+        terminal.fail("whom it is about is erased, and nothing may be kept of them", code=terminal.NEEDS_ATTENTION)
+    terminal.write_private(file, row["raw"])
+    terminal.say(f"{terminal.literal(str(file))}: its {len(row['raw'])} bytes, for nobody but who may know them")
+    terminal.say(f"Once mended: onward quarantine resend {terminal.literal(id_)} --with {terminal.literal(str(file))}")
 
 
 def resend_in(connection: Connection, row: Row, raw: bytes, who: Looker, world: World) -> Outgoing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -59,7 +60,7 @@ def send(
     if as_json:
         terminal.print_json(receipts)
     elif len(receipts) == 1:
-        _show(terminal.literal(receipts[0]))
+        show(terminal.literal(receipts[0]))
     else:
         outcomes = [str(receipt["outcome"]) for receipt in receipts]
         terminal.out.print(", ".join(f"{outcomes.count(o)} {o}" for o in sorted(set(outcomes))))
@@ -118,7 +119,7 @@ async def deliver(messages: list[Checked], wait: float) -> list[dict[str, object
         connection = await connect(world, name="onward-send")
         js = connection.jetstream(timeout=settings.publish_seconds)
         repeated: set[str] = set()
-        before = (await js.stream_info(streams.RECEIPT)).state.last_seq
+        before = await receipts_so_far(js)
         try:
             shown = track(messages, "Sending", console=terminal.err, disable=len(messages) < 50, transient=True)
             for message in shown:
@@ -133,7 +134,7 @@ async def deliver(messages: list[Checked], wait: float) -> list[dict[str, object
             if live is None:
                 terminal.err.print("Stored; no system is running here, so it waits for `onward up`.")
                 return [{"id": message.id, "outcome": "stored"} for message in messages]
-            return await _receipts(js, messages, repeated=repeated, before=before, wait=wait)
+            return await receipts_of(js, messages, repeated=repeated, before=before, wait=wait)
         finally:
             await connection.close()
 
@@ -143,11 +144,16 @@ def _message_id(message: Checked) -> str:
     return hashlib.sha256(b"\0".join([message.source.encode(), message.id.encode(), message.raw])).hexdigest()
 
 
-async def _receipts(
-    js: JetStreamContext, messages: list[Checked], *, repeated: set[str], before: int, wait: float
+async def receipts_so_far(js: JetStreamContext) -> int:
+    """The place of the newest receipt: what is sent from now on has a later one."""
+    return int((await js.stream_info(streams.RECEIPT)).state.last_seq)
+
+
+async def receipts_of(
+    js: JetStreamContext, messages: list[Checked], *, before: int, wait: float, repeated: Collection[str] = ()
 ) -> list[dict[str, object]]:
     """What became of each message; `sent` for those that have no receipt in time."""
-    waiting = {message.digest for message in messages} - repeated
+    waiting = {message.digest for message in messages}.difference(repeated)
     found: dict[str, dict[str, object]] = {known: {"outcome": "repeated", "event_id": None} for known in repeated}
     start = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=before + 1)
     subscription = await js.subscribe(
@@ -168,7 +174,8 @@ async def _receipts(
     ]
 
 
-def _show(receipt: dict[str, object]) -> None:
+def show(receipt: dict[str, object]) -> None:
+    """What became of one message, for people."""
     colour = {"accepted": "green", "repeated": "yellow", "sent": "yellow", "stored": "yellow"}
     outcome = str(receipt["outcome"])
     terminal.out.print(f"[{colour.get(outcome, 'red')}]{outcome}[/] {receipt['id']}", highlight=False)

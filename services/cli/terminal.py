@@ -71,11 +71,11 @@ def progress(*more: ProgressColumn) -> Progress:
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
-def write_private(file: Path, text: str) -> None:
+def write_private(file: Path, content: str | bytes) -> None:
     """Write a file that its owner alone can read; one that cannot be written ends the command."""
     try:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ALONE), "wb") as opened:
-            opened.write(text.encode())
+            opened.write(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         fail(f"{file} cannot be written: {error.strerror}")
 

@@ -247,33 +247,6 @@ def test_a_message_with_mistakes_is_not_sent_and_each_is_named(terminal: Termina
     assert terminal.onward("trace", "wrong-1").returncode == 1
 
 
-def test_a_conflict_is_quarantined_shown_mended_and_sent_again_once(terminal: Terminal, tmp_path: Path) -> None:
-    first = referral(id="twice", reference="TWICE")
-    other = referral(id="twice", reference="ANOTHER")
-    terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(first).encode())
-    conflict = terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(other).encode())
-    assert conflict.returncode == 1
-    assert b"conflict" in conflict.stdout
-    waiting = [
-        row for row in json.loads(terminal.onward("quarantine", "list", "--json").stdout) if row["reason"] == "conflict"
-    ]
-    aside = waiting[-1]["id"]
-    assert '"ANOTHER"' in terminal.onward("quarantine", "show", aside).stdout.decode()
-    assert terminal.onward("status").returncode == 1, "somebody should look"
-    mended = tmp_path / "mended.json"
-    mended.write_text("")
-    for words, says in ((("--with", str(mended)), "is empty"), (("--by", "J Smith"), "your name (--by or USER)")):
-        refused = terminal.onward("quarantine", "resend", aside, "--by", "j.smith", *words)
-        assert refused.returncode == 2
-        assert says in refused.stderr.decode()
-        assert "Traceback" not in refused.stderr.decode()
-    mended.write_text(json.dumps({**other, "id": "twice-mended"}))
-    resend = ("quarantine", "resend", aside, "--with", str(mended), "--by", "j.smith")
-    assert terminal.onward(*resend).returncode == 0
-    terminal.until("trace", "twice-mended", has="dispatch")
-    assert terminal.onward(*resend).returncode == 1, "not twice without being told"
-
-
 def test_what_somebody_wrote_in_brackets_is_shown_as_it_is(terminal: Terminal) -> None:
     odd = referral(id="[/odd]", reference="[red]")
     assert b"[/odd]" in terminal.onward("send", "-", "--source", SOURCE, given=json.dumps(odd).encode()).stdout

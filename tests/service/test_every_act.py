@@ -163,7 +163,8 @@ async def _look(typed: Typed) -> None:
         done = await typed.onward(*words, "--because", WHY)
         assert done.exit_code == 0, (words, done.output)
     done = await typed.onward("quarantine", "resend", aside, "--by", "j.smith", "--because", "As it was.")
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 1, done.output
+    assert "in quarantine again" in done.output
 
 
 async def _let_go(onward: System, typed: Typed) -> None:
