@@ -9,9 +9,11 @@ from typing import Final
 import orjson
 from sqlalchemy import Connection
 
-from schemas.envelope import EventType
+from schemas.envelope import Channel, EventType
+from schemas.reading import Unreadable
+from schemas.registry import read_submission
 from schemas.vocabulary import DecisionKind, LegStatus, WelfareOutcome
-from services.cli import send, terminal, worklist
+from services.cli import send, telling, terminal, worklist
 from services.cli.consulting import Looker, Seen, enter_seen, shown
 from services.cli.looking import Row, find_persons
 from services.ground.clock import LONDON
@@ -33,7 +35,7 @@ async def find_review(id_: str) -> Row:
         await database.read(require_schema)
         found = await database.read(lambda c: worklist.reviews_by_id(c, id_))
         if len(found) != 1:
-            terminal.fail(f"{len(found) or 'no'} questions match {id_!r}", code=terminal.NEEDS_ATTENTION)
+            terminal.fail(f"{len(found) or 'no'} questions match {id_!r}")
         return await database.read(lambda c: worklist.context_of(c, found[0]))
 
 
@@ -46,7 +48,7 @@ async def find_leg(text: str, person: str | None) -> Row:
         found = found or await database.read(lambda c: worklist.legs_by_id(c, text))
         if len(found) != 1:
             by_name = "" if person is not None else "; to name it by its destination say --person too"
-            terminal.fail(f"{len(found) or 'no'} legs match {text!r}{by_name}", code=terminal.NEEDS_ATTENTION)
+            terminal.fail(f"{len(found) or 'no'} legs match {text!r}{by_name}")
         leg = await database.read(lambda c: worklist.leg_as_it_is(c, found[0]["id"]))
     assert leg is not None  # it was there a moment ago, and no leg is ever taken away
     return leg
@@ -58,7 +60,7 @@ async def find_person(text: str, *, find: Callable[[Connection, str], list[str]]
         await database.read(require_schema)
         found = await database.read(lambda c: find(c, text))
     if len(found) != 1:
-        terminal.fail(f"{len(found) or 'no'} persons match that", code=terminal.NEEDS_ATTENTION)
+        terminal.fail(f"{len(found) or 'no'} persons match that")
     return found[0]
 
 
@@ -136,8 +138,7 @@ async def decide(kind: DecisionKind, said: Row, seen: list[str], source: str, wa
         "datacontenttype": "application/json",
         "data": {"kind": kind, **said, "decided_at": now, "shown": seen},
     }
-    checked = send.check(orjson.dumps(envelope), source, None, "this decision")
-    [receipt] = await send.deliver([checked], wait)
+    [receipt] = await send.deliver([_checked(orjson.dumps(envelope), source)], wait)
     if receipt["outcome"] != "accepted":
         return receipt
     event_id = str(receipt["event_id"])
@@ -149,6 +150,16 @@ async def decide(kind: DecisionKind, said: Row, seen: list[str], source: str, wa
     done = leg["checks_before"] if leg is not None and kind is DecisionKind.RECORD_CHECK else None
     answers_none = done is not None and not any(check["at"] is not None and check["at"] >= now for check in done)
     return {**found, "leg": leg, **({"note": TOO_EARLY} if answers_none else {})}
+
+
+def _checked(raw: bytes, source: str) -> send.Checked:
+    """The decision as it will be sent. Ends the command, before anything was sent, with what it lacks."""
+    try:
+        message = read_submission(raw, Channel.DECISION)
+    except Unreadable as error:
+        lacks = (telling.sentence({"place": p.place, "message": p.message}) for p in error.problems)
+        terminal.fail(f"nothing was sent: {' '.join(lacks)}")
+    return send.Checked(raw, Channel.DECISION, source, message.id)
 
 
 def exit_code(outcome: str) -> int:

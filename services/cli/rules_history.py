@@ -37,6 +37,8 @@ def list_versions(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag o
         said = f"router {router['instance']} decides by {router['digest'][:19]}"
         if router["refused"]:
             said += f" [red]and could not load {router['refused'][:19]}: {router['why']}[/]"
+        elif router["digest"] != found["in_force"]:
+            said += ", and by what is in force from its next batch on"
         terminal.say(said)
 
 

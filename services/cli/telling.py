@@ -31,6 +31,14 @@ _WRONG: Final = {  # the field of a decision, as somebody who typed a command kn
     "other_person_id": "the other person",
     "person_id": "the person",
 }
+_LACKS: Final = {  # the same, of what a decision of a kind cannot do without
+    **{field: said for field, said in _WRONG.items() if said.startswith("--")},
+    "review_id": "--review",
+    "leg_id": "--leg",
+    "person_id": "--person",
+    "other_person_id": "--with",
+    "welfare_check": "--outcome",
+}
 _OPENERS: Final = ("is", "was", "must", "asks", "needs", "should")  # a message that wants its subject
 
 
@@ -206,7 +214,10 @@ def result(row: Row) -> None:
 
 def sentence(problem: Row) -> str:
     """A problem as a sentence about what was typed."""
-    field, message = str(problem["place"]).removeprefix("/data/"), str(problem["message"])
+    field, message = str(problem["place"]).removeprefix("/data").removeprefix("/"), str(problem["message"])
+    what, needs, lacks = message.partition(" needs ")
+    if needs:
+        message = what + needs + " ".join(_LACKS.get(word, word) for word in lacks.split(" "))
     if message.split(" ", 1)[0] in _OPENERS:
         message = f"{_WRONG.get(field, field or 'the message')} {message}"
     return message if message.endswith((".", "?")) else f"{message}."

@@ -205,8 +205,10 @@ def test_a_slip_is_told_before_anything_is_sent_and_leaves_nothing_in_quarantine
         (("decide", "close_leg", "--review", review, "--reason-code", "disengagd"), 2, "did you mean 'disengaged'?"),
         (("decide", "correct_status", "--review", review, "--status", "paused"), 2, "there are requested, sent"),
         (("decide", "extend_pause", "--review", review, "--on", "soon"), 2, "'soon' is no day"),
-        (("decide", "resume_leg", "--leg", "dapp"), 1, "say --person too"),
-        (("decide", "close_leg", "--reason-code", "other"), 1, "close_leg needs leg_id"),
+        (("decide", "resume_leg", "--leg", "dapp"), 2, "say --person too"),
+        (("answer", "nothing-like-it", "--confirm"), 2, "no questions match"),
+        (("decide", "close_leg", "--reason-code", "other"), 2, "nothing was sent: close_leg needs --leg."),
+        (("decide", "record_check", "--review", review), 2, "record_check needs --"),
         (("decide", "merge_persons", "--with", "SLIPS"), 2, "--with needs --person"),
     ):
         refused = terminal.onward("work", *words, *MANAGER)

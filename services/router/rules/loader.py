@@ -30,7 +30,7 @@ _PATTERNS = ("*.y*ml", "rules/*", "examples/*.yaml")  # what a folder holds of a
 def files_in(folder: Path) -> dict[str, bytes]:
     """All files of the rule set in a folder, with its examples. Raises `RuleSetRefused` where there is no folder."""
     if not folder.is_dir():
-        raise RuleSetRefused([Mistake(Position(folder.name, 1, 1), "there is no such folder")])
+        raise RuleSetRefused([Mistake(Position(str(folder), 1, 1), "there is no such folder")])
     found = (path for pattern in _PATTERNS for path in folder.glob(pattern) if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(found)}
 
