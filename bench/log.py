@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
+from services.audit.handlers import AuditHandler, Entry
 from sqlalchemy import Connection, create_engine
 
 from bench.progress import progress
@@ -24,7 +25,6 @@ from bench.whole_way import saturated
 from schemas.log.merkle import inclusion_proof, leaf_hash, root_of, verify_inclusion
 from schemas.vocabulary import AuditOperation
 from services.audit import store, tree
-from services.audit.handlers import AuditHandler, Entry
 from services.ground import streams
 from services.ground.batch import read_all
 from services.ground.clock import WallClock
@@ -149,7 +149,6 @@ def _batch(first: int) -> list[Incoming[Entry]]:
             decision_id=work.id(),
             rule_set=f"sha256:{person}{person}",
             because=[{"rule": "referral-dapp", "because": "Violence or threats towards a partner are referred."}],
-            partition=0,
         )
     sent = enumerate(work.outgoing, first)
     batch = [Delivery(m.subject, m.payload, "", streams.AUDIT, number, 0) for number, m in sent]

@@ -1,10 +1,10 @@
-"""The log's tables: its entries, its tree, and the checkpoints over it. All but the alarms are only ever added to."""
+"""The log's tables: its entries, its tree, and the checkpoints over it, which are only ever added to; and its state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -24,7 +24,7 @@ from sqlalchemy import (
 from services.ground.database import metadata
 from services.ground.driver import rows_of
 from services.ground.sql import insert_missing, upsert
-from services.ground.tables import Moment
+from services.ground.tables import Moment, audit_entries
 
 log_entries = Table(
     "log_entries",
@@ -66,6 +66,15 @@ log_cosignatures = Table(  # by witnesses
     Column("received_at", Moment, nullable=False),
 )
 
+log_given = Table(  # how far the log was given out on the queue; one row
+    "log_given",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),  # 1
+    Column("position", BigInteger, nullable=False),  # of the next entry that is to be sent
+    Column("sequence", BigInteger, nullable=False),  # where the broker keeps the newest of those before it; 0: unknown
+    Column("created", Text, nullable=False),  # when the broker made the stream
+)
+
 log_keys = Table(  # every key that ever signed
     "log_keys",
     metadata,
@@ -83,6 +92,16 @@ log_alarms = Table(  # what is wrong with the log's signing now, for `onward sta
     Column("since", Moment, nullable=False),
 )
 
+
+class Given(NamedTuple):
+    """How far the log was given out on the queue."""
+
+    position: int  # of the next entry
+    sequence: int  # where the broker keeps the newest one before it; 0: unknown
+    created: str  # when the broker made the stream; nothing: nobody has looked yet
+
+
+_waiting = audit_entries.c
 _LAST = select(func.max(log_entries.c.position).label("last"))
 _TILE = select(log_tiles.c.hashes).where(
     log_tiles.c.level == bindparam("level"), log_tiles.c.number == bindparam("number")
@@ -92,6 +111,17 @@ _ENTRIES = (
     .where(log_entries.c.position >= bindparam("first"), log_entries.c.position < bindparam("end"))
     .order_by(log_entries.c.position)
 )
+_WAITS = select(_waiting.number).limit(1)
+_OLDEST = select(_waiting.number).order_by(_waiting.number).limit(bindparam("most")).scalar_subquery()
+_TAKE = delete(audit_entries).where(_waiting.number.in_(_OLDEST)).returning(_waiting.number, _waiting.entry)
+_FROM = (
+    select(log_entries.c.position, log_entries.c.entry_id, log_entries.c.operation, log_entries.c.entry)
+    .where(log_entries.c.position >= bindparam("first"))
+    .order_by(log_entries.c.position)
+    .limit(bindparam("most", type_=Integer))
+)
+_GIVEN = select(log_given)
+_SINCE = select(func.min(log_entries.c.position).label("first")).where(log_entries.c.at >= bindparam("since"))
 _NEWEST = select(log_checkpoints).order_by(log_checkpoints.c.size.desc()).limit(1)
 
 
@@ -99,6 +129,45 @@ def length(connection: Connection) -> int:
     """How many entries the log has, which is the next position."""
     [row] = rows_of(connection, _LAST, {})
     return 0 if row["last"] is None else int(row["last"]) + 1
+
+
+def something_waits(connection: Connection) -> bool:
+    """Whether something was entered that the log has not taken."""
+    return bool(rows_of(connection, _WAITS, {}))
+
+
+def take_waiting(connection: Connection, most: int) -> list[bytes]:
+    """Take out the oldest of what waits, in the order in which it was entered."""
+    return [bytes(row.entry) for row in sorted(connection.execute(_TAKE, {"most": most}))]
+
+
+def leave_out(connection: Connection, entries: Collection[bytes]) -> None:
+    """These are in the log: none of them waits for it any more."""
+    for row in connection.execute(select(audit_entries)).all():
+        if bytes(row.entry) in entries:
+            connection.execute(delete(audit_entries).where(_waiting.number == row.number))
+
+
+def entries_from(connection: Connection, first: int, most: int) -> list[Mapping[str, Any]]:
+    """What the queue is given of the entries from position `first` on, `most` at the most."""
+    return rows_of(connection, _FROM, {"first": first, "most": most})
+
+
+def given(connection: Connection) -> Given:
+    """How far the log was given out."""
+    rows = rows_of(connection, _GIVEN, {})
+    return Given(rows[0]["position"], rows[0]["sequence"], rows[0]["created"]) if rows else Given(0, 0, "")
+
+
+def note_given(connection: Connection, given: Given) -> None:
+    """So far it is."""
+    upsert(connection, log_given, [{"one": 1, **given._asdict()}], update=Given._fields)
+
+
+def first_since(connection: Connection, since: datetime) -> int:
+    """The position of the first entry of a moment or later; the log's length where there is none."""
+    [row] = rows_of(connection, _SINCE, {"since": since})
+    return length(connection) if row["first"] is None else int(row["first"])
 
 
 def entries_between(connection: Connection, first: int, end: int) -> list[bytes]:
@@ -161,6 +230,8 @@ def state(connection: Connection) -> dict[str, Any]:
     waits = connection.execute(select(log_entries.c.at).where(log_entries.c.position == signed)).scalar()
     return {
         "entries": size,
+        "waiting": connection.execute(select(func.count()).select_from(audit_entries)).scalar_one(),
+        "to_give_out": size - given(connection).position,
         "signed": signed,
         "signed_at": newest["signed_at"] if newest is not None else None,
         "witnesses": list(cosignatures(connection, signed)),

@@ -42,7 +42,7 @@ async def _restore(where: str | None) -> int:
         with opened(where or str(settings.log_folder)) as fetch:
             try:
                 signed = read_checkpoint(fetch, trust).checkpoint
-                return await restore_from(database, terminal.CLOCK, fetch, signed)
+                return await restore_from(database, fetch, signed)
             except LogError as error:
                 raise OnwardError(f"the published log cannot be put back: {error}") from None
 

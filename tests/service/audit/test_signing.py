@@ -49,7 +49,7 @@ async def test_what_is_published_is_the_log_and_is_signed(settings: Settings) ->
         kept = await onward.rows("SELECT entry FROM log_entries ORDER BY position")
         assert entries == [bytes(row["entry"]) for row in kept]
         on_the_queue = [message["id"] for message in await onward.messages("AUDIT")]
-        assert sorted(json.loads(entry)["id"] for entry in entries) == sorted(on_the_queue)
+        assert [json.loads(entry)["id"] for entry in entries] == on_the_queue
 
 
 async def test_what_was_cleared_away_is_published_again(settings: Settings) -> None:

@@ -325,7 +325,6 @@ async def test_what_a_human_wrote_for_the_log_is_committed_to_and_goes_with_the_
             purpose="p",
             correlation_id="c",
             records=(),
-            partition=0,
             person_id=person,
             wrote="She asked for it.",
         )

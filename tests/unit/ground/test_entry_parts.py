@@ -48,7 +48,6 @@ def test_whatever_is_entered_is_named_and_every_part_is_an_entry_as_published(
         purpose="routing",
         correlation_id="event-1",
         person_id=None,
-        partition=0,
     )
     entries = [AuditEntry.model_validate_json(orjson.dumps(orjson.loads(m.payload)["data"])) for m in work.outgoing]
     assert [(r.kind, r.id) for entry in entries for r in entry.records] == named
