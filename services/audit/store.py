@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -224,13 +225,17 @@ def keep_key(connection: Connection, verifier: str, *, handover: bytes | None, n
 
 
 def state(connection: Connection) -> dict[str, Any]:
-    """How long the log is, how much of it is signed, since when and by which witnesses; since when the rest waits."""
+    """How long the log is and how much of it is signed, since when, by which witnesses; what waits, since when."""
     newest, size = newest_checkpoint(connection), length(connection)
     signed = newest["size"] if newest is not None else 0
-    waits = connection.execute(select(log_entries.c.at).where(log_entries.c.position == signed)).scalar()
+    unsigned = connection.execute(select(log_entries.c.at).where(log_entries.c.position == signed)).scalar()
+    waiting = connection.execute(select(func.count()).select_from(audit_entries)).scalar_one()
+    entered = _entered_at(connection) if waiting else None
+    waits = min(filter(None, (unsigned, entered)), default=None)
     return {
         "entries": size,
-        "waiting": connection.execute(select(func.count()).select_from(audit_entries)).scalar_one(),
+        "waiting": waiting,  # to be appended
+        "entered_at": entered,  # the oldest of those
         "to_give_out": size - given(connection).position,
         "signed": signed,
         "signed_at": newest["signed_at"] if newest is not None else None,
@@ -238,6 +243,15 @@ def state(connection: Connection) -> dict[str, Any]:
         "waits_since": waits if newest is None or waits is None else max(waits, newest["signed_at"]),
         "alarms": alarms(connection),
     }
+
+
+def _entered_at(connection: Connection) -> datetime | None:
+    """When the oldest entry that waits to be appended was entered."""
+    entry = connection.execute(select(_waiting.entry).order_by(_waiting.number).limit(1)).scalar()
+    try:
+        return datetime.fromisoformat(orjson.loads(entry)["time"]) if entry is not None else None
+    except (ValueError, KeyError, TypeError):
+        return None  # whoever appends it says so
 
 
 def raise_alarm(connection: Connection, name: str, why: str, now: datetime) -> None:

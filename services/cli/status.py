@@ -64,7 +64,7 @@ async def _service(name: str, js: JetStreamContext, world: World, state: Row, no
     held = [row for row in state["leases"] if row["service"] == name and row["until"] and row["until"] > recent]
     to_take = state["log"]["waiting"] if name == "audit" else 0
     in_hand = again = 0
-    oldest: datetime | None = None
+    oldest: datetime | None = state["log"]["entered_at"] if name == "audit" else None
     for feed in feeds_of(name, world.settings):
         info = await js.consumer_info(feed.stream, feed.durable)
         to_take += info.num_pending or 0
@@ -116,9 +116,8 @@ def _attention(state: Row) -> list[str]:
     log = state["log"]
     why += [f"the audit log, {alarm['name']}: {alarm['why']}" for alarm in log["alarms"]]
     if log["waits_since"] is not None and state["at"] - log["waits_since"] > UNSIGNED_FOR:
-        why.append(
-            f"{log['entries'] - log['signed']} entries of the audit log wait to be signed for more than a minute"
-        )
+        unsigned = log["entries"] + log["waiting"] - log["signed"]
+        why.append(f"{unsigned} entries of the audit log wait to be signed for more than a minute")
     for name, what in (("outbox", "unsent"), ("before_their_predecessor", "waiting")):
         oldest = state[name]["oldest"]
         if oldest is not None and state["at"] - oldest > timedelta(minutes=1):
