@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 from sqlalchemy import (
@@ -67,12 +67,12 @@ log_cosignatures = Table(  # by witnesses
     Column("received_at", Moment, nullable=False),
 )
 
-log_given = Table(  # how far the log was given out on the queue; one row
+log_given = Table(  # how far the log was given out on the queue, page by page
     "log_given",
     metadata,
-    Column("one", Integer, primary_key=True, autoincrement=False),  # 1
-    Column("position", BigInteger, nullable=False),  # of the next entry that is to be sent
-    Column("sequence", BigInteger, nullable=False),  # where the broker keeps the newest of those before it; 0: unknown
+    Column("position", BigInteger, primary_key=True, autoincrement=False),  # of the next entry that is to be sent
+    Column("sequence", BigInteger, nullable=False),  # where the broker keeps the newest of the page before it; 0: none
+    Column("entry_id", Text, nullable=False),  # which that is
     Column("created", Text, nullable=False),  # when the broker made the stream
 )
 
@@ -98,9 +98,12 @@ class Given(NamedTuple):
     """How far the log was given out on the queue."""
 
     position: int  # of the next entry
-    sequence: int  # where the broker keeps the newest one before it; 0: unknown
-    created: str  # when the broker made the stream; nothing: nobody has looked yet
+    sequence: int  # where the broker keeps the newest of the page before it; 0: nothing was sent
+    entry_id: str  # which that is
+    created: str  # when the broker made the stream
 
+
+PAGES_REACH_BACK: Final = 100_000  # entries: so much of the queue's end may be lost and only that is given out again
 
 _waiting = audit_entries.c
 _LAST = select(func.max(log_entries.c.position).label("last"))
@@ -121,7 +124,9 @@ _FROM = (
     .order_by(log_entries.c.position)
     .limit(bindparam("most", type_=Integer))
 )
-_GIVEN = select(log_given)
+_ALL_GIVEN = select(log_given).order_by(log_given.c.position)
+_GIVEN = select(log_given).order_by(log_given.c.position.desc()).limit(1)
+_FORGET_GIVEN = delete(log_given).where(log_given.c.position < bindparam("before"))
 _SINCE = select(func.min(log_entries.c.position).label("first")).where(log_entries.c.at >= bindparam("since"))
 _NEWEST = select(log_checkpoints).order_by(log_checkpoints.c.size.desc()).limit(1)
 
@@ -154,15 +159,27 @@ def entries_from(connection: Connection, first: int, most: int) -> list[Mapping[
     return rows_of(connection, _FROM, {"first": first, "most": most})
 
 
-def given(connection: Connection) -> Given:
-    """How far the log was given out."""
+def given(connection: Connection) -> Given | None:
+    """How far the log was given out; None where nobody has looked at the queue yet."""
     rows = rows_of(connection, _GIVEN, {})
-    return Given(rows[0]["position"], rows[0]["sequence"], rows[0]["created"]) if rows else Given(0, 0, "")
+    return Given(**rows[0]) if rows else None
+
+
+def all_given(connection: Connection) -> list[Given]:
+    """How far it was after each of the last pages, oldest first."""
+    return [Given(**row) for row in rows_of(connection, _ALL_GIVEN, {})]
 
 
 def note_given(connection: Connection, given: Given) -> None:
-    """So far it is."""
-    upsert(connection, log_given, [{"one": 1, **given._asdict()}], update=Given._fields)
+    """So far it is. What is far behind is forgotten."""
+    upsert(connection, log_given, [given._asdict()], update=("sequence", "entry_id", "created"))
+    rows_of(connection, _FORGET_GIVEN, {"before": given.position - PAGES_REACH_BACK})
+
+
+def go_back(connection: Connection, given: Given) -> None:
+    """No further than this."""
+    connection.execute(delete(log_given).where(log_given.c.position > given.position))
+    upsert(connection, log_given, [given._asdict()], update=("sequence", "entry_id", "created"))
 
 
 def first_since(connection: Connection, since: datetime) -> int:
@@ -236,7 +253,6 @@ def state(connection: Connection) -> dict[str, Any]:
         "entries": size,
         "waiting": waiting,  # to be appended
         "entered_at": entered,  # the oldest of those
-        "to_give_out": size - given(connection).position,
         "signed": signed,
         "signed_at": newest["signed_at"] if newest is not None else None,
         "witnesses": list(cosignatures(connection, signed)),

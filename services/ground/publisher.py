@@ -43,7 +43,6 @@ class Confirmed(NamedTuple):
     id: str
     stream_sequence: int  # where
     connection: int = 0  # over which it said so: the first is 0, and each time that we reconnect one more
-    again: bool = False  # it had it already, there
 
 
 class Publisher:
@@ -214,5 +213,4 @@ def _confirmed(rows: Sequence[Outgoing], answer: Answer, connection: int) -> lis
         return []
     last = answer["seq"]
     assert isinstance(last, int)
-    again = bool(answer.get("duplicate"))
-    return [Confirmed(row.id, last - (len(rows) - 1 - index), connection, again) for index, row in enumerate(rows)]
+    return [Confirmed(row.id, last - (len(rows) - 1 - index), connection) for index, row in enumerate(rows)]

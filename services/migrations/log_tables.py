@@ -33,11 +33,11 @@ def create_log_tables() -> None:
     )
     op.create_table(
         "log_given",
-        sa.Column("one", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("entry_id", sa.Text(), nullable=False),
         sa.Column("created", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("one"),
+        sa.PrimaryKeyConstraint("position"),
     )
     op.create_table(
         "audit_entries",

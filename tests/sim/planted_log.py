@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pytest
+from nats.js import JetStreamContext
 from sqlalchemy import Connection
 
 from services.audit import appending, giving_out, store, tree
@@ -80,7 +81,7 @@ def given_out_before_it_was_sent(patch: Patch) -> None:
         if self._publisher is None:
             self._publisher = Publisher(hands.connection, timeout_seconds=2)
             await self._publisher.start()
-        await self._look(hands)
+        await self._went_back(hands)
         while (owed := await self._world.database.read(giving_out._owed)).messages:
             end = owed.given._replace(position=owed.given.position + len(owed.messages))
             await hands.write(lambda work, g=end: store.note_given(work.connection, g))  # type: ignore[misc]
@@ -92,14 +93,10 @@ def given_out_before_it_was_sent(patch: Patch) -> None:
 def queue_that_loses_nothing(patch: Patch) -> None:
     """What the broker confirmed of the log is there for ever."""
 
-    async def nothing(self: LogQueue, hands: Hands) -> None:
-        return
+    async def always(js: JetStreamContext, page: store.Given, *, first: int) -> bool:
+        return True
 
-    def onward(given: store.Given, lost: int) -> store.Given:
-        return given._replace(position=given.position + 1, sequence=0)
-
-    patch.setattr(LogQueue, "_look", nothing)
-    patch.setattr(giving_out, "_back", onward)
+    patch.setattr(giving_out, "_keeps", always)
 
 
 PLANTS: Final = (

@@ -133,7 +133,8 @@ def before_mark_sent() -> None:
     async def given_out(self: LogQueue, hands: Hands) -> None:
         before = await self._world.database.read(log_store.given)
         await give_out(self, hands)
-        if (await self._world.database.read(log_store.given)).position > before.position:
+        after = await self._world.database.read(log_store.given)
+        if before and after and after.position > before.position:
             die()
 
     Microbatch.ack = last  # type: ignore[method-assign]

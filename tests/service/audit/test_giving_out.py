@@ -6,16 +6,20 @@ import shutil
 from typing import Any
 
 import pytest
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 
 from services.audit import giving_out, store
 from services.audit.store import Given
 from services.ground.publisher import Confirmed, Publisher
 from services.ground.settings import Settings
+from services.ground.settle import settle
 from services.ground.streams import AUDIT
 from tests.support.events import referral_of
 from tests.support.grown import grow, published, until
 from tests.support.system import System, system
 
+FEW = 5  # entries of a page
 ALL_BUT_AUDIT = ("intake", "router", "dispatch")
 
 
@@ -46,13 +50,34 @@ async def test_a_broker_that_lost_all_is_given_the_log_again(settings: Settings)
         assert await _given(onward) == await _logged(onward)
 
 
-def test_a_place_from_before_tells_of_a_loss_only_where_something_is_stored_in_it() -> None:
-    owed = giving_out._Owed(Given(100, 50, "then"), [])  # of no messages, so that the position stays
-    known = Confirmed("a", 7, again=True)
-    assert giving_out._after(owed, [known]) == Given(100, 50, "then"), "a message that it had already"
-    assert giving_out._after(owed, [known, Confirmed("b", 51)]) == Given(100, 51, "then")
-    lost = giving_out._after(owed, [Confirmed("b", 41)])
-    assert lost == Given(max(0, 100 - 10 - giving_out.PAGE), 0, "then")
+async def test_a_broker_that_lost_its_end_is_given_it_again_from_the_last_page_that_it_has(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end cannot be cut off here, so it says that it ends earlier; what is given out again it knows by its id."""
+    monkeypatch.setattr(giving_out, "PAGE", FEW)
+    async with system(settings) as onward:
+        await grow(onward, 1, 2, 3, 4)
+        pages = await onward.rows("SELECT position, sequence FROM log_given ORDER BY position")
+    assert len(pages) > FEW
+    kept = pages[2]
+    get, noted, note = JetStreamContext.get_msg, list[Given](), store.note_given
+
+    async def ends_there(self: JetStreamContext, stream: str, seq: int) -> Any:
+        if seq > kept["sequence"] and not noted:
+            raise NotFoundError
+        return await get(self, stream, seq)
+
+    def noting(connection: Any, given: Given) -> None:
+        noted.append(given)
+        note(connection, given)
+
+    monkeypatch.setattr(JetStreamContext, "get_msg", ends_there)
+    monkeypatch.setattr(store, "note_given", noting)
+    async with system(settings) as onward:
+        await until(lambda: _is_true(bool(noted)))
+        await onward.settle()
+        assert noted[0].position == kept["position"] + FEW
+        assert await _given(onward) == await _logged(onward), "and nothing twice"
 
 
 async def test_what_was_sent_and_not_noted_is_not_given_out_twice(
@@ -88,7 +113,8 @@ async def test_a_queue_that_confirms_nothing_holds_up_neither_the_log_nor_its_si
     monkeypatch.setattr(Publisher, "publish", never)
     async with system(settings) as onward:
         await onward.publish(referral_of(1))
-        await until(lambda: _at_least(onward, "log_entries", 3))
+        await settle(onward.world, onward.connection, seconds=30, names=ALL_BUT_AUDIT)
+        await until(lambda: _is_empty(onward, "audit_entries"))
         assert (await published(onward)).checkpoint.size >= 3
         assert await _given(onward) == []
 
@@ -97,8 +123,16 @@ async def _never() -> bool:
     return False
 
 
+async def _is_true(value: bool) -> bool:
+    return value
+
+
 async def _at_least(onward: System, table: str, number: int) -> bool:
     return await onward.count(table) >= number
+
+
+async def _is_empty(onward: System, table: str) -> bool:
+    return await onward.count(table) == 0
 
 
 async def _all_there(onward: System, ids: list[str]) -> bool:
