@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from bench.fill import copy_seed, forget_seed, keep_seed
+from bench.fill import Seed, forget_seed, require_open
 from bench.progress import progress
 from bench.report import Report, WrongResult
 from bench.stage import PATIENCE_SECONDS, Side, Stage, sides, stage
@@ -129,17 +129,19 @@ async def _small_and_large(
     counted = _Counted(on)
     await _rate(on, counted, SEED)
     write = on.world.database.write
-    seed = await write(keep_seed)
-    if seed != SEED:
-        raise WrongResult(f"{seed} decisions of {SEED} events")
+    seed = await write(Seed)
+    if seed.decisions != SEED:
+        raise WrongResult(f"{seed.decisions} decisions of {SEED} events")
     rates: list[list[float]] = []
     copies = 0
     for size in (small, large):
         with progress(f"{store}: {size:,} decisions", size) as done:
             while (copies + 1) * SEED < size:
                 copies += 1
-                await write(lambda c, n=copies: copy_seed(c, n))  # type: ignore[misc]
+                await write(lambda c, n=copies: seed.copy(c, n))  # type: ignore[misc]
                 done((copies + 1) * SEED)
+        if await on.world.database.read(lambda c, n=copies: require_open(c, n)) < SEED:  # type: ignore[misc]
+            raise WrongResult("a copy holds less than was sealed in the seed")
         with progress(f"{store}: the router beside {size:,} decisions", repeats + 1) as done:
             await _rate(on, counted, SEED // 5)  # the first start looks through all that was copied
             rates.append([])

@@ -27,11 +27,12 @@ from schemas.log.trust import Trust
 from services.audit import store
 from services.cli import terminal
 from services.cli.audit_reason import reason_of
-from services.cli.audit_source import KeyOption, keys_of, opened, refuse
+from services.cli.audit_source import KeyOption, is_address, keys_of, opened, refuse
 from services.cli.config import JsonFlag
 from services.cli.consulting import Asked, Looker, Seen, asks_who, enter_seen, search
+from services.ground.errors import SettingsRefused
 from services.ground.migration import require_schema
-from services.ground.settings import Settings
+from services.ground.settings import Settings, load_settings
 from services.ground.world import open_store
 
 LogOption = Annotated[
@@ -64,6 +65,7 @@ def show(
     who: Asked,
 ) -> None:
     """Show an entry as the log has it, verified. Of this system's own log, that you looked is kept in it."""
+    log = _not_our_own(log)
     with _opened(log, key) as source:
         position = _position(entry, log, source.checkpoint)
         _keep_that_it_was_read(log, search("log", position=position), who)
@@ -92,6 +94,7 @@ def prove(
     With --why also what a human wrote as its reason, and the key by which anybody can check that it is what was
     entered: onward audit verify FILE --why FILE. Hand it only to whoever may know it.
     """
+    log = _not_our_own(log)
     if why is not None and log is not None:
         terminal.fail("--why is of this system's own log: another's reasons are not here")
     with _opened(log, key) as source:
@@ -121,6 +124,7 @@ def export(
     who: Asked,
 ) -> None:
     """Write a part of the log to a file that verifies alone, wherever it begins and ends: onward audit verify FILE."""
+    log = _not_our_own(log)
     if (since or until) and (log is not None or begin is not None or end is not None):
         terminal.fail("--since and --until are of this system's own log, and take no positions beside them")
     unsigned = 0
@@ -149,6 +153,21 @@ def export(
 def _counted(first: int, end: int) -> str:
     count = end - first
     return f"{count} entries ({first} to {end - 1})" if count > 1 else f"entry {first}" if count else "no entry"
+
+
+def _not_our_own(log: str | None) -> str | None:
+    """Where another's log is; None where the folder that was named is this system's own, whose reading is entered.
+
+    Who checks another's log has no store, and perhaps settings that are of no use: then none is our own.
+    """
+    if log is None or is_address(log):
+        return log
+    try:
+        settings = load_settings()
+    except SettingsRefused:
+        return log
+    has_a_store = settings.database_url is not None or settings.sqlite_file.exists()
+    return None if has_a_store and Path(log).resolve() == settings.log_folder.resolve() else log
 
 
 @contextmanager

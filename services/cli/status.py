@@ -11,6 +11,7 @@ from rich.table import Table
 from services.cli import terminal
 from services.cli.config import JsonFlag
 from services.cli.looking import Row, state_of_the_store
+from services.cli.old_copy import known_keys, lacks_what_was_signed, signed_outside
 from services.ground.clock import WallClock, for_people
 from services.ground.migration import require_schema
 from services.ground.nats_server import running_server
@@ -33,6 +34,7 @@ def status(as_json: JsonFlag = False) -> None:  # noqa: FBT002 - a flag of the c
 
 async def _state() -> Row:
     settings, clock = terminal.settings(), WallClock()
+    outside = signed_outside(settings)
     async with open_store(settings) as database:
         await database.read(require_schema)
         now = clock.now()
@@ -42,6 +44,8 @@ async def _state() -> Row:
         routers: list[str] = next((s["instances"] for s in state["services"] if s["service"] == "router"), [])
         state["rules"]["refused"] = [row for row in state["rules"]["refused"] if row["instance"] in routers]
         del state["leases"], state["instances"]
+        keys = await database.read(lambda c: known_keys(c, settings))
+        state["log"]["old_copy"] = lacks_what_was_signed(outside, state["log"]["entries"], keys)
         state["at"] = now
         state["attention"] = _attention(state)
         return state
@@ -98,7 +102,10 @@ async def _time_of(js: JetStreamContext, stream: str, sequence: int) -> datetime
 
 def _attention(state: Row) -> list[str]:
     """Why somebody should look."""
-    why = [] if state["services"] else ["nothing runs here: onward up"]
+    old_copy = state["log"]["old_copy"]
+    why = [] if state["services"] else ["nothing runs here" if old_copy else "nothing runs here: onward up"]
+    signer_tells = any(alarm["name"] == "signing" for alarm in state["log"]["alarms"])
+    why += [old_copy] if old_copy and not signer_tells else []
     why += [f"{s['service']} is not running" for s in state["services"] if not s["running"]]
     why += [
         f"{s['service']}: nobody holds {s['partitions'] - s['partitions_held']} of {s['partitions']} partitions"

@@ -301,7 +301,7 @@ def _ends() -> list[Step]:
             (_progress("closed", reason="He has not come for four weeks.", reason_code="disengaged"),),
             (
                 Expected("the leg has ended", "SELECT count(*) FROM legs WHERE closed_at IS NOT NULL"),
-                Expected("a human is asked whether that is right", _CLOSED_ASKED),
+                Expected("a human is asked whether that is right", _ASKED.format("closed")),
                 Expected("the other legs go on", "SELECT count(*) FROM legs WHERE closed_at IS NULL", None),
             ),
         ),
@@ -312,6 +312,7 @@ def _ends() -> list[Step]:
             (
                 Expected("the same leg is open", _ON.format(status="requested")),
                 Expected("with all its history", _HISTORY, None),
+                Expected("nobody is asked any more whether it was right to close it", _ASKED.format("closed"), 0),
                 Expected("and the programme is asked", _SENT.format("dapp", "reopen")),
             ),
         ),
@@ -335,10 +336,6 @@ _EVENT = "SELECT count(*) FROM case_events WHERE kind = '{}'"
 _MISSED_TOLD = (
     "SELECT count(*) FROM deliveries d JOIN case_events e ON e.event_id = d.event_id"
     " WHERE d.destination = 'victim_safety' AND e.kind = 'missed_welfare_check'"
-)
-_CLOSED_ASKED = (  # by a rule; what it asks is sealed
-    "SELECT count(*) FROM reviews r JOIN case_events e ON e.event_id = r.event_id"
-    " WHERE r.answered_at IS NULL AND r.kind = 'rule' AND e.kind = 'progress_closed'"
 )
 _HISTORY = (
     "SELECT count(*) FROM leg_history h JOIN legs l ON l.id = h.leg_id"

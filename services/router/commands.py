@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
 from schemas.envelope import EventType
 from schemas.human import HumanDecision
 from schemas.registry import Accepted
-from schemas.timer import TimerFellDue
 from schemas.vocabulary import RouteAction
 from services.ground import streams
 from services.ground.handler import Incoming
@@ -21,7 +20,7 @@ from services.router.casework.case import Case
 from services.router.casework.steps import Command, DecidedAgain, OwnDecision, Step
 from services.router.load import Told, contents_of
 from services.router.rules.decision import Matched, Reason
-from services.router.rules.events import EventKind, Reported
+from services.router.rules.events import EventKind, Reported, tells
 from services.router.rules.ruleset import RuleSet
 
 
@@ -34,14 +33,6 @@ class Taken(NamedTuple):
     occurred_at: datetime
     content: bytes  # of what rules read
     kind: EventKind  # by what rules read
-
-    @property
-    def tells(self) -> bool:
-        """Whether a destination may read its content. What a human wrote goes to nobody, and a timer tells nothing."""
-        return type(self.decided_on) not in _TELL_NOTHING
-
-
-_TELL_NOTHING: Final = frozenset({HumanDecision, TimerFellDue})
 
 
 class Order(NamedTuple):
@@ -57,7 +48,7 @@ class Order(NamedTuple):
 def orders_of(message: Incoming[Taken], case: Case, decision_id: str, steps: Sequence[Step]) -> list[Order]:
     """The commands among the steps, each with what it is to carry: the newest referral, and the event behind it."""
     event = message.body.event
-    own: str | None = event.id if message.body.tells else None
+    own: str | None = event.id if tells(message.body.kind) else None
     if own is None and isinstance(event.data, HumanDecision):  # the event that they were asked about
         review = case.reviews.get(event.data.review_id or "")
         own = review.event_id if review else None
@@ -66,7 +57,7 @@ def orders_of(message: Incoming[Taken], case: Case, decision_id: str, steps: Seq
     for step in steps:
         if isinstance(step, Command):
             whose = step.leg.person_id or case.person_id
-            orders.append(Order(message, step, whose, _says(step, case, about), decision_id))
+            orders.append(Order(message, step, whose, _says(step, case, step.about or about), decision_id))
         elif isinstance(step, DecidedAgain):
             decision_id, about = step.id, step.event_id
         elif isinstance(step, OwnDecision):
@@ -96,7 +87,7 @@ def send_orders(orders: Sequence[Order], rules: RuleSet, settings: Settings, wor
     reader, whoever sent them.
     """
     bodies = (order.message.body for order in orders)
-    contents = {b.event.id: Told(b.content, b.event.originsource, b.kind.value) for b in bodies if b.tells}
+    contents = {b.event.id: Told(b.content, b.event.originsource, b.kind.value) for b in bodies if tells(b.kind)}
     older = [id_ for order in orders for id_ in order.content_of if id_ not in contents]
     if older:
         contents |= contents_of(older, work)
@@ -115,8 +106,13 @@ def send_orders(orders: Sequence[Order], rules: RuleSet, settings: Settings, wor
 
 
 def _may_read(order: Order, contents: Mapping[str, Told], rules: RuleSet) -> list[bytes]:
-    """What the order's events say; on the person's side without what the other party's own service told."""
+    """What the order's events say; on the person's side without what the other party's own service told.
+
+    A referral that the order is about goes alone: laid over a newer one, its older answers would hide what is known.
+    """
     said = [contents[id_] for id_ in order.content_of if id_ in contents]
+    if said and said[-1].kind == EventKind.REFERRAL:
+        said = said[-1:]
     if rules.destinations[order.command.leg.destination].side == "person":
         said = [told for told in said if told.kind == EventKind.REFERRAL or told.source not in rules.her_sources]
     return [told.content for told in said]

@@ -92,7 +92,7 @@ def route_to_keep(waiting: WaitingRoute) -> dict[str, object]:
     said = plain(waiting.route)
     assert isinstance(said, dict)
     beside = {"due_at": waiting.due_at.isoformat(), "comes_back_on_her": waiting.comes_back_on_her}
-    return {**said, **beside}
+    return {**said, **beside, "told_in": list(waiting.told_in)}
 
 
 def _route(kept: object) -> WaitingRoute | None:
@@ -109,7 +109,10 @@ def _route(kept: object) -> WaitingRoute | None:
         "human" if said["confirm"] else None,
         reasons,
     )
-    return WaitingRoute(route, datetime.fromisoformat(str(said["due_at"])), bool(said.get("comes_back_on_her")))
+    told_in = tuple(cast("Iterable[str]", said.get("told_in", ())))
+    return WaitingRoute(
+        route, datetime.fromisoformat(str(said["due_at"])), bool(said.get("comes_back_on_her")), told_in
+    )
 
 
 def review_of(row: Mapping[str, object]) -> Review:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -13,11 +14,13 @@ from typing import Any
 import orjson
 import pytest
 
+from services.audit.keys import read_keys
 from services.cli.story import BEGINNING
 from services.ground.clock import SetClock
 from services.ground.entry_texts import entry_texts
 from services.ground.settings import Settings
 from tests.support.events import referral
+from tests.support.grown import published
 from tests.support.system import System, system
 from tests.support.typed import Typed
 
@@ -166,3 +169,32 @@ async def test_reconcile_at_a_terminal_is_well_and_red_where_an_entry_is_lost(
         missing = {kind for kind, count in orjson.loads(red.stdout)["acts"].items() if count["missing"]}
         assert {"decision", "leg step", "event decided", "step of a rule set"} <= missing
         assert "delivery" not in missing
+
+
+@pytest.mark.parametrize("command", ["show", "prove", "export"])
+async def test_our_own_log_is_read_with_an_entry_also_where_its_folder_is_named(
+    command: str, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with _referred(settings, monkeypatch) as (onward, typed, _):
+        await published(onward)
+        vkey = str(read_keys(settings.log_key).current.verifier)
+        words = ["audit", command, *(["0"] if command != "export" else []), "--key", vkey]
+        words += ["--out", str(tmp_path / "out")] if command != "show" else []
+        elsewhere = tmp_path / "copy"
+        shutil.copytree(settings.log_folder, elsewhere)
+        monkeypatch.setenv("ONWARD_MAX_ATTEMPTS", "none")
+        copy = await typed.onward(*words, "--log", str(elsewhere))
+        assert copy.exit_code == 0, "whose settings are of no use reads another's log all the same"
+        monkeypatch.delenv("ONWARD_MAX_ATTEMPTS")
+        monkeypatch.setenv("ONWARD_DATA_DIR", str(tmp_path / "nothing-has-run-here"))
+        assert (await typed.onward(*words, "--log", str(settings.log_folder))).exit_code == 0
+        assert await _consults(onward) == [], "a copy, or without our store, is not ours to note"
+        monkeypatch.setenv("ONWARD_DATA_DIR", str(settings.data_dir))
+        if settings.database_url is not None:
+            monkeypatch.setenv("ONWARD_DATABASE_URL", settings.database_url.get_secret_value())
+        link = tmp_path / "link"
+        link.symlink_to(settings.log_folder)
+        for where in (settings.log_folder, link):
+            said = await typed.onward(*words, "--log", str(where))
+            assert said.exit_code == 0, said.output
+        assert [entry["purpose"] for entry in await _consults(onward)] == ["audit"] * 2

@@ -10,9 +10,7 @@ from sqlalchemy import Column, Connection, cast, insert, select
 from sqlalchemy.types import LargeBinary
 
 from services.ground import tables
-from services.ground.database import Database
 from services.ground.keys import keyring_of
-from services.ground.migration import keep_keys, upgrade_schema
 from services.ground.sealing import ERASED, Erased, Sealed, name_in, place_of, without_mark
 from services.migrations.tables import metadata
 
@@ -48,13 +46,6 @@ def _opened(connection: Connection, kept: bytes) -> str | bytes:
                 return ERASED
             return found if kind.form == "bytes" else found.decode()
     raise AssertionError("a sealed value that is in no row")
-
-
-async def migrate_for(database: Database, *persons: str) -> None:
-    """A store of the newest schema, with keys for these persons, whom no intake made."""
-    await database.write(keep_keys)
-    await database.write(upgrade_schema)
-    await database.write(lambda c: make_known(c, *persons))
 
 
 def make_known(connection: Connection, *persons: str) -> None:

@@ -30,7 +30,7 @@ from services.router.casework.steps import Step, TimerCancelled, TimerSet
 from services.router.keep import Cause, Keeping
 from services.router.rules.calendar import moment_of
 from services.router.timers import fire_due
-from tests.support.opening import migrate_for
+from tests.support.opening import make_known
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC)
 LAST_TICK = END + timedelta(days=400)  # whatever was set last is due by then
@@ -102,7 +102,7 @@ class Campaign:
         """Ten years. Raises Mistaken at the first thing that is wrong."""
         chance = random.Random(self.seed)
         database = await open_database(self.settings)
-        await migrate_for(database, PERSON)
+        await database.write(lambda c: make_known(c, PERSON))
         try:
             wanted = moments(chance, self.timers, ties=3 * self.page + 7)
             at_first = len(wanted) * 7 // 10

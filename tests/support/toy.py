@@ -23,7 +23,6 @@ from services.ground.handler import Incoming
 from services.ground.inorder import Place
 from services.ground.keys import make_ahead
 from services.ground.microbatch import Delivery
-from services.ground.migration import keep_keys, upgrade_schema
 from services.ground.opening import read_gently
 from services.ground.settings import Settings
 from services.ground.work import Key, Work
@@ -166,11 +165,9 @@ def _id_in(raw: bytes) -> str:
 
 @asynccontextmanager
 async def toy(settings: Settings) -> AsyncIterator[Toy]:
-    """A migrated store with the toy's table."""
+    """The store of these settings, which is migrated, with the toy's table."""
     database = await open_database(settings)
     try:
-        await database.write(keep_keys)
-        await database.write(upgrade_schema)
         await database.write(effects.create)
         await make_ahead(database, KEYS_AHEAD, NOW)
         yield Toy(database, ToyHandler())

@@ -34,6 +34,7 @@ from services.router.casework.steps import (
 )
 from services.router.rules.decision import Decision, OfferDecided, Reasons, ResumeDecided, RouteDecided
 from services.router.rules.due import Due, resolve_due, sooner
+from services.router.rules.events import EventKind, tells
 from services.router.rules.language import FactValue, Role
 from services.router.rules.ruleset import Destination, RuleSet
 
@@ -117,8 +118,11 @@ def _route(route: RouteDecided, person: Person, acting: Acting) -> list[Step]:
     if placed.question is None:
         return refer(route._replace(destination=placed.destination.id), acting, note=placed.note)
     there = route._replace(destination=placed.destination.id)
-    waiting = WaitingRoute(there, acting.due(route.due), comes_back_on_her(there, placed.destination, acting))
-    asked = _waits_already(placed.destination, acting)
+    hers = comes_back_on_her(there, placed.destination, acting)
+    may_read = tells(acting.kind) and not (placed.destination.side == "person" and told_by_her(acting))
+    told_in = (acting.event_id,) if may_read else ()
+    waiting = WaitingRoute(there, acting.due(route.due), hers, told_in)
+    asked = waits_already(there, waiting_routes(acting), acting)
     steps = _raise(asked, waiting, acting) if asked is not None else _ask_for(waiting, placed.question, acting)
     enter(acting.case, steps, event_id=acting.event_id, now=acting.now)
     return steps
@@ -137,19 +141,18 @@ def _ask_for(waiting: WaitingRoute, question: str, acting: Acting) -> list[Step]
     )
 
 
-def _waits_already(destination: Destination, acting: Acting) -> Review | None:
-    return next((r for r in waiting_routes(acting) if r.destination == destination.id), None)
-
-
 def waiting_routes(acting: Acting) -> list[Review]:
-    """The routes that rules want and that wait for a human's word.
-
-    One that stands in a silent leg's stead is its own; and what her side told is never one question with what his did.
-    """
+    """The routes that rules want and that wait for a human's word. One in a silent leg's stead is that leg's own."""
     acting.read_waiting()
     asked = (r for r in acting.case.reviews.values() if r.kind is ReviewKind.CONFIRM_ROUTE and r.leg_id is None)
-    hers = told_by_her(acting)
-    return [r for r in asked if not r.answered and (r.waiting is not None and r.waiting.comes_back_on_her) is hers]
+    return [review for review in asked if not review.answered]
+
+
+def waits_already(route: RouteDecided, among: Iterable[Review], acting: Acting) -> Review | None:
+    """The question whether this route may be taken. What would come back on her is never one with what would not."""
+    hers = comes_back_on_her(route, acting.rules.destinations[route.destination], acting)
+    there = (review for review in among if review.destination == route.destination)
+    return next((r for r in there if (r.waiting is not None and r.waiting.comes_back_on_her) is hers), None)
 
 
 def _raise(asked: Review, more: WaitingRoute, acting: Acting) -> list[Step]:
@@ -167,7 +170,8 @@ def _raise(asked: Review, more: WaitingRoute, acting: Acting) -> list[Step]:
         tier="floor" if "floor" in (old.tier, new.tier) else old.tier,
         reasons=tuple(dict.fromkeys((*old.reasons, *new.reasons))),
     )
-    waiting = replace(before, route=route, due_at=min(before.due_at, more.due_at))
+    told_in = tuple(dict.fromkeys((*before.told_in, *more.told_in)))
+    waiting = replace(before, route=route, due_at=min(before.due_at, more.due_at), told_in=told_in)
     if waiting == before:
         return []
     presses = (route.priority, route.tier, waiting.due_at) != (old.priority, old.tier, before.due_at)
@@ -180,14 +184,35 @@ def _raise(asked: Review, more: WaitingRoute, acting: Acting) -> list[Step]:
 
 
 def refer(route: RouteDecided, acting: Acting, *, due_at: datetime | None = None, note: str = "") -> list[Step]:
-    """Take a route: open the leg, or step up those that are open. `due_at` is when it was due already, if ever."""
+    """Take a route: open the leg, or step up those that are open. `due_at` is when it was due already, if ever.
+
+    Who is referred by an older referral than the newest hears of that one too.
+    """
     destination = acting.rules.destinations[route.destination]
     legs = open_legs(destination, acting)
     if legs:
         return [step for leg in legs for step in _step_up(leg, route, acting)]
     due = due_at if due_at is not None and due_at > acting.now else acting.due(route.due)
     leg = _new_leg(destination, route.priority, due, acting)
-    return begin(leg, RouteAction.REFER, route.reasons, destination, acting, note)
+    steps = begin(leg, RouteAction.REFER, route.reasons, destination, acting, note)
+    if acting.referral is not None and leg.occasion not in (acting.referral, None):
+        steps += tell(leg, route.reasons, acting, about=leg.occasion)
+    return steps
+
+
+def refer_as_asked(asked: Review, route: RouteDecided, acting: Acting, note: str = "") -> list[Step]:
+    """Take a route that waited, for the event that is acted on; then tell of each other one that wanted it.
+
+    So a destination that was waited for reads what it would have read had its leg been open all the time.
+    """
+    waiting = asked.waiting
+    steps = refer(route, acting, due_at=waiting.due_at if waiting else None, note=note)
+    told = {acting.event_id, *(step.about for step in steps if isinstance(step, Command))}
+    for event_id in waiting.told_in if waiting else ():
+        if event_id not in told:
+            for leg in open_legs(acting.rules.destinations[route.destination], acting):
+                steps += tell(leg, route.reasons, acting, about=event_id)
+    return steps
 
 
 def open_legs(destination: Destination, acting: Acting) -> list[Leg]:
@@ -254,11 +279,11 @@ def _notify(destination_id: str, reasons: Reasons, acting: Acting) -> list[Step]
     return [step for leg in legs for step in tell(leg, reasons, acting)]
 
 
-def tell(leg: Leg, reasons: Reasons, acting: Acting) -> list[Step]:
-    """Let the destination of a leg know of something; nothing is asked of it."""
+def tell(leg: Leg, reasons: Reasons, acting: Acting, *, about: str | None = None) -> list[Step]:
+    """Let the destination of a leg know of something, of this event or another one; nothing is asked of it."""
     after = leg._replace(commands=leg.commands + 1)
     acting.case.legs[leg.id] = after
-    return [Command(after, RouteAction.NOTIFY, after.commands, reasons)]
+    return [Command(after, RouteAction.NOTIFY, after.commands, reasons, about)]
 
 
 def _offers(offers: Iterable[OfferDecided], acting: Acting) -> list[Step]:
@@ -327,10 +352,11 @@ def _resumes(resumes: Iterable[ResumeDecided], acting: Acting) -> list[Step]:
 def _questions(decision: Decision, acting: Acting) -> list[Step]:
     steps: list[Step] = []
     standard = acting.rules.otherwise.review
+    about = acting.case.legs.get(acting.about_leg or "")
+    closed = acting.kind == EventKind.PROGRESS_CLOSED and about is not None and about.closed
+    kind = ReviewKind.CLOSED if closed else ReviewKind.RULE
     for review in decision.reviews:
-        steps += ask(
-            acting, ReviewKind.RULE, review.question, role=review.role, due=review.due, leg_id=acting.about_leg
-        )
+        steps += ask(acting, kind, review.question, role=review.role, due=review.due, leg_id=acting.about_leg)
     for hold in decision.holds:
         steps += ask(acting, ReviewKind.HOLD, hold.text, role=standard.role, due=hold.due, leg_id=acting.about_leg)
     steps += _resumes(decision.resumes, acting)

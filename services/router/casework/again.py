@@ -9,7 +9,7 @@ from typing import Final
 
 from schemas.progress import ProgressReported
 from schemas.referral import ReferralSubmitted
-from services.router.casework.act import Acting, act, ask, refer, waiting_routes, whom
+from services.router.casework.act import Acting, act, ask, refer_as_asked, waiting_routes, waits_already, whom
 from services.router.casework.case import Case
 from services.router.casework.placing import place
 from services.router.casework.steps import DecidedAgain, ReviewAnswered, ReviewKind, Step
@@ -91,16 +91,21 @@ def decide_again(case: Case, original: Original, acting: Acting) -> list[Step]:
         about_leg=payload.leg_id if isinstance(payload, ProgressReported) else None,
         referral=original.event_id if isinstance(payload, ReferralSubmitted) else None,
         event_id=original.event_id,
+        kind=original.event.kind.value,
         told_by=original.source,
         facts=facts.values,
     )
     steps: list[Step] = [DecidedAgain(acting.new_id(), original.event_id, original.first_decision, decision)]
-    waiting = {review.destination: review for review in waiting_routes(about)}
+    waiting = waiting_routes(about)
     taken = set()
     for route in decision.routes:
-        review = waiting.get(route.destination)
-        if review is not None and place(route, whom(decision, about), about).question is None:
-            steps += refer(route, about, due_at=review.waiting.due_at if review.waiting else None)
+        review = waits_already(route, waiting, about)
+        if review is None:
+            continue
+        placed = place(route, whom(decision, about), about)
+        if placed.question is None:
+            there = route._replace(destination=placed.destination.id)
+            steps += refer_as_asked(review, there, about, placed.note)
             steps.append(ReviewAnswered(review.id, "rules", "with what is known now, it needs nobody's word"))
             case.reviews[review.id] = replace(review, answered=True)
             taken.add(route.destination)

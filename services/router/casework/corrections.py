@@ -35,6 +35,7 @@ Decided: TypeAlias = Callable[[Case, HumanDecision, Acting], list[Step]]
 CLOSED_BY: Final = LegStatus.WITHDRAWN  # what a leg becomes that a human closes, where no status is named
 REOPENED_AS: Final = LegStatus.REQUESTED
 OPENED_AGAIN: Final = "opened again"
+_ASKED_AT_ITS_END: Final = frozenset({ReviewKind.CLOSED, ReviewKind.NO_DESTINATION})  # was it right? where to now?
 
 
 def correct_status(case: Case, decision: HumanDecision, acting: Acting) -> list[Step]:
@@ -178,8 +179,11 @@ def _is_that_right(leg: Leg, acting: Acting) -> list[Step]:
 
 
 def _goes_on_after_all(case: Case, leg: Leg, acting: Acting) -> list[Step]:
-    """Whether it was right to close the leg is answered where somebody opens it again."""
-    asked = (r for r in case.reviews.values() if r.kind is ReviewKind.CLOSED and r.leg_id == leg.id and not r.answered)
+    """What was asked because the leg had ended is answered where somebody opens it again.
+
+    Not whether another may take its place, which waits for a word of its own.
+    """
+    asked = (r for r in case.reviews.values() if r.kind in _ASKED_AT_ITS_END and r.leg_id == leg.id and not r.answered)
     steps: list[Step] = [ReviewAnswered(review.id, acting.by, OPENED_AGAIN) for review in asked]
     enter(case, steps)
     return steps

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 from schemas.human import HumanDecision
 from schemas.referral import ReferralSubmitted
 from schemas.vocabulary import DecisionKind, TimerKind
-from services.router.casework.act import CONFIRM, NOT_KNOWN, REFUSE, Acting, ask, refer
+from services.router.casework.act import CONFIRM, NOT_KNOWN, REFUSE, Acting, ask, refer_as_asked
 from services.router.casework.again import Original, decide_again
 from services.router.casework.case import Case
 from services.router.casework.corrections import DECIDED as CORRECTIONS
@@ -159,7 +159,7 @@ def _confirm(case: Case, decision: HumanDecision, review: Review, acting: Acting
     leg = case.legs.get(review.leg_id or "")
     if leg is not None and case.open_leg(waiting.route.destination) is None:  # it waited to take this one's place
         return steps + open_instead(leg, acting.rules.destinations[waiting.route.destination], acting)
-    return steps + refer(waiting.route, _about(review, originals, acting), due_at=waiting.due_at)
+    return steps + refer_as_asked(review, waiting.route, _about(review, originals, acting))
 
 
 def _about(review: Review, originals: Originals, acting: Acting) -> Acting:

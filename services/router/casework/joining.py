@@ -18,6 +18,7 @@ from services.router.casework.steps import (
     PersonsRuledOut,
     ReviewAnswered,
     ReviewKind,
+    RouteRaised,
     Step,
     TimerCancelled,
 )
@@ -89,10 +90,24 @@ def part(
             # By their ids: they are theirs who leave, and what a case cancels of a question are its own.
             asking = (timer for timer in case.timers.values() if timer.review_id == review.id)
             steps += [TimerCancelled(APART, timer_id=timer.id) for timer in asking]
+    steps += _told_of_their_own(case, gone, {taken.event_id: taken.person_id for taken in history})
     case.legs = {id_: leg for id_, leg in case.legs.items() if id_ not in leaving}
     case.joined = [one for one in case.joined if one not in gone]
     recall(case, [taken for taken in history if taken.person_id not in gone], acting.rules)
     return steps + look_at_what_was_decided(acting)
+
+
+def _told_of_their_own(case: Case, gone: Collection[str], whose: Mapping[str, str]) -> list[Step]:
+    """Where a route waits, its destination will hear nothing of what was told of the other one."""
+    steps: list[Step] = []
+    for review in [each for each in case.reviews.values() if each.waiting is not None and not each.answered]:
+        waiting, leaves = review.waiting, review.person_id in gone
+        assert waiting is not None
+        told_in = tuple(id_ for id_ in waiting.told_in if (whose.get(id_) in gone) is leaves)
+        if told_in != waiting.told_in:
+            case.reviews[review.id] = replace(review, waiting=replace(waiting, told_in=told_in))
+            steps.append(RouteRaised(review.id, replace(waiting, told_in=told_in), review.due_at))
+    return steps
 
 
 def look_at_what_was_decided(acting: Acting) -> list[Step]:

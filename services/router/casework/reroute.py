@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from schemas.progress import ProgressReported
 from schemas.vocabulary import LegStatus, ProgressKind, RouteAction
-from services.router.casework.act import CONFIRM, REFUSE, Acting, ask, begin, open_legs
+from services.router.casework.act import CONFIRM, REFUSE, Acting, ask, begin, open_legs, tell
 from services.router.casework.case import Case, Leg
 from services.router.casework.deadlines import MET, NOT_ANSWERED, NOT_DECIDED, NOT_MET
 from services.router.casework.enter import enter
@@ -128,7 +128,10 @@ def open_instead(leg: Leg, chosen: Destination, acting: Acting, note: str = "") 
         opened_by=leg.opened_by,
         reroute_of=leg.id,
     )
-    return begin(new, RouteAction.REFER, WHY, chosen, acting, note)
+    steps = begin(new, RouteAction.REFER, WHY, chosen, acting, note)
+    if leg.opened_by == leg.referral and leg.occasion not in (leg.opened_by, None):  # it waited, and a newer one came
+        steps += tell(acting.case.legs[new.id], WHY, acting, about=leg.occasion)
+    return steps
 
 
 def _nobody(

@@ -22,6 +22,7 @@ class WaitingRoute:
     route: RouteDecided
     due_at: datetime  # by when the rules wanted it
     comes_back_on_her: bool = False  # his side would hear what the other party's own service told
+    told_in: tuple[str, ...] = ()  # the events that want it and that its destination may read, as they came
 
 
 @dataclass(frozen=True, slots=True)

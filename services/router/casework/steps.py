@@ -28,7 +28,7 @@ class ReviewKind(StrEnum):
     LINK = "link"  # is this somebody that we know?
     TWO_LEGS = "two_legs"  # two persons who are one have a leg each to one destination
     CONFLICT = "conflict"  # what was told of a leg cannot all be so
-    CLOSED = "closed"  # a human closed a leg: is that right?
+    CLOSED = "closed"  # a leg was closed, by a human or its destination: is that right?
     UNTIMED_HOLD = "untimed_hold"  # a human put a leg aside without an end: until when?
     DEADLINE = "deadline"  # a time has passed in which something should have happened
     OFFER_LAPSED = "offer_lapsed"  # an offered pause was not answered in time: agree or decline?
@@ -94,6 +94,7 @@ class Command(NamedTuple):
     action: RouteAction
     number: int
     reasons: Reasons
+    about: str | None = None  # the event whose content goes with it; None: the one that is acted on
 
 
 class ReviewAsked(NamedTuple):
@@ -128,7 +129,7 @@ class ReviewSnoozed(NamedTuple):
 
 
 class RouteRaised(NamedTuple):
-    """A route that waits for a human's word is wanted by another event too: for more reasons, perhaps sooner."""
+    """A route that waits for a human's word changed: another event wants it too, for more reasons, perhaps sooner."""
 
     review_id: str
     waiting: WaitingRoute

@@ -109,6 +109,11 @@ def payload_of(kind: EventKind) -> type[Reported]:
     return HumanDecision if kind.startswith("decision_") else RiskReported
 
 
+def tells(kind: str) -> bool:
+    """Whether a destination may read its content. What a human wrote goes to nobody, and a timer tells nothing."""
+    return not kind.startswith(("decision_", "timer_"))
+
+
 class CaseEvent(NamedTuple):
     """One event about one person."""
 

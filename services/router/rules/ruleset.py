@@ -96,11 +96,8 @@ class RuleSet:
 
     @cached_property
     def her_sources(self) -> frozenset[str]:
-        """The sources that speak for the other party's services alone."""
-        of = {
-            side: {d.source for d in self.destinations.values() if d.side == side} for side in ("other_party", "person")
-        }
-        return frozenset(of["other_party"] - of["person"])
+        """The sources that speak for the other party's services, and so for none of the person's: see the loader."""
+        return frozenset(each.source for each in self.destinations.values() if each.side == "other_party")
 
     @cached_property
     def wishes(self) -> tuple[Wishes, ...]:

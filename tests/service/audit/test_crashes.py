@@ -20,7 +20,6 @@ from services.audit.signing import HistoryForked, Signer
 from services.ground.clock import WallClock
 from services.ground.database import Database, open_database
 from services.ground.handler import Write
-from services.ground.migration import upgrade_schema
 from services.ground.settings import Settings
 from services.ground.work import Work
 from services.ground.world import World
@@ -37,7 +36,6 @@ class Died(BaseException):
 @pytest.fixture
 async def world(settings: Settings) -> AsyncIterator[World]:
     database = await open_database(settings)
-    await database.write(upgrade_schema)
     make_first_key(settings.log_key, settings.log_origin, signed_before=False)
     yield World(settings, CLOCK, database, "")
     await database.close()

@@ -66,7 +66,7 @@ async def test_what_was_cleared_away_is_published_again(settings: Settings) -> N
 @ONE_STORE
 @pytest.mark.parametrize("lost", ["nothing else", "the folder", "what lies beside the key"])
 async def test_a_store_that_was_put_back_from_an_old_copy_is_not_signed_and_everybody_is_told(
-    settings: Settings, lost: str
+    settings: Settings, lost: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = settings.data_dir / "old.db"
     async with system(settings) as onward:
@@ -80,6 +80,8 @@ async def test_a_store_that_was_put_back_from_an_old_copy_is_not_signed_and_ever
         shutil.rmtree(settings.log_folder)
     if lost == "what lies beside the key":
         memory_of(settings.log_key).unlink()
+    before = await Typed(settings, WallClock(), monkeypatch).onward("status", "--json")
+    assert f"and {signed.size} were signed" in before.output, "before anything is started on it"
     async with system(settings) as onward:
         await until(lambda: alarmed(onward, "signing", "entries and"))
         await grow(onward, 3, 4)
@@ -118,6 +120,8 @@ async def test_what_an_old_copy_lacks_is_put_back_from_what_was_published(
         said = await here.onward("audit", "restore")
         assert said.exit_code == 0, said.output
         assert "entries put back" in said.output
+        assert "onward audit reconcile" in " ".join(said.output.split())
+        assert "restored" in (await here.onward("status", "--json")).output
         assert "nothing was missing" in (await here.onward("audit", "restore")).output
         if copy is not None:
             _put_back(copy, settings.sqlite_file)
@@ -126,6 +130,12 @@ async def test_what_an_old_copy_lacks_is_put_back_from_what_was_published(
         assert (await published(onward)).checkpoint.size > signed.size
         assert await signed_log_problems(onward.world.database, settings) == []
         assert await onward.world.database.read(lambda c: log_problems(_rows(c))) == []
+        assert await onward.rows("SELECT name FROM log_alarms") == [{"name": "restored"}], "until it is seen to"
+        reconciled = await here.onward("audit", "reconcile")
+        assert reconciled.exit_code == 1, "acts were lost with what the copy lacked"
+        state = json.loads((await here.onward("status", "--json")).output)
+        assert any("reconcile" in why for why in state["attention"])
+        assert (await here.onward("audit", "restore", "--seen-to")).exit_code == 0
         assert await onward.rows("SELECT name FROM log_alarms") == []
     _put_back_forked(settings)
     said = await here.onward("audit", "restore")

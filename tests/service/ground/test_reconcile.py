@@ -14,7 +14,6 @@ from services.cli.wiring import migrate
 from services.ground import outbox, tables
 from services.ground.clock import SetClock, WallClock
 from services.ground.database import open_database
-from services.ground.migration import upgrade_schema
 from services.ground.publisher import Confirmed, Outgoing
 from services.ground.relay import Relay
 from services.ground.sealing import in_clear
@@ -135,7 +134,6 @@ async def test_a_broker_that_lost_the_end_of_a_stream_and_went_on_is_noticed_by_
     rows = [("a", "RECEIPT", 1), ("b", "RECEIPT", 2), ("c", "RECEIPT", 3), ("d", "RECEIPT", 2), ("e", "ROUTE", 3)]
     database = await open_database(settings)
     try:
-        await database.write(upgrade_schema)
         await database.write(lambda c: _keep(c, [_sent(*row) for row in rows]))
         look = partial(outbox.owe_again, stream="RECEIPT", created="then", last_sequence=5)
         newest = await database.read(lambda c: outbox.newest_confirmed(c, "RECEIPT"))
@@ -164,7 +162,6 @@ async def test_what_a_former_owner_with_a_clock_ahead_owes_is_sent_at_once_when_
 
     database = await open_database(settings)
     try:
-        await database.write(upgrade_schema)
         row = _sent("a", "ROUTE", 1) | {"sent_at": None, "stream_sequence": None}
         await database.write(lambda c: _keep(c, [row]))
         clock = SetClock(datetime(2026, 3, 1, 23, 59, tzinfo=UTC))

@@ -19,7 +19,7 @@ from services.router.rules.events import EventKind
 from services.router.rules.files import packed
 from services.router.rules.loader import load_rule_set
 from services.router.rules.replay.windows import counts_within
-from tests.support.opening import migrate_for
+from tests.support.opening import make_known
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 RULES = load_rule_set(Settings().rules_dir)
@@ -31,7 +31,7 @@ JOINED, PERSON = PERSONS = ("01938f00-0000-7000-8000-00000000a001", "01938f00-00
 async def database(settings: Settings) -> AsyncIterator[Database]:
     """A store with two persons who are one, and an event that was decided again."""
     found = await open_database(settings)
-    await migrate_for(found, *PERSONS)
+    await found.write(lambda c: make_known(c, *PERSONS))
     await found.write(_fill)
     yield found
     await found.close()

@@ -218,7 +218,7 @@ async def test_a_route_that_waits_is_kept_once_with_the_reasons_of_all_who_want_
         "pause-opens-options",
     ]
     await _decide(onward, decision("confirm_route", review_id=waits["id"], role="duty_worker"))
-    assert len(await _rehab(onward)) == 1
+    assert [message["action"] for message in await _rehab(onward)] == ["refer", "notify", "notify"]
     await _all_is_well(onward)
 
 

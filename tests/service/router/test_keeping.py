@@ -20,7 +20,7 @@ from services.router.keep import Cause, Keeping
 from services.router.load import load_cases
 from services.router.rules.loader import load_rule_set
 from services.router.store import case_events
-from tests.support.opening import migrate_for
+from tests.support.opening import make_known
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 PERSON = "01938f00-0000-7000-8000-0000000000aa"
@@ -33,7 +33,7 @@ PATHWAY = load_rule_set(Settings().rules_dir).pathway
 async def database(settings: Settings) -> AsyncIterator[Database]:
     """An empty store."""
     found = await open_database(settings)
-    await migrate_for(found, PERSON)
+    await found.write(lambda c: make_known(c, PERSON))
     yield found
     await found.close()
 

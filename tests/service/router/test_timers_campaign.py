@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,14 +22,17 @@ from services.router.rules.calendar import LONDON
 from services.router.timers import SUBJECT, fire_due, message_of
 from tests.support.timers import Campaign, Fate, Firing, Mistaken, fire
 
+ONE_STORE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+
 _timer = store.timers.c
 _NOW = bindparam("now", type_=_timer.due_at.type)
 _ALL = select(store.timers).order_by(_timer.due_at, _timer.id)
 _WAITING = _timer.fired_at.is_(None) & _timer.cancelled_at.is_(None)
 
 
-async def test_a_hundred_thousand_timers_over_ten_years(tmp_path: Path) -> None:
-    campaign = Campaign(Settings(data_dir=tmp_path), timers=100_000, ticks=400, page=4_000)
+@ONE_STORE
+async def test_a_hundred_thousand_timers_over_ten_years(settings: Settings) -> None:
+    campaign = Campaign(settings, timers=100_000, ticks=400, page=4_000)
     await campaign.run()
     assert len(campaign.due) == 100_000
     assert len(campaign.fired) + len(campaign.cancelled) == 100_000
@@ -159,13 +161,14 @@ PLANTED: Mapping[str, Firing] = {
 }
 
 
+@ONE_STORE
 @pytest.mark.parametrize("mistake", PLANTED)
-async def test_a_planted_mistake_is_found(mistake: str, tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path)
+async def test_a_planted_mistake_is_found(mistake: str, settings: Settings) -> None:
     with pytest.raises(Mistaken) as found:
         await Campaign(settings, timers=3_000, ticks=300, page=200, firing=PLANTED[mistake]).run()
     print(found.value)  # noqa: T201
 
 
-async def test_the_same_campaign_without_a_mistake_finds_none(tmp_path: Path) -> None:
-    await Campaign(Settings(data_dir=tmp_path), timers=3_000, ticks=300, page=200, firing=fire).run()
+@ONE_STORE
+async def test_the_same_campaign_without_a_mistake_finds_none(settings: Settings) -> None:
+    await Campaign(settings, timers=3_000, ticks=300, page=200, firing=fire).run()

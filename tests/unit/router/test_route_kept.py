@@ -23,6 +23,6 @@ ROW = {
 
 @pytest.mark.parametrize("hers", [False, True])
 def test_a_waiting_route_is_read_back_with_whether_it_would_come_back_on_her(hers: bool) -> None:
-    waiting = WaitingRoute(ROUTE, NOW, comes_back_on_her=hers)
+    waiting = WaitingRoute(ROUTE, NOW, comes_back_on_her=hers, told_in=("e", "f"))
     kept = orjson.loads(orjson.dumps(route_to_keep(waiting)))
     assert review_of({**ROW, "route": kept}).waiting == waiting

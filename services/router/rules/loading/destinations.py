@@ -56,7 +56,21 @@ def read_destinations(desk: Desk, node: Node | None) -> dict[str, Destination]:
             found[key.text] = _destination(desk, key.text, said)
             places[key.text] = said
     check_alternatives(desk, found, places)
+    _check_sources(desk, found, places)
     return found
+
+
+def _check_sources(desk: Desk, found: dict[str, Destination], places: dict[str, Mapping]) -> None:
+    """What a source tells is known by it alone: one that spoke for both sides could carry what she told to his."""
+    hers: dict[str, str] = {}
+    for name, each in found.items():
+        if each.side == "other_party" and each.source:
+            hers.setdefault(each.source, name)
+    for name, each in found.items():
+        node = places[name].get("source")
+        if each.side == "person" and each.source in hers and node is not None:
+            two = f"{hers[each.source]!r} and {name!r} speak as {each.source!r} on two sides"
+            desk.note(node.at, f"{two}; what one side told could not be told from the other's: name two sources")
 
 
 def _destination(desk: Desk, name: str, said: Mapping) -> Destination:

@@ -81,7 +81,11 @@ def test_a_route_that_waits_is_not_asked_for_again() -> None:
     [asked] = _rehab(world)
     world.now += timedelta(days=1)
     world.risk(RiskKind.RELAPSE)
-    assert _rehab(world) == [asked]
+    [still] = _rehab(world)
+    assert asked.waiting is not None
+    assert still.waiting is not None
+    assert len(still.waiting.told_in) == 2, "but that event is told of too, once somebody confirms it"
+    assert replace(still, waiting=replace(still.waiting, told_in=asked.waiting.told_in)) == asked
 
 
 def test_who_wants_it_too_is_among_the_reasons_and_puts_the_answer_off_for_nobody() -> None:
@@ -149,3 +153,29 @@ def test_whoever_opens_a_leg_again_answers_whether_it_was_right_to_close_it(
     world.now += timedelta(hours=1)
     world.human(kind, **more)
     assert world.reviews(ReviewKind.CLOSED) == []
+
+
+def _asked_of(world: World) -> list[str]:
+    """What somebody is asked of the programme's leg."""
+    return [r.question for r in world.case.reviews.values() if r.leg_id == DAPP and not r.answered]
+
+
+@pytest.mark.parametrize("kind", [ProgressKind.CLOSED, ProgressKind.DECLINED])
+@pytest.mark.parametrize(
+    ("opens", "more"),
+    [(DecisionKind.REOPEN_LEG, {}), (DecisionKind.CORRECT_STATUS, {"status": LegStatus.ON_PROGRAMME})],
+)
+def test_so_is_what_was_asked_because_its_service_ended_it(
+    kind: ProgressKind, opens: DecisionKind, more: dict[str, object]
+) -> None:
+    world = World(START)
+    if kind is ProgressKind.DECLINED:
+        world.case.legs[DAPP] = put(rules().pathway, world.dapp, LegStatus.ACKNOWLEDGED, now=world.now)
+    world.now += timedelta(hours=1)
+    world.progress(kind, reason="He has not come.", reason_code="disengaged" if kind is ProgressKind.CLOSED else None)
+    assert world.dapp.closed
+    assert len(_asked_of(world)) == 1
+    world.now += timedelta(hours=1)
+    world.human(opens, **more)
+    assert not world.dapp.closed
+    assert _asked_of(world) == []

@@ -62,6 +62,13 @@ def test_the_next_service_of_the_same_need_gets_the_referral(kind: ProgressKind)
     assert "The a" not in " ".join(reason.because for reason in command.reasons), "whose refusal it was stays with us"
 
 
+def test_in_the_stead_of_who_was_told_of_a_newer_referral_too_the_next_one_is_told_of_both() -> None:
+    case = somebody(leg := leg_to("a", referral="older", opened_by="older"))
+    steps = answer(case, leg, ProgressKind.DECLINED, acting_on(case, THREE))
+    told = [(each.leg.destination, each.action, each.about) for each in steps if isinstance(each, Command)]
+    assert told == [("b", RouteAction.REFER, None), ("b", RouteAction.NOTIFY, "referral")]
+
+
 @pytest.mark.parametrize("kind", NO)
 def test_the_leg_that_ended_keeps_its_status_and_its_history(kind: ProgressKind) -> None:
     case = somebody(leg := leg_to("a"))

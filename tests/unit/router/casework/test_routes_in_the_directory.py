@@ -7,16 +7,21 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.vocabulary import LegStatus, ProgressKind, RouteAction
+from schemas.base import PersonId
+from schemas.person import PersonRef
+from schemas.risk import RiskReported
+from schemas.vocabulary import LegStatus, ProgressKind, RiskKind, RouteAction
 from services.router.casework.act import act
+from services.router.casework.again import Original, decide_again
 from services.router.casework.case import Case
 from services.router.casework.places import Places
+from services.router.casework.reviews import Review, WaitingRoute
 from services.router.casework.steps import Command, LegOpened, ReviewAsked, ReviewKind, Step
 from services.router.rules.decide import decide
 from services.router.rules.decision import NotifyDecided, Reason, RouteDecided
 from services.router.rules.directory import Capacity, Intake, ServiceStatus
 from services.router.rules.due import Due
-from services.router.rules.events import EventKind
+from services.router.rules.events import CaseEvent, EventKind
 from services.router.rules.facts import facts_stated
 from services.router.rules.ruleset import RuleSet
 from tests.unit.router.casework.directory import (
@@ -154,3 +159,34 @@ def test_news_goes_to_the_leg_that_stands_in() -> None:
     quiet = decide(rules(), facts_stated(rules(), EventKind.PROGRESS_ATTENDED, {}, NOW.date()))
     steps = act(replace(quiet, notifies=(NotifyDecided("a", "news", WHY),)), acting_on(case, TWO))
     assert [(s.leg.destination, s.action) for s in steps if isinstance(s, Command)] == [("b", RouteAction.NOTIFY)]
+
+
+def test_a_route_that_waited_goes_elsewhere_where_what_is_known_now_says_so() -> None:
+    east, inactive = rules().destinations["addiction_service_east"], ServiceStatus.INACTIVE
+    those = [replace(d, status=inactive) if d.serves == east.serves else d for d in rules().destinations.values()]
+    known = directory(*those, replace(east, id="b", service_areas=None))
+    waiting = WaitingRoute(RouteDecided("addiction_service", 2, Due(working_days=2), "ordinary", None, WHY), NOW)
+    case = somebody()
+    case.reviews["waits"] = Review(
+        "waits",
+        ReviewKind.CONFIRM_ROUTE,
+        "?",
+        "duty_worker",
+        NOW,
+        "e",
+        destination="addiction_service",
+        waiting=waiting,
+    )
+    said = RiskReported(
+        about=PersonRef(person_id=PersonId("01938f00-0000-7000-8000-00000000ffff")),
+        kind=RiskKind.RELAPSE,
+        occurred_at=NOW,
+    )
+    steps = decide_again(
+        case, Original("e", CaseEvent(EventKind.RELAPSE, said, NOW, NOW), None), acting_on(case, known)
+    )
+    assert "b" in opened_to(steps)
+    assert "addiction_service" not in opened_to(steps)
+    assert case.reviews["waits"].answered
+    [note] = [step.note for step in steps if isinstance(step, LegOpened) and step.leg.destination == "b"]
+    assert note.startswith("Instead of")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,8 +13,14 @@ from schemas.refusal import Unacceptable
 from schemas.risk import RiskReported
 from schemas.roles import who_may_answer
 from schemas.vocabulary import ContextKind, ProgressKind, RiskKind
+from services.router.casework.act import Acting, act
 from services.router.casework.placing import TOLD_BY_HER
 from services.router.casework.steps import Command, ReviewAsked, ReviewKind, Step
+from services.router.rules.decide import decide
+from services.router.rules.decision import Reason, RouteDecided
+from services.router.rules.due import Due
+from services.router.rules.events import CaseEvent, kind_of
+from services.router.rules.facts import facts_of
 from tests.unit.router.casework.resting_world import DAPP, World, rules
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -88,3 +95,23 @@ def test_what_she_told_is_asked_beside_what_was_asked_before_and_neither_twice()
         world.take(RiskReported(about=about, kind=RiskKind.RELAPSE, occurred_at=world.now), by)
     asked = [r.question for r in world.reviews(ReviewKind.CONFIRM_ROUTE) if r.destination == "residential_rehab"]
     assert [question.startswith(TOLD_BY_HER) for question in asked] == [True, False]
+
+
+def _wants(world: World, route: RouteDecided, by: str) -> None:
+    """Rules want a route for something that this source told."""
+    world.now += timedelta(hours=1)
+    said = RiskReported(about=PersonRef(leg_id=LegId(DAPP)), kind=RiskKind.PROTECTIVE, occurred_at=world.now)
+    event = CaseEvent(kind_of(said), said, world.now, world.now)
+    decision = decide(rules(), facts_of(rules(), event, world.case.view(), world.now))
+    acting = Acting(world.case, rules(), world.now, world.id, event_id=world.id(), kind=kind_of(said).value, told_by=by)
+    act(replace(decision, routes=(route,)), acting)
+
+
+@pytest.mark.parametrize("first", [HER_SERVICE, HIS_SERVICE])
+def test_a_route_to_her_own_side_that_waits_for_a_word_is_asked_for_once_whoever_tells(first: str) -> None:
+    world = World(START)
+    route = RouteDecided("childrens_services", 2, Due(hours=24), "ordinary", "human", (Reason("a", "A."),))
+    for by in (first, HER_SERVICE, HIS_SERVICE, HER_SERVICE):
+        _wants(world, route, by)
+    [asked] = [r for r in world.reviews(ReviewKind.CONFIRM_ROUTE) if r.destination == "childrens_services"]
+    assert TOLD_BY_HER not in asked.question

@@ -61,6 +61,22 @@ def test_nobody_of_the_other_side_may_stand_in(tmp_path: Path) -> None:
     )
 
 
+def test_no_source_speaks_for_both_sides(tmp_path: Path) -> None:
+    said = str(_directory()["destinations.yaml"]).replace("source: victim-safety", "source: dapp")
+    [mistake] = mistakes_in(tmp_path, {"destinations.yaml": said})
+    assert mistake == (
+        "destinations.yaml:30:13: 'victim_safety' and 'dapp' speak as 'dapp' on two sides; "
+        "what one side told could not be told from the other's: name two sources"
+    )
+
+
+@pytest.mark.parametrize("source", ["rehab", "marac"])
+def test_one_source_may_speak_for_several_services_of_a_side(source: str, tmp_path: Path) -> None:
+    panel = destination("marac", side="panel").replace("source: marac", f"source: {source}")
+    said = str(_directory()["destinations.yaml"]).replace("source: addiction", "source: rehab") + panel
+    assert load(tmp_path, {"destinations.yaml": said}).her_sources == {"victim-safety"}
+
+
 def test_what_is_said_is_kept_and_what_is_not_said_limits_nobody(tmp_path: Path) -> None:
     said = """\
 serves: addiction
