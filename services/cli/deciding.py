@@ -33,7 +33,7 @@ async def find_review(id_: str) -> Row:
         await database.read(require_schema)
         found = await database.read(lambda c: worklist.reviews_by_id(c, id_))
         if len(found) != 1:
-            terminal.fail(f"{len(found) or 'no'} reviews match {id_!r}", code=terminal.NEEDS_ATTENTION)
+            terminal.fail(f"{len(found) or 'no'} questions match {id_!r}", code=terminal.NEEDS_ATTENTION)
         return await database.read(lambda c: worklist.context_of(c, found[0]))
 
 

@@ -44,10 +44,11 @@ def show_past(past: Row) -> None:
     """The count, and the kinds of change, the most frequent first."""
     terminal.say(
         f"\nOf [bold]{past['decisions']:,}[/] past decisions [bold]{past['changed']:,}[/] would have come out "
-        f"otherwise, of {past['persons']:,} persons."
+        f"otherwise, of {past['persons']:,} {'person' if past['persons'] == 1 else 'persons'}."
     )
     for change in past["changes"][:SHOWN_MOST]:
-        terminal.say(f"  {change['decisions']:,} times, by {', '.join(rule['rule'] for rule in change['rules'])}")
+        times = f"{change['decisions']:,} {'time' if change['decisions'] == 1 else 'times'}"
+        terminal.say(f"  {times}, by {', '.join(rule['rule'] for rule in change['rules'])}")
         for line in change["before"]:
             terminal.say(f"    [red]-[/] {line}")
         for line in change["after"]:

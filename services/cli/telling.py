@@ -17,6 +17,7 @@ from services.ground.clock import for_people
 from services.router.rules.language import Role
 
 WHO: Final = (("--by", "ONWARD_BY", "NAME"), ("--role", "ONWARD_ROLE", "ROLE"))
+MANY_VALUES: Final = 4  # of a fact, which are then told in one line
 ORGANISATION: Final = ("--organisation", "ONWARD_ORGANISATION", "NAME")
 _WRONG: Final = {  # the field of a decision, as somebody who typed a command knows it
     "review_id": "the question",
@@ -49,12 +50,9 @@ def question(row: Row) -> None:
     line("asked", for_people(row["asked_at"]))
     line("due", for_people(row["due_at"]) + put_off)
     line("fact", row["fact"] or "")
+    wants = {reason["rule"] for reason in row["route"]["reasons"]} if row["route"] else set()
     if row["route"]:
-        line("route", f"{row['route']['destination']}, priority {row['route']['priority']}")
-        known = {reason["rule"] for reason in row["because"]}
-        for reason in row["route"]["reasons"]:  # of other events, which want it too
-            if reason["rule"] not in known:
-                line("wanted", f"{reason['because']} [dim]({reason['rule']})[/]")
+        _route(row["route"])
     line("perhaps", " or ".join(row["perhaps"] or ()))
     if row["event"]:
         event = row["event"]
@@ -62,13 +60,28 @@ def question(row: Row) -> None:
         line("event", happened)
     if row["leg"]:
         leg(row["leg"])
-    line("hangs on", ", ".join(row["hangs_on"]))
-    for reason in row["because"]:
-        line("because", f"{reason['because']} [dim]({reason['rule']})[/]")
+    if row["fact"] and row["decides"]:
+        line("decides", f"whether {', '.join(row['decides'])} {'holds' if len(row['decides']) == 1 else 'hold'}")
+    elif not (row["route"] or row["fact"]):
+        line("hangs on", ", ".join(row["hangs_on"]))
+    if row["route"] or row["fact"]:  # what else its event led to is no reason for it
+        line("beside it", ", ".join(reason["rule"] for reason in row["because"] if reason["rule"] not in wants))
+    else:
+        for reason in row["because"]:
+            line("because", f"{reason['because']} [dim]({reason['rule']})[/]")
     for human in row["decided"]:
         answer = f" {human['answer']}" if human["answer"] else ""
         told = f"{human['kind']}{answer}, by {human['by_user']} ({human['role']}): {human['reason']}"
         line("decided", f"{for_people(human['taken_at'])} {told}")
+
+
+def _route(route: Row) -> None:
+    """A route that waits for a word: where it leads, why, and by how many events it is wanted."""
+    line("route", f"{route['destination']}, priority {route['priority']}")
+    for reason in route["reasons"]:
+        line("because", f"{reason['because']} [dim]({reason['rule']})[/]")
+    events = len(route.get("told_in") or ())
+    line("wanted by", f"{events} events; the destination is told of each" if events > 1 else "")
 
 
 def listed(row: Row) -> None:
@@ -138,7 +151,7 @@ def ways(found: Sequence[Way], role: str | None, closing: Sequence[str], statuse
         return
     terminal.out.print("\n[bold]What you can do[/] (words in capitals are yours to fill in)")
     mine = os.environ.get("ONWARD_ROLE") or role or Role.FACILITATOR
-    for way in found:
+    for way in _in_short(found):
         least = f" [dim](takes a {way.role} at least)[/]" if way.role and not may_answer(mine, way.role) else ""
         terminal.out.print(f"  {terminal.literal(way.says)}{least}", highlight=False, soft_wrap=True)
         terminal.out.print(f"    {terminal.literal(way.typed(who(role or way.role)))}", highlight=False, soft_wrap=True)
@@ -148,6 +161,18 @@ def ways(found: Sequence[Way], role: str | None, closing: Sequence[str], statuse
             terminal.out.print(f"  [bold]{word}[/] is one of {', '.join(known)}", highlight=False)
     if who(role):
         terminal.out.print("Say who you are once: export ONWARD_BY=... ONWARD_ROLE=... ONWARD_ORGANISATION=...")
+
+
+def _in_short(found: Sequence[Way]) -> list[Way]:
+    """Where many values answer one question, one line for all of them."""
+    values = [way for way in found if way.value is not None]
+    if len(values) < MANY_VALUES:
+        return list(found)
+    first = values[0]
+    said = ", ".join(way.value for way in values if way.value is not None)
+    short = Way(f"{first.says.partition(':')[0]}: VALUE is one of {said}", (*first.words[:-1], "VALUE"), first.role)
+    at = found.index(first)
+    return [*found[:at], short, *(way for way in found[at:] if way.value is None)]
 
 
 def who(role: str | None) -> tuple[str, ...]:
@@ -168,6 +193,8 @@ def result(row: Row) -> None:
         terminal.out.print(f"  {each['destination']}: {each['to_status']}", highlight=False)
     if row.get("leg"):
         leg(row["leg"], steps=0)
+    if outcome == "taken" and not (row.get("legs") or row.get("asks") or row.get("leg")):
+        terminal.out.print("  No leg was opened or changed by it, and nothing more is asked.")
     if row.get("note"):
         terminal.out.print(f"  {row['note']}", highlight=False, soft_wrap=True)
     for asked in row.get("asks", ()):

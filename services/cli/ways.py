@@ -11,6 +11,7 @@ from schemas.roles import MAY_JOIN_PERSONS
 from schemas.vocabulary import DecisionKind, WelfareOutcome
 from services.cli.looking import Row
 from services.cli.terminal import short
+from services.router.casework.act import NOT_KNOWN, REFUSE
 from services.router.casework.human import KEEP, LEAST_ROLE
 from services.router.casework.resting import RESTING
 from services.router.casework.steps import ReviewKind
@@ -25,6 +26,7 @@ class Way(NamedTuple):
     says: str
     words: tuple[str, ...]  # after `onward work`
     role: str | None = None  # the least that may, where that is more than who is asked
+    value: str | None = None  # of a fact, where this says that it is that
 
     def typed(self, who: tuple[str, ...]) -> str:
         """The whole command."""
@@ -111,7 +113,8 @@ def _check(review: Row, leg: Row | None) -> Iterator[Way]:
 
 def _route(review: Row, leg: Row | None) -> Iterator[Way]:  # noqa: ARG001
     yield Way("let it go out", ("answer", short(review["id"]), "--confirm"))
-    if (review["route"] or {}).get("tier") != "floor":  # a safety rule's is never refused
+    offered = REFUSE in (review["answers"] or (REFUSE,))
+    if offered and (review["route"] or {}).get("tier") != "floor":  # a safety rule's is never refused
         yield Way("do not", ("answer", short(review["id"]), "--refuse"))
 
 
@@ -120,8 +123,11 @@ def _fact(review: Row, leg: Row | None) -> Iterator[Way]:  # noqa: ARG001
     if len(values) < 2:  # only that it is not known: any number else
         values.insert(0, "VALUE")
     for value in values:
-        says = "it cannot be found out" if value == "not_known" else f"{review['fact']}: {value}"
-        yield Way(says, ("answer", short(review["id"]), "--fact-value", value))
+        words = ("answer", short(review["id"]), "--fact-value", value)
+        if value == NOT_KNOWN:
+            yield Way("it cannot be found out", words)
+        else:
+            yield Way(f"{review['fact']}: {value}", words, value=value)
 
 
 def _link(review: Row, leg: Row | None) -> Iterator[Way]:  # noqa: ARG001

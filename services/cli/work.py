@@ -114,7 +114,7 @@ def show(
         telling.line(
             "erased", f"on {for_people(found['erased_at'])}: nothing of theirs can be read or decided any more"
         )
-    told = [ways.Way(way["says"], tuple(way["words"]), way["role"]) for way in found["ways"]]
+    told = [ways.Way(way["says"], tuple(way["words"]), way["role"], way["value"]) for way in found["ways"]]
     telling.ways(told, found.get("role"), found["reason_codes"], found["statuses"])
 
 
@@ -299,6 +299,8 @@ async def _list(
         await database.read(require_schema)
         calendar = (await database.read(rules_of)).calendar
         persons = await database.read(lambda c: find_persons(c, person)) if person is not None else None
+        if persons == []:
+            terminal.fail("nobody is known under that", code=terminal.NEEDS_ATTENTION)
         found = await look(database, who, read, _listed)
         about = await database.read(lambda c: worklist.destinations_of(c, {row["leg_id"] for row in found}))
     for row in found:
@@ -323,7 +325,7 @@ async def _show(id_: str, who: Looker) -> Row:
         what, found = await database.read(lambda c: worklist.meant(c, id_))
         if len(found) != 1:
             terminal.fail(
-                f"{len(found) or 'no question, leg or person'} match {id_!r}"
+                f"no question, leg or person matches {id_!r}"
                 if not found
                 else f"{len(found)} match {id_!r}; say more of the id",
                 code=terminal.NEEDS_ATTENTION,

@@ -146,6 +146,7 @@ def context_of(connection: Connection, review: Row) -> Row:
         "leg": leg_as_it_is(connection, review["leg_id"]),
         "because": [{"rule": m["rule"], "because": m["because"]} for m in said.get("matched", [])],
         "hangs_on": sorted({fact for unknown in said.get("unknown", []) for fact in unknown["facts"]}),
+        "decides": sorted(u["rule"] for u in said.get("unknown", []) if review["fact"] in u["facts"]),
         "decided": [{name: row[name] for name in HUMAN} for row in human],
     }
 

@@ -53,6 +53,8 @@ def test_what_waits_is_listed_the_longest_overdue_first_and_by_role(terminal: Te
         assert f"{row['id'][-8:]}  due " in shown
         assert row["role"] in shown
         assert row["question"] in " ".join(shown.split())
+    nobody = terminal.onward("work", "list", "--person", "nobody-we-know")
+    assert (nobody.returncode, nobody.stdout) == (1, b""), "which is not that nothing waits"
     unknown = terminal.onward("work", "list", "--role", "king")
     assert unknown.returncode == 2
     assert "safeguarding_lead" in unknown.stderr.decode()

@@ -129,6 +129,7 @@ def _route(route: RouteDecided, person: Person, acting: Acting) -> list[Step]:
 
 
 def _ask_for(waiting: WaitingRoute, question: str, acting: Acting) -> list[Step]:
+    side = acting.rules.destinations[waiting.route.destination].side
     return ask(
         acting,
         ReviewKind.CONFIRM_ROUTE,
@@ -136,7 +137,7 @@ def _ask_for(waiting: WaitingRoute, question: str, acting: Acting) -> list[Step]
         role=Role.CASE_MANAGER if told_by_her(acting) else Role.DUTY_WORKER,  # below are people of the programme
         due=waiting.route.due,
         destination=waiting.route.destination,
-        answers=(CONFIRM, REFUSE),
+        answers=(CONFIRM, REFUSE) if side != "other_party" else (CONFIRM,),  # what protects her is never refused
         waiting=waiting,
     )
 

@@ -115,3 +115,4 @@ def test_a_route_to_her_own_side_that_waits_for_a_word_is_asked_for_once_whoever
         _wants(world, route, by)
     [asked] = [r for r in world.reviews(ReviewKind.CONFIRM_ROUTE) if r.destination == "childrens_services"]
     assert TOLD_BY_HER not in asked.question
+    assert asked.answers == ("confirm",), "what protects her is never refused"
