@@ -45,13 +45,9 @@ class Seed:
         """Set the rows that are there aside."""
         for name in TABLES:
             connection.execute(text(f"CREATE TABLE seed_{name} AS SELECT * FROM {name}"))  # noqa: S608 - our own names
-        # What the router sent was taken by its readers, or the reconciler would send the copies again.
-        connection.execute(
-            text(
-                "INSERT INTO seed_inbox SELECT CASE stream WHEN 'DISPATCH' THEN 'dispatch' ELSE 'audit' END, "
-                "'onward-router', id, created_at FROM seed_outbox"
-            )
-        )
+        # What the router sent was taken by dispatch, or the reconciler would send the copies again.
+        taken = "INSERT INTO seed_inbox SELECT 'dispatch', 'onward-router', id, created_at FROM seed_outbox"
+        connection.execute(text(taken))
         self.decisions = int(connection.execute(text("SELECT count(*) FROM seed_decisions")).scalar_one())
         self._opened = {name: list(_opened(connection, name)) for name in TABLES if sealed_in(name)}
 

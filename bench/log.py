@@ -1,7 +1,7 @@
 """The audit log: how quickly it takes entries, proves one, and what it costs the whole way; and its memory.
 
-Entries are appended as the audit service does, in batches of 256, each a transaction of its own with its part of the
-tree; SQLite syncs each. What it costs is measured on the whole way: beside the same services with the tree, the
+Entries are appended as the audit service does, in pages, each a transaction of its own with its part of the tree;
+SQLite syncs each. What it costs is measured on the whole way: beside the same services with the tree, the
 signing and the publishing left out (the log is kept, and nobody can prove it), and beside services that write no
 entries at all.
 """
@@ -12,11 +12,11 @@ import hashlib
 import random
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from bench.progress import progress
 from bench.report import Report, WrongResult, percentile
@@ -24,26 +24,18 @@ from bench.whole_way import saturated
 from schemas.log.merkle import inclusion_proof, leaf_hash, root_of, verify_inclusion
 from schemas.vocabulary import AuditOperation
 from services.audit import store, tree
-from services.audit.handlers import AuditHandler, Entry
-from services.ground import streams
-from services.ground.batch import read_all
+from services.audit.appending import append_waiting
 from services.ground.clock import WallClock
 from services.ground.database import Database, open_database
-from services.ground.handler import Incoming
-from services.ground.keys import Keyring, carry
-from services.ground.microbatch import Delivery
 from services.ground.migration import upgrade_schema
 from services.ground.settings import Settings
 from services.ground.work import Work, acting
 
-BATCH = 256
-MADE_AT_ONCE = 20  # batches of entries that are made before the clock starts, so that memory shows the log's own
+MADE_AT_ONCE = 5_120  # entries that are made before the clock starts, so that memory shows the log's own
 PROVED_AT = 1_000_000
 PROOFS = 200
 AT_ONCE = 65_536  # leaves, where only the tree is made
 CLOCK = WallClock()
-NO_STORE = create_engine("sqlite://").connect()  # nothing is asked of a store to make entries
-carry(NO_STORE.info, Keyring())
 
 
 async def run(*, quick: bool) -> Report:
@@ -52,7 +44,7 @@ async def run(*, quick: bool) -> Report:
     early, late = (10_240, 51_200) if quick else (102_400, 1_024_000)
     await _append(report, early, late)
     await _prove(report)
-    await _whole_way(report, *((1000, 1) if quick else (3000, 3)))
+    await _whole_way(report, *((1000, 1) if quick else (10_000, 3)))
     return report
 
 
@@ -63,12 +55,12 @@ async def _append(report: Report, early: int, late: int) -> None:
         database = await _fresh(Path(folder))
         with progress("log: entries", late) as show:
             while done < late:
-                batches = [_batch(done + n * BATCH) for n in range(MADE_AT_ONCE)]
+                await database.write(lambda c, d=done: _enter(c, d, MADE_AT_ONCE))  # type: ignore[misc]
                 before = time.perf_counter()
-                for batch in batches:
-                    await database.write(lambda c, b=batch: _take(c, b))  # type: ignore[misc]
+                while await database.read(store.something_waits):
+                    await database.write(lambda c: append_waiting(Work(c, service="audit", now=CLOCK.now())))
                 seconds += time.perf_counter() - before
-                done += MADE_AT_ONCE * BATCH
+                done += MADE_AT_ONCE
                 held[done > early] = psutil.Process().memory_info().rss / 2**20
                 show(done)
         if await database.read(store.length) != done:
@@ -133,10 +125,10 @@ async def _fresh(folder: Path) -> Database:
     return database
 
 
-def _batch(first: int) -> list[Incoming[Entry]]:
-    """Entries such as the router writes, read as audit reads them."""
-    work = Work(NO_STORE, service="router", now=CLOCK.now())
-    for number in range(first, first + BATCH):
+def _enter(connection: Connection, first: int, count: int) -> None:
+    """Entries such as the router writes, as every transaction leaves them for the log."""
+    work = Work(connection, service="router", now=CLOCK.now())
+    for number in range(first, first + count):
         person = hashlib.md5(b"%d" % number, usedforsecurity=False).hexdigest()
         work.audit(
             AuditOperation.ALTER,
@@ -149,15 +141,8 @@ def _batch(first: int) -> list[Incoming[Entry]]:
             decision_id=work.id(),
             rule_set=f"sha256:{person}{person}",
             because=[{"rule": "referral-dapp", "because": "Violence or threats towards a partner are referred."}],
-            partition=0,
         )
-    sent = enumerate(work.outgoing, first)
-    batch = [Delivery(m.subject, m.payload, "", streams.AUDIT, number, 0) for number, m in sent]
-    return [message for message in read_all(AuditHandler(), batch) if isinstance(message, Incoming)]
-
-
-def _take(connection: Connection, batch: Sequence[Incoming[Entry]]) -> None:
-    AuditHandler().take(batch, Work(connection, service="audit", now=CLOCK.now()))
+    work.finish()
 
 
 def _leaves(begin: int, end: int) -> Iterator[bytes]:

@@ -47,12 +47,13 @@ def _nothing(*_: object, **__: object) -> None:
 
 @asynccontextmanager
 async def _unproved(settings: Settings) -> AsyncIterator[Start]:
-    """All services, and the log is only kept: no tree, nothing signed, nothing published."""
+    """All services, and the log is only kept and given out on the queue: no tree, nothing signed, nothing published."""
     tree.append = _nothing
     with_duties = Service.__init__
 
     def without(self: Service, *args: Any, **named: Any) -> None:
-        with_duties(self, *args, **{**named, "duties": ()})
+        kept = [duty for duty in named.pop("duties", ()) if duty.name not in ("sign_log", "publish_log")]
+        with_duties(self, *args, **named, duties=kept)
 
     Service.__init__ = without  # type: ignore[method-assign]
     async with _own(settings, *SERVICES) as start:
@@ -68,7 +69,7 @@ async def _unlogged(settings: Settings) -> AsyncIterator[Start]:
 
 
 SIDES: Final[dict[str, Callable[[Settings], AbstractAsyncContextManager[Start]]]] = {
-    "router": lambda settings: _own(settings, "router"),
+    "router": lambda settings: _own(settings, "router", "audit"),  # which gives out what the router enters
     "whole": lambda settings: _own(settings, *SERVICES),
     "whole-unproved": _unproved,
     "whole-unlogged": _unlogged,

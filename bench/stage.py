@@ -14,11 +14,12 @@ from pathlib import Path
 
 import psutil
 from nats.aio.client import Client
+from sqlalchemy import Connection, func, select
 
 from bench import events
 from bench.report import WrongResult
 from services.cli.wiring import migrate
-from services.ground import streams
+from services.ground import streams, tables
 from services.ground.clock import WallClock
 from services.ground.keys import make_keys
 from services.ground.publisher import Outgoing, Publisher
@@ -193,6 +194,7 @@ async def stage(**settings: object) -> AsyncIterator[Stage]:
             connection = await connect(world, name="bench")
             try:
                 before = {name: await _messages(connection, name) for name in streams.SUBJECTS}
+                before[streams.AUDIT] += await world.database.read(_entered)
                 yield Stage(chosen, world, connection, before)
             finally:
                 await connection.close()
@@ -213,6 +215,11 @@ async def sides(on: Stage, names: Sequence[str], **settings: object) -> AsyncIte
 
 async def _messages(connection: Client, stream: str) -> int:
     return int((await connection.jetstream().stream_info(stream)).state.messages)
+
+
+def _entered(connection: Connection) -> int:
+    """What was entered to begin with, and is given out as soon as audit runs."""
+    return int(connection.execute(select(func.count()).select_from(tables.audit_entries)).scalar_one())
 
 
 def _plain_environment() -> dict[str, str]:

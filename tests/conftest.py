@@ -48,7 +48,7 @@ for _name in [name for name in os.environ if name.startswith("ONWARD_") and not 
 
 # So that what is published counts as sent at once, also in the processes that tests start; the usual values are kind to
 # a store that serves a live system.
-os.environ |= {"ONWARD_FLUSH_SECONDS": "0.05", "ONWARD_GATHER_SECONDS": "0.05"}
+os.environ |= {"ONWARD_FLUSH_SECONDS": "0.05", "ONWARD_APPEND_SECONDS": "0.05"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

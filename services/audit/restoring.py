@@ -17,21 +17,15 @@ from schemas.log.merkle import root_of
 from schemas.log.reader import entries_of
 from schemas.log.tiles import WIDTH, Fetch
 from services.audit import store, tree
-from services.audit.handlers import AuditHandler
+from services.audit.appending import append
 from services.audit.signing import HistoryForked
-from services.ground import streams
-from services.ground.batch import read_all
-from services.ground.clock import Clock
 from services.ground.database import Database
 from services.ground.errors import OnwardError
-from services.ground.handler import Incoming
-from services.ground.microbatch import Delivery
-from services.ground.work import Work
 
 BATCH: Final = WIDTH
 
 
-async def restore(database: Database, clock: Clock, fetch: Fetch, signed: Checkpoint) -> int:
+async def restore(database: Database, fetch: Fetch, signed: Checkpoint) -> int:
     """Append what the published log of this checkpoint has beyond the store's. Returns how many entries that were.
 
     The audit service must not run. Raises HistoryForked where the store's entries are not the published log's first,
@@ -44,7 +38,7 @@ async def restore(database: Database, clock: Clock, fetch: Fetch, signed: Checkp
         batch.append(entry)
         if len(batch) == BATCH or position + 1 == signed.size:
             first = position + 1 - len(batch)
-            await database.write(lambda c, b=tuple(batch), f=first: _append(c, b, f, clock))  # type: ignore[misc]
+            await database.write(lambda c, b=tuple(batch), f=first: _append(c, b, f))  # type: ignore[misc]
             batch.clear()
     return max(0, signed.size - begin)
 
@@ -59,15 +53,9 @@ def _common_length(connection: Connection, published: CheckedTree) -> int:
     return size
 
 
-def _append(connection: Connection, entries: Sequence[bytes], first: int, clock: Clock) -> None:
-    """As if they came from the queue: under their keys, so that those that come from there again are repeats."""
+def _append(connection: Connection, entries: Sequence[bytes], first: int) -> None:
+    """Append them; one that waits in the old copy to be appended has its place now."""
     if store.length(connection) != first:
         raise OnwardError("the log has grown meanwhile: stop the audit service first")
-    work = Work(connection, service="audit", now=clock.now())
-    handler = AuditHandler()
-    read = read_all(handler, [Delivery("audit", entry, "", streams.AUDIT, 0, 0) for entry in entries])
-    messages = [message for message in read if isinstance(message, Incoming)]
-    if len(messages) < len(entries):
-        raise OnwardError("the published log has an entry that this version cannot read")
-    work.first_time([message.key for message in messages if message.key is not None])
-    handler.take(messages, work)
+    append(connection, entries)
+    store.leave_out(connection, set(entries))

@@ -1,11 +1,12 @@
-"""The log's tables: its entries, its tree, and the checkpoints over it. All but the alarms are only ever added to."""
+"""The log's tables: its entries, its tree, and the checkpoints over it, which are only ever added to; and its state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 from services.ground.database import metadata
 from services.ground.driver import rows_of
 from services.ground.sql import insert_missing, upsert
-from services.ground.tables import Moment
+from services.ground.tables import Moment, audit_entries
 
 log_entries = Table(
     "log_entries",
@@ -66,6 +67,15 @@ log_cosignatures = Table(  # by witnesses
     Column("received_at", Moment, nullable=False),
 )
 
+log_given = Table(  # how far the log was given out on the queue, page by page
+    "log_given",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),  # of the next entry that is to be sent
+    Column("sequence", BigInteger, nullable=False),  # where the broker keeps the newest of the page before it; 0: none
+    Column("entry_id", Text, nullable=False),  # which that is
+    Column("created", Text, nullable=False),  # when the broker made the stream
+)
+
 log_keys = Table(  # every key that ever signed
     "log_keys",
     metadata,
@@ -83,6 +93,19 @@ log_alarms = Table(  # what is wrong with the log's signing now, for `onward sta
     Column("since", Moment, nullable=False),
 )
 
+
+class Given(NamedTuple):
+    """How far the log was given out on the queue."""
+
+    position: int  # of the next entry
+    sequence: int  # where the broker keeps the newest of the page before it; 0: nothing was sent
+    entry_id: str  # which that is
+    created: str  # when the broker made the stream
+
+
+PAGES_REACH_BACK: Final = 100_000  # entries: so much of the queue's end may be lost and only that is given out again
+
+_waiting = audit_entries.c
 _LAST = select(func.max(log_entries.c.position).label("last"))
 _TILE = select(log_tiles.c.hashes).where(
     log_tiles.c.level == bindparam("level"), log_tiles.c.number == bindparam("number")
@@ -92,6 +115,19 @@ _ENTRIES = (
     .where(log_entries.c.position >= bindparam("first"), log_entries.c.position < bindparam("end"))
     .order_by(log_entries.c.position)
 )
+_WAITS = select(_waiting.number).limit(1)
+_OLDEST = select(_waiting.number).order_by(_waiting.number).limit(bindparam("most")).scalar_subquery()
+_TAKE = delete(audit_entries).where(_waiting.number.in_(_OLDEST)).returning(_waiting.number, _waiting.entry)
+_FROM = (
+    select(log_entries.c.position, log_entries.c.entry_id, log_entries.c.operation, log_entries.c.entry)
+    .where(log_entries.c.position >= bindparam("first"))
+    .order_by(log_entries.c.position)
+    .limit(bindparam("most", type_=Integer))
+)
+_ALL_GIVEN = select(log_given).order_by(log_given.c.position)
+_GIVEN = select(log_given).order_by(log_given.c.position.desc()).limit(1)
+_FORGET_GIVEN = delete(log_given).where(log_given.c.position < bindparam("before"))
+_SINCE = select(func.min(log_entries.c.position).label("first")).where(log_entries.c.at >= bindparam("since"))
 _NEWEST = select(log_checkpoints).order_by(log_checkpoints.c.size.desc()).limit(1)
 
 
@@ -99,6 +135,57 @@ def length(connection: Connection) -> int:
     """How many entries the log has, which is the next position."""
     [row] = rows_of(connection, _LAST, {})
     return 0 if row["last"] is None else int(row["last"]) + 1
+
+
+def something_waits(connection: Connection) -> bool:
+    """Whether something was entered that the log has not taken."""
+    return bool(rows_of(connection, _WAITS, {}))
+
+
+def take_waiting(connection: Connection, most: int) -> list[bytes]:
+    """Take out the oldest of what waits, in the order in which it was entered."""
+    return [bytes(row.entry) for row in sorted(connection.execute(_TAKE, {"most": most}))]
+
+
+def leave_out(connection: Connection, entries: Collection[bytes]) -> None:
+    """These are in the log: none of them waits for it any more."""
+    for row in connection.execute(select(audit_entries)).all():
+        if bytes(row.entry) in entries:
+            connection.execute(delete(audit_entries).where(_waiting.number == row.number))
+
+
+def entries_from(connection: Connection, first: int, most: int) -> list[Mapping[str, Any]]:
+    """What the queue is given of the entries from position `first` on, `most` at the most."""
+    return rows_of(connection, _FROM, {"first": first, "most": most})
+
+
+def given(connection: Connection) -> Given | None:
+    """How far the log was given out; None where nobody has looked at the queue yet."""
+    rows = rows_of(connection, _GIVEN, {})
+    return Given(**rows[0]) if rows else None
+
+
+def all_given(connection: Connection) -> list[Given]:
+    """How far it was after each of the last pages, oldest first."""
+    return [Given(**row) for row in rows_of(connection, _ALL_GIVEN, {})]
+
+
+def note_given(connection: Connection, given: Given) -> None:
+    """So far it is. What is far behind is forgotten."""
+    upsert(connection, log_given, [given._asdict()], update=("sequence", "entry_id", "created"))
+    rows_of(connection, _FORGET_GIVEN, {"before": given.position - PAGES_REACH_BACK})
+
+
+def go_back(connection: Connection, given: Given) -> None:
+    """No further than this."""
+    connection.execute(delete(log_given).where(log_given.c.position > given.position))
+    upsert(connection, log_given, [given._asdict()], update=("sequence", "entry_id", "created"))
+
+
+def first_since(connection: Connection, since: datetime) -> int:
+    """The position of the first entry of a moment or later; the log's length where there is none."""
+    [row] = rows_of(connection, _SINCE, {"since": since})
+    return length(connection) if row["first"] is None else int(row["first"])
 
 
 def entries_between(connection: Connection, first: int, end: int) -> list[bytes]:
@@ -155,18 +242,32 @@ def keep_key(connection: Connection, verifier: str, *, handover: bytes | None, n
 
 
 def state(connection: Connection) -> dict[str, Any]:
-    """How long the log is, how much of it is signed, since when and by which witnesses; since when the rest waits."""
+    """How long the log is and how much of it is signed, since when, by which witnesses; what waits, since when."""
     newest, size = newest_checkpoint(connection), length(connection)
     signed = newest["size"] if newest is not None else 0
-    waits = connection.execute(select(log_entries.c.at).where(log_entries.c.position == signed)).scalar()
+    unsigned = connection.execute(select(log_entries.c.at).where(log_entries.c.position == signed)).scalar()
+    waiting = connection.execute(select(func.count()).select_from(audit_entries)).scalar_one()
+    entered = _entered_at(connection) if waiting else None
+    waits = min(filter(None, (unsigned, entered)), default=None)
     return {
         "entries": size,
+        "waiting": waiting,  # to be appended
+        "entered_at": entered,  # the oldest of those
         "signed": signed,
         "signed_at": newest["signed_at"] if newest is not None else None,
         "witnesses": list(cosignatures(connection, signed)),
         "waits_since": waits if newest is None or waits is None else max(waits, newest["signed_at"]),
         "alarms": alarms(connection),
     }
+
+
+def _entered_at(connection: Connection) -> datetime | None:
+    """When the oldest entry that waits to be appended was entered."""
+    entry = connection.execute(select(_waiting.entry).order_by(_waiting.number).limit(1)).scalar()
+    try:
+        return datetime.fromisoformat(orjson.loads(entry)["time"]) if entry is not None else None
+    except (ValueError, KeyError, TypeError):
+        return None  # whoever appends it says so
 
 
 def raise_alarm(connection: Connection, name: str, why: str, now: datetime) -> None:

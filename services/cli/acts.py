@@ -21,7 +21,7 @@ from services.ground import tables
 from services.ground.driver import rows_of
 from services.ground.sealing import Sealed
 from services.ground.sql import select_in
-from services.ground.streams import AUDIT, RECEIPT
+from services.ground.streams import RECEIPT
 from services.intake import store as intake
 from services.intake.store import disposals, erasures, legal_holds
 from services.router import store as router
@@ -111,8 +111,6 @@ def _heavy(column: Column[Any]) -> bool:
 
 
 def _set_aside(row: Found) -> Sequence[Sought]:
-    if row["stream"] == AUDIT:
-        return ()  # an entry that the log cannot take has none of its own
     return (Sought("quarantine", row["id"], "collect" if row["stream"] == "INTAKE" else "alter"),)
 
 

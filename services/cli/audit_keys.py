@@ -115,6 +115,5 @@ def _note(connection: Connection, new: VerifierKey, now: datetime, actor: dict[s
         fields=("log_key",),
         purpose="log_key_lost" if lost else "log_key_rotation",
         correlation_id=work.id(),
-        partition=0,
     )
     work.finish()

@@ -78,7 +78,7 @@ async def _put_back(database: Database, fetch: Fetch, signed: Checkpoint) -> int
         )
         await database.write(lambda c: store.raise_alarm(c, RESTORED, why, terminal.CLOCK.now()))
     try:
-        return await restore_from(database, terminal.CLOCK, fetch, signed)
+        return await restore_from(database, fetch, signed)
     finally:
         if not told and await database.read(store.length) == before:
             await database.write(lambda c: store.end_alarm(c, RESTORED))

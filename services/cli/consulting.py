@@ -131,7 +131,7 @@ async def enter_seen(database: Database, who: Looker, seen: Iterable[Seen]) -> N
 
 
 def enter(connection: Connection, settings: Settings, now: datetime, who: Looker, seen: Iterable[Seen]) -> None:
-    """One entry for each that was seen, sent with intake's outbox.
+    """One entry for each that was seen.
 
     Raises OnwardError where it cannot be said who looks, or why is required and not said.
     """
@@ -146,7 +146,6 @@ def enter(connection: Connection, settings: Settings, now: datetime, who: Looker
             purpose=each.purpose,
             wrote=_why(who, settings),
             correlation_id=each.correlation_id or (each.records[0][1] if each.records else work.id()),
-            partition=0,
         )
     work.finish()
 

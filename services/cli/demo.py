@@ -57,7 +57,7 @@ async def _play(folder: Path) -> Row:
         nats_url=None,
         timer_seconds=0.03,  # nobody else uses its store: it may write as often as the story goes on
         flush_seconds=0.05,
-        gather_seconds=0.05,
+        append_seconds=0.05,
         log_level="error",
     )
     configure_logging(settings)

@@ -144,7 +144,6 @@ def _enter(
         purpose=REVIEW if for_review else PURPOSE,
         wrote=checked(who.because),
         correlation_id=person,
-        partition=0,
         recipient=None if for_review else DATA_SUBJECT,
         lawful_basis=None if for_review else "legal_obligation",  # UK GDPR Art 15, DPA 2018 s.45
     )

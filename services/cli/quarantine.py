@@ -230,7 +230,6 @@ def resend_in(connection: Connection, row: Row, raw: bytes, who: Looker, world: 
         wrote=checked(who.because) if who.because else None,
         words_of=name_in(sealed),
         correlation_id=row["id"],
-        partition=0,
     )
     work.finish()
     return message

@@ -1,6 +1,6 @@
 """Whether every act on personal data has its audit entry, and every entry its act: page by page, in constant memory.
 
-First the entries are read, from the log and from the outbox where they are on their way to it, and what they name goes
+First the entries are read, from the log and from what waits to be appended to it, and what they name goes
 into an index on disk; then each table of acts is read in the order of its keys and looked up in there. An act whose
 entry is not there may be younger than the index, so it is looked up once more among the entries that came since: an act
 and its entry are of one transaction, so whoever sees the act sees the entry.
@@ -17,14 +17,12 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Integer, bindparam, exists, select
+from sqlalchemy import Connection, Integer, bindparam, select
 
 from services.audit.store import log_entries
 from services.cli.acts import ACTS, KEPT_IN, Act, Sought
 from services.ground import tables
 from services.ground.driver import rows_of
-from services.ground.opening import opened
-from services.ground.streams import AUDIT
 
 PAGE: Final = 5_000  # rows in memory at once
 TOLD_MOST: Final = 1_000  # findings that are told one by one; all are counted
@@ -51,7 +49,7 @@ GROUP BY kind, id ORDER BY kind, id LIMIT ?
 _ERASED: Final = """
 SELECT 1 FROM entered WHERE operation = 'erase' AND ((kind = ? AND id = ?) OR (kind = 'erased' AND id = ?))
 """
-_row, _entry, _aside = tables.outbox.c, log_entries.c, tables.quarantine.c
+_waits, _entry = tables.audit_entries.c, log_entries.c
 _MOST: Final = bindparam("most", type_=Integer)
 _LOG: Final = (
     select(_entry.position, _entry.entry)
@@ -59,22 +57,9 @@ _LOG: Final = (
     .order_by(_entry.position)
     .limit(_MOST)
 )
-_WAITING: Final = (  # entries that were kept, and that neither the log nor quarantine has
-    select(_row.id, tables.payloads.c.payload, tables.payloads.c.id.label("carried"))
-    .where(
-        tables.payloads.c.id == _row.id,
-        _row.stream == AUDIT,
-        _row.id > bindparam("since"),
-        ~exists().where(_entry.entry_id == _row.id),
-        ~exists().where(_aside.service == "audit", _aside.message_id == _row.id),
-    )
-    .order_by(_row.id)
-    .limit(_MOST)
+_WAITING: Final = (  # entries that were kept, and that the log has not taken yet
+    select(_waits.number, _waits.entry).where(_waits.number > bindparam("since")).order_by(_waits.number).limit(_MOST)
 )
-_SETTLED: Final = select(tables.reconciled.c.service, tables.reconciled.c.up_to).where(
-    tables.reconciled.c.stream == AUDIT
-)
-_WRITERS: Final = ("intake", "router", "dispatch")  # the services whose outboxes hold entries
 
 
 class Finding(NamedTuple):
@@ -124,7 +109,7 @@ class Reconciling(AbstractContextManager["Reconciling"]):
         self._index.execute("PRAGMA journal_mode=OFF")
         self._index.execute(f"PRAGMA cache_size=-{INDEX_CACHE_KIB}")
         self._index.execute(_MAKE)
-        self._log_read, self._way_read = -1, ""  # up to which position, and up to which id of the outbox
+        self._log_read, self._way_read = -1, -1  # up to which position, and up to which number of what waits
         self._again: list[tuple[str, Sought]] = []  # acts without an entry yet
 
     def __exit__(
@@ -142,18 +127,17 @@ class Reconciling(AbstractContextManager["Reconciling"]):
 
     def _entries(self) -> Iterator[Callable[[Connection], int]]:
         """Those on their way first: one that reaches the log meanwhile is then met twice, and not missed."""
-        self._way_read = ""
+        self._way_read = -1
         for read in (self._on_their_way, self._in_the_log):
             self._more = True
             while self._more:
                 yield read
 
     def _on_their_way(self, connection: Connection) -> int:
-        since = self._way_read or _settled(connection)
-        found = opened(connection, _WAITING, rows_of(connection, _WAITING, {"since": since, "most": self._page}))
-        self._keep((row["payload"], ON_ITS_WAY) for row in found)
+        found = rows_of(connection, _WAITING, {"since": self._way_read, "most": self._page})
+        self._keep((row["entry"], ON_ITS_WAY) for row in found)
         self._more = len(found) == self._page
-        self._way_read = str(found[-1]["id"]) if found else since
+        self._way_read = int(found[-1]["number"]) if found else self._way_read
         return len(found)
 
     def _in_the_log(self, connection: Connection) -> int:
@@ -282,12 +266,6 @@ class Reconciling(AbstractContextManager["Reconciling"]):
 def _named(sought: Sought) -> str:
     by = f" by event {sought.correlation}" if sought.correlation not in (None, sought.id) else ""
     return f"{sought.operation or 'any entry'} of {sought.kind} {sought.id}{by}"
-
-
-def _settled(connection: Connection) -> str:
-    """The id up to which the outboxes' entries were taken by the log, as their services found."""
-    up_to = {str(row["service"]): str(row["up_to"]) for row in rows_of(connection, _SETTLED, {})}
-    return min(up_to.get(service, "") for service in _WRITERS)
 
 
 def reconciled(connection: Connection, *, page: int = PAGE) -> Reconciled:

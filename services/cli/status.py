@@ -15,7 +15,7 @@ from services.cli.old_copy import known_keys, lacks_what_was_signed, signed_outs
 from services.ground.clock import WallClock, for_people
 from services.ground.migration import require_schema
 from services.ground.nats_server import running_server
-from services.ground.streams import TAKES, feeds_of, require_declared
+from services.ground.streams import SERVICES, feeds_of, partitions_of, require_declared
 from services.ground.world import World, connect, open_store
 
 UNSIGNED_FOR = timedelta(minutes=1)  # entries of the audit log, after which somebody should look
@@ -55,7 +55,7 @@ async def _services(world: World, state: Row, now: datetime) -> list[Row]:
     connection = await connect(world, name="onward-status")
     try:
         js = connection.jetstream(timeout=world.settings.publish_seconds)
-        return [await _service(name, js, world, state, now) for name in TAKES]
+        return [await _service(name, js, world, state, now) for name in SERVICES]
     finally:
         await connection.close()
 
@@ -66,8 +66,9 @@ async def _service(name: str, js: JetStreamContext, world: World, state: Row, no
     recent = now - timedelta(seconds=world.settings.lease_seconds * 2)
     alive = [row for row in state["instances"] if row["service"] == name and row["seen_at"] > recent]
     held = [row for row in state["leases"] if row["service"] == name and row["until"] and row["until"] > recent]
-    to_take = in_hand = again = 0
-    oldest: datetime | None = None
+    to_take = state["log"]["waiting"] if name == "audit" else 0
+    in_hand = again = 0
+    oldest: datetime | None = state["log"]["entered_at"] if name == "audit" else None
     for feed in feeds_of(name, world.settings):
         info = await js.consumer_info(feed.stream, feed.durable)
         to_take += info.num_pending or 0
@@ -81,7 +82,7 @@ async def _service(name: str, js: JetStreamContext, world: World, state: Row, no
         "running": len(alive),
         "instances": [row["owner"] for row in alive],
         "partitions_held": len(held),
-        "partitions": len(feeds_of(name, world.settings)),
+        "partitions": partitions_of(name, world.settings),
         "taken": sum(row["taken"] for row in alive),
         "to_take": to_take,
         "in_hand": in_hand,
@@ -122,9 +123,8 @@ def _attention(state: Row) -> list[str]:
     log = state["log"]
     why += [f"the audit log, {alarm['name']}: {alarm['why']}" for alarm in log["alarms"]]
     if log["waits_since"] is not None and state["at"] - log["waits_since"] > UNSIGNED_FOR:
-        why.append(
-            f"{log['entries'] - log['signed']} entries of the audit log wait to be signed for more than a minute"
-        )
+        unsigned = log["entries"] + log["waiting"] - log["signed"]
+        why.append(f"{unsigned} entries of the audit log wait to be signed for more than a minute")
     for name, what in (("outbox", "unsent"), ("before_their_predecessor", "waiting")):
         oldest = state[name]["oldest"]
         if oldest is not None and state["at"] - oldest > timedelta(minutes=1):

@@ -62,7 +62,7 @@ class DispatchHandler:
                 about=command.leg_id,
             )
             rows.append(_delivery(command, message_id, names, work))
-            self._audit(command, message_id, names, work, partition=partition)
+            self._audit(command, message_id, names, work)
         insert_all(work.connection, store.deliveries, rows)
 
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
@@ -73,9 +73,7 @@ class DispatchHandler:
             person = None
         work.quarantine(delivery, why, key=key, person_id=person)
 
-    def _audit(
-        self, command: RouteCommand, message_id: str, names: Sequence[str], work: Work, *, partition: int
-    ) -> None:
+    def _audit(self, command: RouteCommand, message_id: str, names: Sequence[str], work: Work) -> None:
         """To whom which fields went, and why."""
         work.audit(
             AuditOperation.DISCLOSE,
@@ -91,7 +89,6 @@ class DispatchHandler:
             decision_id=command.decision_id,
             rule_set=command.rule_set,
             because=[{"rule": reason.rule, "because": reason.because} for reason in command.because],
-            partition=partition,
         )
 
 

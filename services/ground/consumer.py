@@ -24,13 +24,13 @@ from services.ground.clock import Clock
 from services.ground.database import Database
 from services.ground.errors import LeaseLost, OnwardError
 from services.ground.handing_on import NotHandedOn, Reader, hand_on
-from services.ground.handler import Chore, Duty, Handler, Incoming
+from services.ground.handler import Chore, Duty, Handler, Hands, Incoming
 from services.ground.keys import KEYS_A_MESSAGE, make_ahead
 from services.ground.log import logger
 from services.ground.microbatch import Delivery, Microbatch
 from services.ground.sender import Sender
 from services.ground.settings import Settings
-from services.ground.streams import feeds_of
+from services.ground.streams import feeds_of, partitions_of
 from services.ground.together import Together
 from services.ground.work import Work
 
@@ -73,7 +73,7 @@ class Consumer(Generic[Body]):
         self._database = database
         self._feeds = {feed.partition: feed for feed in feeds_of(handler.service, settings)}
         hold = timedelta(seconds=settings.lease_seconds)
-        self._holder = leases.Holder(handler.service, settings.instance, len(self._feeds), hold)
+        self._holder = leases.Holder(handler.service, settings.instance, partitions_of(handler.service, settings), hold)
         self._subscription = Microbatch(connection, window=settings.window)
         self._sender = Sender(
             handler.service,
@@ -92,6 +92,7 @@ class Consumer(Generic[Body]):
         self._in_hand: set[asyncio.Task[None]] = set()
         self._own_accord = chores
         self._duties = duties
+        self._hands = Hands(self._write_as_owner, connection, self.note_taken)
         self._chores: list[asyncio.Task[None]] = []
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
@@ -122,7 +123,7 @@ class Consumer(Generic[Body]):
         return self._in_hand
 
     def note_taken(self, messages: int) -> None:
-        """So many were handed on to it by another service of this process, and taken."""
+        """So many were taken otherwise than from its subscription."""
         self.tally.taken += messages
 
     async def start(self) -> None:
@@ -134,7 +135,6 @@ class Consumer(Generic[Body]):
             asyncio.create_task(self._repeat(self._settings.lease_seconds / 3, self._look_after_partitions)),
             asyncio.create_task(self._repeat(self._settings.sweep_seconds, self.sweep)),
             asyncio.create_task(self._repeat(self._settings.flush_seconds, self._flush)),
-            asyncio.create_task(self._repeat(self._settings.gather_seconds, self._sender.send_gathered)),
             asyncio.create_task(self._repeat(self._settings.redelivery_seconds[0] / 3, self._subscription.keep_alive)),
             asyncio.create_task(self._repeat(self._settings.reconcile_seconds, self.reconcile)),
             *(
@@ -163,8 +163,6 @@ class Consumer(Generic[Body]):
             _, unfinished = await asyncio.wait(running, timeout=self._settings.drain_seconds)
             for task in unfinished:
                 task.cancel()  # committed work is in the outbox; uncommitted work comes again
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._sender.send_gathered(), self._settings.drain_seconds)
         self._together.leave(self)
         marks, held = self._sender.take_marks(), list(self._epochs)
         self._epochs = {}
@@ -323,7 +321,8 @@ class Consumer(Generic[Body]):
                 for partition, epoch in new.items():
                     self._epochs[partition] = epoch
                     try:
-                        await self._subscription.open(self._feeds[partition])
+                        if partition in self._feeds:
+                            await self._subscription.open(self._feeds[partition])
                     except BaseException:
                         del self._epochs[partition]  # nothing is pulled, so at the next look it is new again
                         raise
@@ -345,7 +344,7 @@ class Consumer(Generic[Body]):
             self.failing.pop(duty.name, None)
             return
         try:
-            await duty.act(self._write_as_owner)
+            await duty.act(self._hands)
         except LeaseLost:
             return  # whoever has the partition now does it
         except Exception as error:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+
+from nats.aio.client import Client
 
 from schemas.refusal import Unacceptable
 from services.ground.inorder import Place
@@ -46,17 +48,25 @@ class Chore:
 Write: TypeAlias = Callable[[Callable[[Work], None]], Awaitable[None]]
 
 
+class Hands(NamedTuple):
+    """What a duty acts with, beside what it was made with."""
+
+    write: Write
+    connection: Client  # to the broker
+    note_taken: Callable[[int], None]  # counts, for `onward status`
+
+
 @dataclass(frozen=True, slots=True)
 class Duty:
     """What a service does outside of the store as well (signs, writes files, asks others), in the same one process.
 
-    `act` writes to the store through what it is given. It may be cut off anywhere and begun again, also by another
-    process while the former one still ends. What it raises is what `onward health` says until it succeeds again.
+    `act` writes to the store through the hands that it is given. It may be cut off anywhere and begun again, also by
+    another process while the former one still ends. What it raises is what `onward health` says until it succeeds.
     """
 
     name: str
     every_seconds: float
-    act: Callable[[Write], Awaitable[None]]
+    act: Callable[[Hands], Awaitable[None]]
 
 
 class Handler(Protocol[Body]):
@@ -79,3 +89,21 @@ class Handler(Protocol[Body]):
     def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
         """Set one message aside, and tell whoever must know."""
         ...
+
+
+class OfItself:
+    """The part of a service that takes no messages: what it does are chores and duties."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+
+    def read(self, delivery: Delivery) -> Incoming[Any]:  # noqa: ARG002 - none comes
+        """Nothing comes."""
+        raise Unacceptable("unknown_channel")
+
+    def take(self, messages: Sequence[Incoming[Any]], work: Work) -> None:
+        """Nothing comes."""
+
+    def refuse(self, delivery: Delivery, why: Unacceptable, work: Work, *, key: Key | None) -> None:
+        """Set aside what nobody should have sent here."""
+        work.quarantine(delivery, why, key=key)

@@ -20,7 +20,7 @@ PAGE = 1000
 NEWEST_PLACES = 1_000_000  # of a stream, that are looked through for two rows in one place: a tenth of a second
 
 # Whose inbox shows that a message of the stream arrived. Other streams are read outside of Onward.
-READERS = {streams.CASE: "router", streams.DISPATCH: "dispatch", streams.AUDIT: "audit"}
+READERS = {streams.CASE: "router", streams.DISPATCH: "dispatch"}
 
 # One statement whatever the number of rows: row by row cost more than all else that a transaction does.
 _MARK_SENT = {

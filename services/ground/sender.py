@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from nats.aio.client import Client
 
-from services.ground import outbox, streams
+from services.ground import outbox
 from services.ground.clock import Clock
 from services.ground.database import Database
 from services.ground.microbatch import Delivery, Microbatch
@@ -15,12 +15,6 @@ from services.ground.relay import Relay
 from services.ground.settings import Settings
 from services.ground.together import Owner, Together
 from services.ground.work import Work
-
-# Nobody waits for an audit entry as somebody waits for a route, and the broker syncs to disk once for each message: at
-# 200 referrals a second entries one by one were a third of its writes. So they wait for more, for a moment, and then go
-# beside what somebody waits for. The order of entries is the log's to make: nobody relies on that of their sending.
-PATIENT_STREAMS = (streams.AUDIT,)
-GATHER_MOST = 256  # messages, which are sent at once
 
 
 class Sender:
@@ -42,22 +36,16 @@ class Sender:
         self._subscription = subscription
         self._together = together
         self.publisher = Publisher(connection, timeout_seconds=settings.publish_seconds)
-        self._patient = Publisher(connection, timeout_seconds=settings.publish_seconds)
         self.relay = Relay(service, clock=clock, database=database, publisher=self.publisher)
         self._confirmed: list[Confirmed] = []  # published, to be marked in the next transaction
-        self._gathered: list[Outgoing] = []  # committed, to be published with more of their kind
-        self._gathered_of: list[Delivery] = []  # what they came from
-        self._gathered_owners: set[Owner] = set()
 
     async def start(self) -> None:
         """Listen for confirmations."""
         await self.publisher.start()
-        await self._patient.start()
 
     def reconnected(self) -> None:
         """The broker was away and is back."""
         self.publisher.reconnected()
-        self._patient.reconnected()
 
     def take_marks(self) -> list[Confirmed]:
         """What was published and is still there, to be marked as sent by whoever writes next."""
@@ -69,32 +57,10 @@ class Sender:
         self._confirmed = [*marks, *self._confirmed]
 
     async def send_then_ack(self, work: Work, done: Sequence[Delivery]) -> None:
-        """Publish what a unit of work left, then acknowledge what it took; some of it waits for more of its kind."""
-        urgent = [message for message in work.outgoing if message.stream not in PATIENT_STREAMS]
-        patient = [message for message in work.outgoing if message.stream in PATIENT_STREAMS]
+        """Publish what a unit of work left, then acknowledge what it took."""
         try:
-            await self.publish(urgent, work.owners)
-        except BaseException:
-            self._subscription.leave(done)
-            raise
-        self._gathered += patient
-        self._gathered_of += done
-        self._gathered_owners |= work.owners
-        if not patient or len(self._gathered) >= GATHER_MOST:
-            await self.send_gathered()
-
-    async def send_gathered(self) -> None:
-        """Publish what was gathered, and acknowledge last what it came from: the rest of that was published before."""
-        messages, self._gathered = self._gathered, []
-        done, self._gathered_of = self._gathered_of, []
-        owners, self._gathered_owners = self._gathered_owners, set()
-        try:
-            confirmed = await self._patient.publish(messages)
-            self._confirmed += confirmed
+            await self.publish(work.outgoing, work.owners)
             await self._subscription.ack(done)
-        except BaseException:
-            self._together.owe(owners)
-            raise
         finally:
             self._subscription.leave(done)  # unless acknowledged: no longer kept alive, so it comes again
 

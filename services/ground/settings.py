@@ -115,8 +115,8 @@ class Settings(BaseSettings):
     flush_seconds: PositiveFloat = Field(
         0.5, description="What was published is noted as sent after this long where no transaction comes along."
     )
-    gather_seconds: PositiveFloat = Field(
-        0.2, description="Audit entries wait this long for more of their kind, to be published with one sync to disk."
+    append_seconds: PositiveFloat = Field(
+        0.2, description="How often what was entered is appended to the audit log and given out on the queue."
     )
     timer_seconds: PositiveFloat = Field(1.0, description="How often it is looked whether a timer has fallen due.")
     drain_seconds: PositiveFloat = Field(10, description="Time to finish what is in hand when told to stop.")

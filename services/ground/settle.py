@@ -13,11 +13,16 @@ from sqlalchemy import bindparam, text
 
 from services.ground import tables
 from services.ground.errors import OnwardError
-from services.ground.streams import TAKES, Feed, feeds_of
+from services.ground.streams import SERVICES, Feed, feeds_of
 from services.ground.world import World
 
 POLL_SECONDS = 0.02
 _UNSENT = text("SELECT count(*) FROM outbox WHERE sent_at IS NULL")
+# What is to be appended to the log, and what of it is to be given out.
+_ENTERED = text(
+    "SELECT (SELECT count(*) FROM audit_entries)"
+    " + (SELECT count(*) FROM log_entries WHERE position >= (SELECT coalesce(max(position), 0) FROM log_given))"
+)
 # A timer's message has no message behind it that stays unacknowledged until it is published.
 _DUE = text(
     "SELECT (SELECT count(*) FROM timers WHERE fired_at IS NULL AND cancelled_at IS NULL AND due_at <= :now)"
@@ -25,7 +30,7 @@ _DUE = text(
 ).bindparams(bindparam("now", type_=tables.Moment()))
 
 
-async def settle(world: World, connection: Client, *, seconds: float, names: Sequence[str] = tuple(TAKES)) -> None:
+async def settle(world: World, connection: Client, *, seconds: float, names: Sequence[str] = SERVICES) -> None:
     """Wait until these services have nothing to take, no timer is due and nothing waits to be sent.
 
     At two looks one after the other: the router hands some events on to itself, perhaps to a partition that the first
@@ -49,10 +54,14 @@ async def _busy(world: World, connection: Client, names: Sequence[str]) -> str |
             return f"{due} timers that fell due"
     js = connection.jetstream()
     for name in names:
-        if busy := await _busy_feeds(js, feeds_of(name, world.settings)):
+        feeds = feeds_of(name, world.settings)
+        if feeds and (busy := await _busy_feeds(js, feeds)):
             return busy
     unsent = await world.database.read(lambda c: c.execute(_UNSENT).scalar_one())
-    return f"{unsent} to send" if unsent else None
+    if unsent:
+        return f"{unsent} to send"
+    entered = await world.database.read(lambda c: c.execute(_ENTERED).scalar_one()) if "audit" in names else 0
+    return f"{entered} entries for the log or of it" if entered else None
 
 
 async def _busy_feeds(js: JetStreamContext, feeds: Sequence[Feed]) -> str | None:

@@ -39,8 +39,9 @@ SUBJECTS: Final = {
     QUARANTINE: "quarantine.*",  # quarantine.<service>: that something waits to be mended; never its content
 }
 
-# Which service takes a stream, and over how many partitions (None: settings.partitions).
-TAKES: Final = {"intake": (INTAKE, 1), "router": (CASE, None), "dispatch": (DISPATCH, None), "audit": (AUDIT, 1)}
+TAKES: Final = {"intake": INTAKE, "router": CASE, "dispatch": DISPATCH}  # the stream of each service
+SHARED_OUT: Final = ("router", "dispatch")  # among processes, over settings.partitions
+SERVICES: Final = (*TAKES, "audit")  # the log takes what is entered in the store, and no stream
 MAX_ACK_PENDING: Final = 4096
 _NOT_A_TOKEN: Final = re.compile(r"[^A-Za-z0-9_:-]")  # of a subject
 
@@ -56,12 +57,19 @@ class Feed:
 
 
 def feeds_of(service: str, settings: Settings) -> list[Feed]:
-    """The feeds of a service, one a partition."""
-    stream, count = TAKES[service]
-    if count == 1:
+    """The feeds of a service, one a partition; none of one that takes no stream."""
+    stream = TAKES.get(service)
+    if stream is None:
+        return []
+    if service not in SHARED_OUT:
         return [Feed(stream, service, 0, SUBJECTS[stream])]
     prefix = SUBJECTS[stream].partition(".")[0]
     return [Feed(stream, f"{service}-{p}", p, f"{prefix}.{p}.*") for p in range(settings.partitions)]
+
+
+def partitions_of(service: str, settings: Settings) -> int:
+    """Over how many partitions a service is shared out among its processes."""
+    return settings.partitions if service in SHARED_OUT else 1
 
 
 def ready_subject(service: str, instance: str | None = None) -> str:

@@ -85,6 +85,13 @@ Index("outbox_by_place", outbox.c.stream, outbox.c.stream_sequence,
       sqlite_where=outbox.c.stream_sequence.is_not(None),
       postgresql_where=outbox.c.stream_sequence.is_not(None))  # fmt: skip
 
+audit_entries = Table(  # what was entered and the audit log has not taken yet; what a transaction did, it enters here
+    "audit_entries",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("entry", LargeBinary, nullable=False),  # the exact bytes that the log proves
+)
+
 payloads = Table(  # what each row of the outbox carries; apart, or it would be written again to note that it was sent
     "payloads",
     metadata,

@@ -16,7 +16,7 @@ from services.ground import streams
 from services.ground.handing_on import Reader
 from services.ground.handler import Handler
 
-# From service to service in the order of a message's way. Audit is not among them: its stream is read by others too.
+# From service to service in the order of a message's way. Audit takes no messages.
 WAY: Final = ("intake", "router", "dispatch")
 
 Owner: TypeAlias = tuple[str, int]  # a service and a partition of it
@@ -72,7 +72,7 @@ class Together:
             return []
         after = WAY[WAY.index(service) + 1 :]
         return [
-            Reader(member.handler, streams.TAKES[name][0], dict(member.epochs))
+            Reader(member.handler, streams.TAKES[name], dict(member.epochs))
             for name in after
             for member in self._members
             if member.handler.service == name and member.epochs

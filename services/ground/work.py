@@ -62,6 +62,7 @@ class Work:
         self.organisation = organisation  # who operates it, as audit entries name it
         self.now = now
         self.outgoing: list[Outgoing] = []  # in the order in which it is to be sent
+        self.entered: list[bytes] = []  # for the audit log
         self.freed: set[Key] = set()  # of what was quarantined: they may be sent again
         self.owners: set[tuple[str, int]] = set()  # the services and partitions whose outbox this writes to
         self._outbox: list[dict[str, object]] = []
@@ -137,7 +138,17 @@ class Work:
         what is left behind by a crash; `about` becomes the CloudEvents subject; `extensions` further attributes.
         """
         id_ = id_ or self.id()
-        envelope: dict[str, object] = {
+        envelope = self._envelope(id_, type_, data)
+        if about:
+            envelope["subject"] = about
+        if extensions:
+            envelope |= {name: value for name, value in extensions.items() if value is not None}
+        message = Outgoing(id_, stream, subject, orjson.dumps(envelope))
+        self.send_as_it_is(message, person=person, partition=partition)
+        return id_
+
+    def _envelope(self, id_: str, type_: EventType, data: Data) -> dict[str, object]:
+        return {
             "specversion": "1.0",
             "id": id_,
             "source": f"onward-{self.service}",
@@ -148,18 +159,6 @@ class Work:
             if isinstance(data, BaseModel)
             else data,
         }
-        if about:
-            envelope["subject"] = about
-        if extensions:
-            envelope |= {name: value for name, value in extensions.items() if value is not None}
-        # Of an audit entry these very bytes are what the log proves, so they are canonical (RFC 8785): in the order of
-        # their names, which are ASCII; all else is as orjson writes it anyway.
-        option = orjson.OPT_SORT_KEYS if stream == streams.AUDIT else None
-        payload = orjson.dumps(envelope, option=option)
-        if stream == streams.AUDIT and len(payload) > LONGEST_ENTRY:
-            raise Unacceptable("audit_entry_too_large")
-        self.send_as_it_is(Outgoing(id_, stream, subject, payload), person=person, partition=partition)
-        return id_
 
     def send_as_it_is(self, message: Outgoing, *, person: str | None, partition: int) -> None:
         """Have a whole message published after the commit, whatever is in it. Raises Erased."""
@@ -183,6 +182,7 @@ class Work:
         self.outgoing = [message for message in self.outgoing if message.id not in taken] + follower.outgoing
         self._outbox = [row for row in self._outbox if row["id"] not in taken] + follower._outbox
         self._payloads = [kept for kept in self._payloads if kept[0] not in taken] + follower._payloads
+        self.entered += follower.entered
         self._texts += follower._texts
         self.owners |= follower.owners
 
@@ -194,13 +194,12 @@ class Work:
         purpose: str,
         correlation_id: str,
         records: Sequence[tuple[str, str]],
-        partition: int,
         person_id: str | None = None,
         wrote: str | None = None,
         words_of: str | None = None,
         **more: object,
     ) -> None:
-        """Have an audit entry kept and published: in this transaction, so that there is no act without its entry.
+        """Enter something for the audit log: in this transaction, so that there is no act without its entry.
 
         `records` are (kind, id); `more` are further fields of `schemas.audit.AuditEntry`. `wrote` is what a human wrote
         to justify it: about a person (or a message, whose key `words_of` names) it is sealed beside the entry, which
@@ -217,7 +216,6 @@ class Work:
                     purpose=purpose,
                     correlation_id=correlation_id,
                     records=some,
-                    partition=partition,
                     person_id=person_id,
                     wrote=wrote,
                     words_of=words_of,
@@ -239,8 +237,12 @@ class Work:
             entry["person_id"] = person_id
         if wrote is not None:
             entry |= self._justified(id_, words_of or person_id, wrote)
-        subject = f"audit.{operation.value}"
-        self.publish(streams.AUDIT, subject, EventType.AUDIT_ENTERED, entry, person=None, partition=partition, id_=id_)
+        # These very bytes are what the log proves, so they are canonical (RFC 8785): in the order of their names, which
+        # are ASCII; all else is as orjson writes it anyway.
+        raw = orjson.dumps(self._envelope(id_, EventType.AUDIT_ENTERED, entry), option=orjson.OPT_SORT_KEYS)
+        if len(raw) > LONGEST_ENTRY:
+            raise Unacceptable("audit_entry_too_large")
+        self.entered.append(raw)
 
     def _justified(self, entry_id: str, person_id: str | None, text: str) -> dict[str, str]:
         if person_id is None:
@@ -324,12 +326,7 @@ class Work:
         return self.keys.fingerprint(self.connection, "message", raw)
 
     def _enter_set_aside(self, id_: str, delivery: Delivery, key: Key | None, person_id: str | None) -> None:
-        """What a source sent is collected by that, though nothing was made of it; elsewhere it is ours, put aside.
-
-        Entries that the log cannot take have none: each would have one of its own, without end.
-        """
-        if delivery.stream == streams.AUDIT:
-            return
+        """What a source sent is collected by that, though nothing was made of it; elsewhere it is ours, put aside."""
         came_in = delivery.stream == streams.INTAKE
         source = delivery.subject.split(".")[1] if came_in else ""
         if not re.fullmatch(SOURCE_ID_PATTERN, source):
@@ -344,7 +341,6 @@ class Work:
             fields=("raw",),
             purpose="quarantine",
             correlation_id=key.id if key is not None and not came_in else id_,
-            partition=delivery.partition,
         )
 
     def _forget(self, key: Key) -> None:
@@ -357,18 +353,20 @@ class Work:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Undo what is written within, and nothing else, when an error leaves it."""
-        sent, rows, texts = len(self.outgoing), len(self._outbox), len(self._texts)
+        sent, rows, texts, entries = len(self.outgoing), len(self._outbox), len(self._texts), len(self.entered)
         try:
             with self.connection.begin_nested():
                 yield
         except BaseException:
-            del self.outgoing[sent:], self._outbox[rows:], self._payloads[rows:], self._texts[texts:]
+            del self.outgoing[sent:], self._outbox[rows:], self._payloads[rows:]
+            del self._texts[texts:], self.entered[entries:]
             raise
 
     def finish(self) -> None:
         """Write what was gathered. The last thing before the commit."""
         insert_all(self.connection, tables.outbox, self._outbox)
         insert_all(self.connection, tables.payloads, [_kept(*payload) for payload in self._payloads])
+        insert_all(self.connection, tables.audit_entries, [{"entry": entry} for entry in self.entered])
         insert_all(self.connection, tables.entry_texts, self._texts)
 
 

@@ -12,5 +12,6 @@ from services.intake.retention import retention
 
 async def intake(world: World) -> Service:
     """The service that takes what sources publish, ends what was erased, and lets go of what is old."""
-    duties = [Duty("finish_erasures", world.settings.sweep_seconds, Finishing(world.database).act)]
+    finishing = Finishing(world.database)
+    duties = [Duty("finish_erasures", world.settings.sweep_seconds, lambda hands: finishing.act(hands.write))]
     return Service(IntakeHandler(world.settings), world, chores=[retention(world.settings)], duties=duties)

@@ -21,7 +21,7 @@ PURPOSES: Final = {  # of what a human said of two persons
 
 
 def enter_collected(
-    envelope: Submission, channel: Channel, person: str, linked: Link, event_id: str, work: Work, *, partition: int
+    envelope: Submission, channel: Channel, person: str, linked: Link, event_id: str, work: Work
 ) -> None:
     """An event was accepted. What a source holds of somebody whom we knew joins what we held."""
     data = envelope.data
@@ -39,13 +39,10 @@ def enter_collected(
             lawful_basis=getattr(data, "lawful_basis", None),
             wrote=data.reason if isinstance(data, HumanDecision) else None,
             correlation_id=event_id,
-            partition=partition,
         )
 
 
-def enter_repeated(
-    envelope: Submission, person: str, event_id: str, raw_message: str, work: Work, *, partition: int
-) -> None:
+def enter_repeated(envelope: Submission, person: str, event_id: str, raw_message: str, work: Work) -> None:
     """A message came again, and one more copy of it is kept."""
     work.audit(
         AuditOperation.COLLECT,
@@ -55,11 +52,10 @@ def enter_repeated(
         fields=("raw",),
         purpose="repeat",
         correlation_id=event_id,
-        partition=partition,
     )
 
 
-def enter_joined(joining: Joining, by: DecidedBy, reason: str, event_id: str, work: Work, *, partition: int) -> None:
+def enter_joined(joining: Joining, by: DecidedBy, reason: str, event_id: str, work: Work) -> None:
     """A human said of two persons that they are one, are not, or are no longer, which undoes a combination."""
     apart = joining.kind is DecisionKind.KEEP_PERSONS_APART
     work.audit(
@@ -71,13 +67,10 @@ def enter_joined(joining: Joining, by: DecidedBy, reason: str, event_id: str, wo
         purpose=PURPOSES[joining.kind],
         wrote=reason,
         correlation_id=event_id,
-        partition=partition,
     )
 
 
-def enter_turned_away(
-    quarantined: str, receipt: str, work: Work, *, recipient: str, organisation: str, partition: int
-) -> None:
+def enter_turned_away(quarantined: str, receipt: str, work: Work, *, recipient: str, organisation: str) -> None:
     """A source was told that its message does not fit what we hold, which tells something of that."""
     work.audit(
         AuditOperation.DISCLOSE,
@@ -88,7 +81,6 @@ def enter_turned_away(
         purpose="receipt",
         justification=WHY_TOLD,
         correlation_id=quarantined,
-        partition=partition,
     )
 
 

@@ -146,7 +146,6 @@ def forget(
             purpose="erasure",
             justification=because,
             correlation_id=review or person,
-            partition=PARTITION,
         )
     destroy(connection, [*people, *sorted(filter(None, keys))], work.now)
 

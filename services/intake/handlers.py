@@ -137,9 +137,9 @@ class IntakeHandler:
         if refused is None:
             return
         quarantined, receipt = refused
-        partition, organisation = message.delivery.partition, self._settings.organisation
-        source = message.body.source
-        enter_turned_away(quarantined, receipt, work, recipient=source, organisation=organisation, partition=partition)
+        enter_turned_away(
+            quarantined, receipt, work, recipient=message.body.source, organisation=self._settings.organisation
+        )
 
     def _accept(
         self,
@@ -207,7 +207,7 @@ class IntakeHandler:
         assert isinstance(data, HumanDecision)
         take_joining(joining, known)
         kept.joinings.append((joining, data.decided_by, event_id))
-        enter_joined(joining, data.decided_by, data.reason, event_id, work, partition=message.delivery.partition)
+        enter_joined(joining, data.decided_by, data.reason, event_id, work)
 
     def _hand_on(
         self,
@@ -246,8 +246,7 @@ class IntakeHandler:
         again = raw_row(message.delivery, work, person=person, outcome="repeated", event_id=same.event_id)
         kept.raw.append(again)
         if message.body.channel is not Channel.TIMER:
-            copy, partition = str(again["id"]), message.delivery.partition
-            enter_repeated(message.body.envelope, person, same.event_id, copy, work, partition=partition)
+            enter_repeated(message.body.envelope, person, same.event_id, str(again["id"]), work)
         self._tell(
             message.delivery,
             work,
@@ -297,8 +296,7 @@ class IntakeHandler:
     def _audit(self, message: Incoming[Published], person: str, linked: Link, event_id: str, work: Work) -> None:
         if message.body.channel is Channel.TIMER:
             return  # nothing was collected from anybody: what our own promise changes is entered by the router
-        body, partition = message.body, message.delivery.partition
-        enter_collected(body.envelope, body.channel, person, linked, event_id, work, partition=partition)
+        enter_collected(message.body.envelope, message.body.channel, person, linked, event_id, work)
 
 
 def _key(message: Incoming[Published]) -> Key:

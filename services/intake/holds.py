@@ -81,5 +81,4 @@ def _enter(
         purpose="legal_hold",
         wrote=because,
         correlation_id=about,
-        partition=PARTITION,
     )

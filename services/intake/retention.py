@@ -38,7 +38,6 @@ from services.ground.sql import select_in
 from services.ground.tables import Moment
 from services.ground.work import Work, acting
 from services.intake import store
-from services.intake.erasing import PARTITION
 from services.intake.store import disposals
 
 PAGE: Final = 1000  # rows that one transaction looks at
@@ -96,7 +95,6 @@ class Retention:
             purpose="retention",
             justification=f"Their time was over: {many} {what}.",
             correlation_id=id_,
-            partition=PARTITION,
         )
 
 

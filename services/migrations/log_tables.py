@@ -32,6 +32,20 @@ def create_log_tables() -> None:
         sa.PrimaryKeyConstraint("size", "witness"),
     )
     op.create_table(
+        "log_given",
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("entry_id", sa.Text(), nullable=False),
+        sa.Column("created", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("position"),
+    )
+    op.create_table(
+        "audit_entries",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("entry", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+    )
+    op.create_table(
         "log_keys",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("verifier", sa.Text(), nullable=False),

@@ -119,7 +119,6 @@ def ask(work: Work, person: str, settings: Settings) -> None:
         fields=("review",),
         purpose="retention",
         correlation_id=str(event),
-        partition=PARTITION,
     )
 
 

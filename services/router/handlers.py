@@ -199,7 +199,6 @@ class RouterHandler:
             justification=WHY_TOLD,
             correlation_id=event.id,
             causation_id=event.id,
-            partition=delivery.partition,
         )
 
     def _actor(self, event: Accepted) -> dict[str, str]:
@@ -347,5 +346,4 @@ def _audit(
         decision_id=decision_id,
         rule_set=decision.digest,
         because=because_of(decision.matched),
-        partition=message.delivery.partition,
     )

@@ -93,5 +93,4 @@ def _tell(telling: Telling, referrer: Referrer, rules: RuleSet, work: Work, tell
         causation_id=telling.event_id,
         decision_id=telling.decision_id,
         rule_set=rules.digest,
-        partition=telling.partition,
     )

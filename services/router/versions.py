@@ -203,7 +203,6 @@ def note(
         justification=by.because,
         correlation_id=proposal or id_,
         rule_set=digest,
-        partition=PARTITION,
     )
     return id_
 

@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from services.cli.playing import begin, happen
@@ -147,8 +146,8 @@ async def _assert_each_opening(typed: Typed, folder: Path, onward: System) -> No
     found, page = await _export(typed, folder, "--all-parties")
     assert {"victim_safety", "marac"} <= {leg["destination"] for leg in found["services"]}
     assert "never give it to the person" in page
-    last = await onward.rows("SELECT subject FROM outbox WHERE stream = 'AUDIT' ORDER BY id DESC LIMIT 1")
-    assert last == [{"subject": "audit.consult"}], "a copy for the review is no disclosure to him"
+    last = (await onward.entered("consult", "disclose"))[-1]
+    assert last["operation"] == "consult", "a copy for the review is no disclosure to him"
 
 
 async def _assert_some_of_what_was_written_is_opened(typed: Typed, folder: Path, onward: System) -> None:
@@ -183,10 +182,7 @@ async def _assert_some_of_what_was_written_is_opened(typed: Typed, folder: Path,
 
 
 async def _last_disclosed(onward: System) -> dict[str, Any]:
-    [row] = await onward.rows("SELECT payload FROM payloads NATURAL JOIN outbox WHERE payload IS NOT NULL "
-                              "AND subject = 'audit.disclose' ORDER BY id DESC LIMIT 1")  # fmt: skip
-    entry: dict[str, Any] = orjson.loads(bytes(row["payload"]))["data"]
-    return entry
+    return (await onward.entered("disclose"))[-1]
 
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)

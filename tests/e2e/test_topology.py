@@ -178,8 +178,10 @@ async def _assert_each_is_routed_once_and_audited(onward: System, sent: list[Eve
 
 
 async def _assert_audited(onward: System, events: set[str], deliveries: list[dict[str, Any]]) -> None:
-    entries = await onward.rows("SELECT position, operation, correlation_id FROM log_entries ORDER BY position")
-    assert [entry["position"] for entry in entries] == list(range(len(entries)))
+    places = [row["position"] for row in await onward.rows("SELECT position FROM log_entries ORDER BY position")]
+    assert places == list(range(len(places)))
+    # An acknowledgement that was on its way to the node that died is lost: its message comes again, as a repeat.
+    entries = [entry for entry in await onward.entered() if entry["purpose"] != "repeat"]
     of_kind = Counter((entry["operation"], entry["correlation_id"]) for entry in entries)
     assert {event: of_kind[("collect", event)] for event in events} == dict.fromkeys(events, 1)
     assert {event: of_kind[("alter", event)] for event in events} == dict.fromkeys(events, 1)

@@ -271,21 +271,20 @@ async def _planted(onward: System, kind: str) -> tuple[Reconciled, str]:
 
 
 async def _lost(onward: System, kind: str, *, forgotten: bool) -> Reconciled:
-    """The first entry of a kind of act is taken out of the log, and also out of the outbox or not."""
+    """The first entry of a kind of act is taken out of the log, and forgotten, or waits for it again."""
     found: list[Reconciled] = []
     [act] = [act for act in ACTS if act.kind == kind]
 
     def lose(connection: Connection) -> None:
         sought = act.sought(act.page(connection, None, 1)[0])[0]
         [entry] = [
-            entry_id
-            for entry_id, entry in connection.execute(select(log_entries.c.entry_id, log_entries.c.entry))
+            entry
+            for entry in connection.execute(select(log_entries.c.entry)).scalars()
             if {"kind": sought.kind, "id": sought.id} in orjson.loads(entry)["data"]["records"]
         ]
-        connection.execute(delete(log_entries).where(log_entries.c.entry_id == entry))
-        connection.execute(delete(tables.reconciled))
-        if forgotten:
-            connection.execute(delete(tables.outbox).where(tables.outbox.c.id == entry))
+        connection.execute(delete(log_entries).where(log_entries.c.entry == entry))
+        if not forgotten:
+            connection.execute(insert(tables.audit_entries), {"entry": entry})
         found.append(reconciled(connection))
         raise _Undo
 

@@ -18,7 +18,7 @@ import orjson
 from schemas.envelope import TIMERS_SOURCE
 from services.ground.outbox import READERS
 from services.ground.relay import AGAIN
-from services.ground.streams import INTAKE, RECEIPT, ROUTE
+from services.ground.streams import AUDIT, INTAKE, RECEIPT, ROUTE
 from tests.sim.broker import Appended, Broker
 from tests.sim.check_casework import casework_problems, same_persons, serve_the_same
 from tests.sim.clock import BEGIN
@@ -29,6 +29,7 @@ from tests.support.checks import problems_in
 # The rows of the outbox, each with what it carries; and what was kept of a message, opened.
 CARRIED = "FROM (SELECT id, opened('payloads.payload/' || id, payload) AS payload FROM payloads) NATURAL JOIN outbox"
 RAW = "opened('quarantine.raw/' || id, raw)"
+_LOGGED = f"SELECT entry_id, '{AUDIT}', entry FROM log_entries"  # what the queue is given of the log  # noqa: S608
 BODY = "opened('raw_messages.body/' || id, body)"
 SAID = "opened('decisions.said/' || id, said)"
 ALWAYS_A_MISTAKE = ("unreadable", "reader_failed", "unknown_channel")
@@ -203,7 +204,7 @@ def _decisions_followed(rows: Rows) -> list[str]:
 def not_taken(rows: Rows) -> list[str]:
     """What was published to one of us and was neither taken by its reader nor set aside."""
     found = []
-    for stream, reader in (("CASE", "router"), ("DISPATCH", "dispatch"), ("AUDIT", "audit")):
+    for stream, reader in (("CASE", "router"), ("DISPATCH", "dispatch")):
         query = (
             f"SELECT o.id FROM outbox o WHERE o.stream = '{stream}'"  # noqa: S608
             " AND o.id NOT IN (SELECT resent_as FROM quarantine WHERE resent_as IS NOT NULL)"
@@ -220,7 +221,6 @@ def _effects(rows: Rows) -> list[str]:
     effects = {
         "router": "SELECT event_id FROM case_events",
         "dispatch": "SELECT command_id FROM deliveries",
-        "audit": "SELECT entry_id FROM log_entries",
     }
     for service, query in effects.items():
         keys = {id_ for (id_,) in rows(f"SELECT id FROM inbox WHERE consumer = '{service}'")}  # noqa: S608
@@ -270,9 +270,10 @@ def _is_told(event: dict[str, Any]) -> bool:
 
 
 def _outbox_and_broker(ended: Ended) -> list[str]:
-    """What left is in the outbox, what the outbox says was sent has left, and nothing is stored twice without need."""
+    """What left is in the outbox or the log, what is in them has left, and nothing is stored twice without need."""
     rows = ended.store.rows
-    outbox = {id_: (stream, payload) for id_, stream, payload in rows(f"SELECT id, stream, payload {CARRIED}")}
+    sent = f"SELECT id, stream, payload {CARRIED} UNION ALL {_LOGGED}"
+    outbox = {id_: (stream, payload) for id_, stream, payload in rows(sent)}
     timers = f"intake.{TIMERS_SOURCE}."
     left = [
         appended
@@ -288,9 +289,9 @@ def _outbox_and_broker(ended: Ended) -> list[str]:
     again = {row for (row,) in rows("SELECT resent_as FROM quarantine WHERE resent_as IS NOT NULL")}
     resent = {hashlib.sha256(outbox[id_][1]).hexdigest() for id_ in again if id_ in outbox}
     return [
-        *(f"published and not in the outbox: {appended.stream} {appended.message.id}" for appended in left
+        *(f"published and in neither outbox nor log: {appended.stream} {appended.message.id}" for appended in left
           if not any(id_ in outbox for id_ in _ids(appended))),
-        *(f"in the outbox and never published: {stream} {id_}" for id_, (stream, _) in outbox.items()
+        *(f"in the outbox or the log and never published: {stream} {id_}" for id_, (stream, _) in outbox.items()
           if id_ not in known),
         *lost_for_good(ended.store, ended.broker),
         *(f"stored {n} times: {stream}" for (stream, digest), n in times.items()  # a late timer is fired again
@@ -314,7 +315,7 @@ def lost_for_good(store: Store, broker: Broker) -> list[str]:
     # Intake knows timers by their own id.
     columns = "id, stream, CASE stream WHEN 'INTAKE' THEN CAST(payload AS TEXT) ->> 'id' ELSE id END"
     others = "id NOT IN (SELECT resent_as FROM quarantine WHERE resent_as NOT NULL)"
-    query = f"SELECT {columns} {CARRIED} WHERE {others}"
+    query = f"SELECT {columns} {CARRIED} WHERE {others} UNION ALL {_LOGGED}"
     return [
         f"the broker lost it for good: {stream} {id_}"
         for id_, stream, known_as in store.rows(query)

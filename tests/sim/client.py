@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeout
+from nats.js.errors import NotFoundError
 
 from tests.sim.broker import Broker, Headers
 from tests.sim.chaos import Fault
@@ -205,6 +206,18 @@ class SimJetStream:
 
         def look() -> Any:
             stream = self._client._broker.streams[name]
-            return SimpleNamespace(created=stream.created, state=SimpleNamespace(last_seq=stream.last))
+            return SimpleNamespace(created=stream.created, state=SimpleNamespace(first_seq=1, last_seq=stream.last))
 
         return await self._client.ask(look)
+
+    async def get_msg(self, name: str, sequence: int) -> Any:
+        """The message in a place of a stream."""
+
+        def look() -> Any:
+            messages = self._client._broker.streams[name].messages
+            return SimpleNamespace(data=messages[sequence - 1].payload) if sequence <= len(messages) else None
+
+        found = await self._client.ask(look)
+        if found is None:
+            raise NotFoundError
+        return found

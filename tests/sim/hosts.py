@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.audit.handlers import AuditHandler
+from services.audit.appending import Appender
+from services.audit.giving_out import LogQueue
 from services.dispatch.handlers import DispatchHandler
 from services.ground.consumer import Consumer
-from services.ground.handler import Handler, Incoming
+from services.ground.handler import Duty, Handler, Incoming, OfItself
 from services.ground.settings import Settings
 from services.ground.together import Together
+from services.ground.world import World
 from services.intake.handlers import IntakeHandler
 from services.router import timers
 from services.router.handlers import RouterHandler
@@ -84,13 +86,15 @@ class Host:
         settings = around.settings.model_copy(update={"instance": instance})
         handler = Watched(_handler(service, settings, around.rules), instance, around.found, around.trips)
         chores = timers.chores(settings) if service == "router" else ()
+        clock = SimClock(around.loop, self.process)
         consumer = Consumer(
             handler,
             settings=settings,
-            clock=SimClock(around.loop, self.process),
+            clock=clock,
             database=self.database,
             connection=client,  # type: ignore[arg-type]
             chores=[replace(chore, act=handler.chore(chore.act)) for chore in chores],
+            duties=_duties(service, World(settings, clock, self.database, "")),
             together=together,
         )
         client.on_reconnected = consumer.reconnected
@@ -157,4 +161,12 @@ def _handler(service: str, settings: Settings, rules: RuleSet) -> Handler[Any]:
         return IntakeHandler(settings)
     if service == "router":
         return RouterHandler(lambda _: InUse(rules), settings)
-    return DispatchHandler(settings) if service == "dispatch" else AuditHandler()
+    return DispatchHandler(settings) if service == "dispatch" else OfItself("audit")
+
+
+def _duties(service: str, world: World) -> list[Duty]:
+    """Those that end in the store and the queue: what is signed and published has tests of its own."""
+    if service != "audit":
+        return []
+    often = world.settings.append_seconds
+    return [Duty("append_entries", often, Appender(world).act), Duty("give_out_log", often, LogQueue(world).act)]

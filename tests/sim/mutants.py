@@ -42,6 +42,9 @@ NEEDS: Final[dict[str, tuple[Fault, ...]]] = {
     "no_reconciling": (Fault.BROKER_WIPED, Fault.BROKER_CUT),
     "held_after_it_was_let_go": (Fault.CRASH, Fault.STORE_SLOW, Fault.PAUSE),
     "only_the_end_of_a_stream": (Fault.BROKER_CUT,),
+    "taken_out_first": (Fault.CRASH_AFTER_COMMIT, Fault.CRASH),
+    "given_out_before_it_was_sent": (Fault.CRASH_AFTER_COMMIT, Fault.CRASH),
+    "queue_that_loses_nothing": (Fault.BROKER_CUT, Fault.BROKER_WIPED),
     "timer_marked_in_a_transaction_of_its_own": (Fault.CRASH_AFTER_COMMIT, Fault.COMMIT_REFUSED),
 }
 

@@ -1,4 +1,4 @@
-"""Mistakes in how the audit log's tree grows with its entries."""
+"""Mistakes in how the audit log takes its entries, how its tree grows with them, and how it is given out."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pytest
+from nats.js import JetStreamContext
 from sqlalchemy import Connection
 
-from services.audit import store, tree
+from services.audit import appending, giving_out, store, tree
+from services.audit.appending import Appender
+from services.audit.giving_out import LogQueue
+from services.ground.handler import Hands
+from services.ground.publisher import Publisher
 from tests.sim.loop import current
 
 Patch = pytest.MonkeyPatch
@@ -57,4 +62,48 @@ def leaf_of_what_was_read(patch: Patch) -> None:
     patch.setattr(tree, "append", rewritten)
 
 
-PLANTS: Final = (tile_kept_in_memory, entry_without_its_leaf, leaf_of_what_was_read)
+def taken_out_first(patch: Patch) -> None:
+    """What waits is taken out in one transaction, and appended in the next one."""
+
+    async def in_two(self: Appender, hands: Hands) -> None:
+        taken: list[bytes] = []
+        await hands.write(lambda work: taken.extend(store.take_waiting(work.connection, appending.PAGE)))
+        await hands.write(lambda work: appending.append(work.connection, taken))
+
+    patch.setattr(Appender, "_append", in_two)
+
+
+def given_out_before_it_was_sent(patch: Patch) -> None:
+    """How far the log is given out is noted first, and then it is sent."""
+    publish = Publisher.publish
+
+    async def noted(self: LogQueue, hands: Hands) -> None:
+        if self._publisher is None:
+            self._publisher = Publisher(hands.connection, timeout_seconds=2)
+            await self._publisher.start()
+        await self._went_back(hands)
+        while (owed := await self._world.database.read(giving_out._owed)).messages:
+            end = owed.given._replace(position=owed.given.position + len(owed.messages))
+            await hands.write(lambda work, g=end: store.note_given(work.connection, g))  # type: ignore[misc]
+            await publish(self._publisher, owed.messages)
+
+    patch.setattr(LogQueue, "act", noted)
+
+
+def queue_that_loses_nothing(patch: Patch) -> None:
+    """What the broker confirmed of the log is there for ever."""
+
+    async def always(js: JetStreamContext, page: store.Given, *, first: int) -> bool:
+        return True
+
+    patch.setattr(giving_out, "_keeps", always)
+
+
+PLANTS: Final = (
+    tile_kept_in_memory,
+    entry_without_its_leaf,
+    leaf_of_what_was_read,
+    taken_out_first,
+    given_out_before_it_was_sent,
+    queue_that_loses_nothing,
+)

@@ -17,7 +17,8 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict
 
-from services.ground import microbatch, publisher, sender
+from services.audit import giving_out
+from services.ground import microbatch, publisher
 from services.ground.handler import Incoming
 from services.ground.outbox import note_streams
 from services.ground.settings import Settings
@@ -48,7 +49,7 @@ ALL_IN_ONE = (SERVICES,)
 
 # Slower than in life in proportion to each other, so that a world has few of them.
 FLUSH_SECONDS = 5.0
-GATHER_SECONDS = 2.5
+APPEND_SECONDS = 2.5
 WAIT_SECONDS = 5.0
 RECONCILE_SECONDS = 30.0
 
@@ -83,7 +84,7 @@ def _settings() -> Settings:
         timer_seconds=4,
         reconcile_seconds=RECONCILE_SECONDS,
         flush_seconds=FLUSH_SECONDS,
-        gather_seconds=GATHER_SECONDS,
+        append_seconds=APPEND_SECONDS,
         max_attempts=2,
         drain_seconds=4,
         window=64,
@@ -244,6 +245,11 @@ class _World:
 
 _LEFT = (
     ("to send", "SELECT count(*) FROM outbox WHERE sent_at IS NULL"),
+    ("to be appended to the log", "SELECT count(*) FROM audit_entries"),
+    (
+        "of the log to be given out",
+        "SELECT count(*) FROM log_entries WHERE position >= (SELECT coalesce(max(position), 0) FROM log_given)",
+    ),
     ("waiting for a predecessor", "SELECT count(*) FROM early"),
     (
         "due and not looked at",
@@ -266,7 +272,7 @@ def _constants(chance: Random) -> Iterator[None]:
     """Chores come seldom, for each costs as much as an event; atomic batches begin early in some worlds."""
     atomic_from = chance.choice((2, 4, 16))
     changes = (
-        (sender, "GATHER_MOST", atomic_from),
+        (giving_out, "PAGE", 4 * atomic_from),
         (microbatch, "WAIT_SECONDS", WAIT_SECONDS),
         (publisher, "ATOMIC_FROM", atomic_from),
     )

@@ -17,8 +17,11 @@ from typing import Any
 from nats.aio.client import Client
 from sqlalchemy import Connection
 
+from services.audit import store as log_store
+from services.audit.giving_out import LogQueue
 from services.cli.main import app
 from services.ground.database import PostgresDatabase, SqliteDatabase
+from services.ground.handler import Hands
 from services.ground.microbatch import Delivery, Microbatch
 from services.ground.publisher import Confirmed, Outgoing, Publisher
 from services.ground.work import Key, Work
@@ -29,7 +32,7 @@ _WATCHING = ExitStack()  # for as long as the process lives
 
 AFTER_BATCHES = 2
 FLUSH_SECONDS = 0.2  # until what was said to the broker has reached it
-TAKEN = ("INSERT INTO inbox", "INSERT INTO raw_messages")  # statements that only a batch's transaction has
+TAKEN = ("INSERT INTO inbox", "INSERT INTO raw_messages", "INSERT INTO log_entries")  # only where something is taken
 
 
 def die() -> None:
@@ -101,27 +104,41 @@ def before_publish() -> None:
 
 
 def before_ack() -> None:
-    """Die when all is sent and nothing acknowledged."""
-    publish = Client.publish
+    """Die when all is sent and nothing acknowledged; audit, when the log is given out and that is not noted."""
+    publish, note = Client.publish, log_store.note_given
 
     async def mortal(self: Client, subject: str, payload: bytes = b"", *args: Any, **named: Any) -> None:
         if payload == b"+ACK":
             die()
         await publish(self, subject, payload, *args, **named)
 
+    def noting(connection: Connection, given: log_store.Given) -> None:
+        if given.position:
+            die()
+        note(connection, given)
+
     Client.publish = mortal  # type: ignore[method-assign]
+    log_store.note_given = noting
 
 
 def before_mark_sent() -> None:
-    """Die when all is acknowledged and not yet marked as sent."""
-    acknowledge = Microbatch.ack
+    """Die when all is acknowledged and not yet marked as sent; audit, when all is done."""
+    acknowledge, give_out = Microbatch.ack, LogQueue.act
 
     async def last(self: Microbatch, deliveries: Sequence[Delivery]) -> None:
         await acknowledge(self, deliveries)
         await asyncio.sleep(FLUSH_SECONDS)
         die()
 
+    async def given_out(self: LogQueue, hands: Hands) -> None:
+        before = await self._world.database.read(log_store.given)
+        await give_out(self, hands)
+        after = await self._world.database.read(log_store.given)
+        if before and after and after.position > before.position:
+            die()
+
     Microbatch.ack = last  # type: ignore[method-assign]
+    LogQueue.act = given_out  # type: ignore[method-assign]
 
 
 def _around_batches(

@@ -74,6 +74,15 @@ class System:
         """Every message that a stream holds, oldest first: its envelope, decoded."""
         return await messages_of(self.connection, stream, subject)
 
+    async def entered(self, *operations: str) -> list[dict[str, Any]]:
+        """What was entered for the audit log, of these operations or all: what it has, then what waits for it."""
+        rows = await self.rows(
+            "SELECT 0 AS waits, position AS place, entry FROM log_entries"
+            " UNION ALL SELECT 1, number, entry FROM audit_entries ORDER BY waits, place"
+        )
+        found: list[dict[str, Any]] = [json.loads(row["entry"])["data"] for row in rows]
+        return [entry for entry in found if not operations or entry["operation"] in operations]
+
     async def settle(self, seconds: float = SETTLE_SECONDS) -> None:
         """Wait until no service has anything to take and nothing waits to be sent."""
         await settle(self.world, self.connection, seconds=seconds)

@@ -13,11 +13,10 @@ from nats.errors import Error as NatsError
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from services.ground import outbox, sender
+from services.ground import outbox
 from services.ground.errors import LeaseLost
-from services.ground.publisher import ATOMIC_FROM, Confirmed
+from services.ground.publisher import Confirmed
 from services.ground.settings import Settings
-from services.ground.streams import feeds_of
 from tests.support.events import referral_of
 from tests.support.system import System, system
 
@@ -94,28 +93,6 @@ async def test_what_is_confirmed_is_marked_once_however_batches_overlap(
             await onward.publish(referral_of(number))
         await onward.settle()
         assert sorted(marked) == sorted(row["id"] for row in await onward.rows("SELECT id FROM outbox"))
-
-
-async def test_audit_entries_wait_for_each_other_and_what_they_came_from_is_acknowledged_after_them(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sender, "GATHER_MOST", ATOMIC_FROM)
-    async with system(settings.model_copy(update={"gather_seconds": 3600.0})) as onward:
-        await onward.publish(referral_of(1))
-        await _until(onward, "SELECT count(*) FROM deliveries", at_least=1)
-        assert await onward.messages("AUDIT", "audit.collect") == [], "too few to be sent by themselves"
-        js = onward.connection.jetstream()
-        [intake] = feeds_of("intake", settings)
-        assert (await js.consumer_info(intake.stream, intake.durable)).num_ack_pending == 1
-        for number in range(2, 2 + ATOMIC_FROM):
-            await onward.publish(referral_of(number))
-        await _until(onward, "SELECT count(*) FROM log_entries WHERE operation = 'collect'", at_least=1)
-    async with system(settings) as onward:  # what was gathered when it stopped was sent then, or is sent now
-        await onward.settle()
-        collected = await onward.messages("AUDIT", "audit.collect")
-        # What was not acknowledged when it stopped came again, and that copy is entered as a repeat.
-        first = [entry for entry in collected if entry["data"]["purpose"] != "repeat"]
-        assert len(first) == 1 + ATOMIC_FROM
 
 
 async def _until(onward: System, query: str, *, at_least: int) -> None:

@@ -9,6 +9,7 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import Connection, delete, insert, select, text, update
 from sqlalchemy.exc import StatementError
@@ -325,12 +326,12 @@ async def test_what_a_human_wrote_for_the_log_is_committed_to_and_goes_with_the_
             purpose="p",
             correlation_id="c",
             records=(),
-            partition=0,
             person_id=person,
             wrote="She asked for it.",
         )
         work.finish()
-        return work.outgoing[0].id, work.outgoing[0].payload
+        [entry] = work.entered
+        return orjson.loads(entry)["id"], entry
 
     entry_id, payload = await database.write(body)
     assert b"She asked" not in payload

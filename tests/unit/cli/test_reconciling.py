@@ -18,8 +18,6 @@ from services.ground import tables
 from services.ground.database import metadata
 from services.ground.ids import new_id
 from services.ground.keys import Keyring, carry
-from services.ground.sealing import in_clear
-from services.ground.streams import AUDIT
 from services.intake.store import accepted_events
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -99,11 +97,7 @@ def test_what_is_on_its_way_is_not_missing_and_what_is_twice_is_told(store: Conn
         _accepted(store, event)
     _log(store, *(_entry("collect", ("event", event)) for event in [*events[:4], events[0]]))
     waiting = _entry("collect", ("event", events[4]))
-    row = {"id": waiting["entry_id"], "service": "intake", "partition": 0, "stream": AUDIT, "subject": "audit.collect"}
-    store.execute(insert(tables.outbox), {**row, "created_at": NOW})
-    store.execute(
-        insert(tables.payloads), {"id": waiting["entry_id"], "payload": in_clear(orjson.dumps({"data": waiting}))}
-    )
+    store.execute(insert(tables.audit_entries), {"entry": orjson.dumps({"data": waiting})})
     found = reconciled(store, page=page)
     count = found.acts["accepted event"]
     assert (count.acts, count.entered, count.on_their_way, count.missing) == (7, 4, 1, 2)
@@ -113,18 +107,3 @@ def test_what_is_on_its_way_is_not_missing_and_what_is_twice_is_told(store: Conn
         (events[6], "has no entry"),
     ]
     assert found.log.on_their_way == 1
-
-
-def test_an_entry_that_the_log_put_aside_is_missing_from_it(store: Connection) -> None:
-    _accepted(store, "event-01")
-    aside = _entry("collect", ("event", "event-01"))
-    row = {"id": aside["entry_id"], "service": "intake", "partition": 0, "stream": AUDIT, "subject": "audit.collect"}
-    store.execute(insert(tables.outbox), {**row, "created_at": NOW})
-    store.execute(
-        insert(tables.payloads), {"id": aside["entry_id"], "payload": in_clear(orjson.dumps({"data": aside}))}
-    )
-    assert reconciled(store).acts["accepted event"].on_their_way == 1
-    quarantined = {"id": "q", "service": "audit", "delivery": "d", "stream": AUDIT, "subject": "audit.collect"}
-    message = {"message_id": aside["entry_id"], "raw": None, "digest": "", "reason": "unreadable", "problems": []}
-    store.execute(insert(tables.quarantine), {**quarantined, **message, "quarantined_at": NOW})
-    assert reconciled(store).acts["accepted event"].missing == 1

@@ -48,9 +48,8 @@ def test_whatever_is_entered_is_named_and_every_part_is_an_entry_as_published(
         purpose="routing",
         correlation_id="event-1",
         person_id=None,
-        partition=0,
     )
-    entries = [AuditEntry.model_validate_json(orjson.dumps(orjson.loads(m.payload)["data"])) for m in work.outgoing]
+    entries = [AuditEntry.model_validate_json(orjson.dumps(orjson.loads(entry)["data"])) for entry in work.entered]
     assert [(r.kind, r.id) for entry in entries for r in entry.records] == named
     assert list(dict.fromkeys(name for entry in entries for name in entry.fields)) == listed
     assert list(dict.fromkeys(reason.rule for entry in entries for reason in entry.because)) == [
