@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import bindparam, delete, select
 
 from services.ground import tables
+from services.ground.driver import rows_of
 from services.ground.sealing import ERASED, in_clear, place_of
 from services.ground.sql import select_in, upsert
 from services.ground.work import Work
@@ -47,6 +48,11 @@ class Stored:
 M = TypeVar("M")
 
 _POSITIONS = select(tables.positions).where(tables.positions.c.consumer == bindparam("service"))
+_FORGET = delete(tables.early).where(
+    tables.early.c.consumer == bindparam("consumer"),
+    tables.early.c.key == bindparam("key"),
+    tables.early.c.sequence == bindparam("sequence"),
+)
 _EARLY = select(tables.early).where(tables.early.c.consumer == bindparam("service"))
 _PASSED_OVER = Stored("", b"", None, None, 0)  # waits in the place of a message that was set aside before its turn
 
@@ -143,10 +149,5 @@ def _sealed(kept: Stored, at: Place, work: Work) -> bytes:
 
 
 def _forget(places: Sequence[Place], work: Work) -> None:
-    early = tables.early.c
     for at in places:
-        work.connection.execute(
-            delete(tables.early).where(
-                early.consumer == work.service, early.key == at.key, early.sequence == at.sequence
-            )
-        )
+        rows_of(work.connection, _FORGET, {"consumer": work.service, "key": at.key, "sequence": at.sequence})

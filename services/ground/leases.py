@@ -62,13 +62,11 @@ def renew(connection: Connection, holder: Holder, now: datetime, *, started_at: 
     left out, and must be let go with `release` once nothing of it is in hand.
     """
     _say_alive(connection, holder, now, started_at=started_at, taken=taken)
-    insert_missing(
-        connection,
-        tables.leases,
-        [{"service": holder.service, "partition": p, "epoch": 0} for p in range(holder.partitions)],
-    )
     share = ceil(holder.partitions / _alive(connection, holder, now))
     rows = rows_of(connection, _OF_SERVICE, {"service": holder.service})
+    if len(rows) < holder.partitions:
+        _make(connection, holder)
+        rows = rows_of(connection, _OF_SERVICE, {"service": holder.service})
     held: dict[int, int] = {row["partition"]: row["epoch"] for row in rows if row["owner"] == holder.owner}
     kept = dict(sorted(held.items())[:share])
     for row in rows:
@@ -79,6 +77,11 @@ def renew(connection: Connection, holder: Holder, now: datetime, *, started_at: 
     for partition, epoch in kept.items():
         rows_of(connection, _HOLD, {**hold, "partition_": partition, "epoch": epoch})
     return kept
+
+
+def _make(connection: Connection, holder: Holder) -> None:
+    rows = [{"service": holder.service, "partition": p, "epoch": 0} for p in range(holder.partitions)]
+    insert_missing(connection, tables.leases, rows)
 
 
 def release(connection: Connection, holder: Holder, partitions: list[int]) -> None:

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Executable, bindparam, exists, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Integer,
+    Select,
+    any_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from services.ground import streams, tables
 from services.ground.driver import rows_of
@@ -39,19 +54,6 @@ _carries = tables.payloads.c
 
 # Made once, because making a statement takes longer than running it.
 _MESSAGE = (_row.id, _row.stream, _row.subject, _carries.payload, _carries.id.label("carried"))
-_UNSENT = (
-    select(*_MESSAGE)
-    .where(
-        _carries.id == _row.id,
-        _row.sent_at.is_(None),
-        _row.service == bindparam("service"),
-        _row.partition.in_(bindparam("partitions", expanding=True)),
-        _row.created_at <= bindparam("before"),
-        _row.id > bindparam("after"),
-    )
-    .order_by(_row.id)
-    .limit(PAGE)
-)
 _NOT_TAKEN = (
     select(*_MESSAGE, _row.sent_at)
     .where(
@@ -99,13 +101,33 @@ def unsent(
     connection: Connection, service: str, partitions: Sequence[int], *, before: datetime, after: str = ""
 ) -> Owed:
     """A page of rows that these partitions owe, oldest first, made before a moment and after an id."""
-    values = {"service": service, "partitions": list(partitions), "before": before, "after": after}
-    found = [dict(row) for row in connection.execute(_UNSENT, values).mappings()]
-    rows = opened(connection, _UNSENT, found, gently=True)
+    dialect = connection.dialect.name
+    values = {"service": service, "before": before, "after": after}
+    values |= {"partitions": list(partitions) if dialect == "postgresql" else orjson.dumps(partitions).decode()}
+    statement = _unsent(dialect)
+    rows = opened(connection, statement, rows_of(connection, statement, values), gently=True)
     return Owed(
         [_outgoing(row) for row in rows if row["payload"] != ERASED],
         [row["id"] for row in rows if row["payload"] == ERASED],
         rows[-1]["id"] if rows else None,
+    )
+
+
+@lru_cache(maxsize=2)
+def _unsent(dialect: str) -> Select[Any]:
+    """The partitions go as one value, because a list of placeholders is written out anew for each length."""
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import ARRAY
+
+        ours: ColumnElement[bool] = _row.partition == any_(bindparam("partitions", type_=ARRAY(Integer)))
+    else:
+        ours = _row.partition.in_(select(func.json_each(bindparam("partitions")).table_valued("value").c.value))
+    of_service = (_row.service == bindparam("service"), ours, _row.created_at <= bindparam("before"))
+    return (
+        select(*_MESSAGE)
+        .where(_carries.id == _row.id, _row.sent_at.is_(None), *of_service, _row.id > bindparam("after"))
+        .order_by(_row.id)
+        .limit(PAGE)
     )
 
 

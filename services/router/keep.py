@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import cache
+from typing import Final, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Table, false, or_, update
+from sqlalchemy import Table, Update, bindparam, or_, update
 
 from schemas.human import HumanDecision
+from schemas.vocabulary import TimerKind
 from services.ground.bulk import Row
+from services.ground.driver import rows_of
 from services.ground.sql import insert_all, upsert
 from services.ground.work import Work
 from services.router import store
@@ -73,6 +76,22 @@ _LEG_NEVER_CHANGES = (
     "id", "person_id", "destination", "opened_at", "referral_event", "occasion", "opened_by", "reroute_of",
 )  # fmt: skip
 _LEG_CHANGES = [column.name for column in store.legs.columns if column.name not in _LEG_NEVER_CHANGES]
+
+_timer = store.timers.c
+_CANCEL: Final = (
+    update(store.timers)
+    .where(_timer.taken_at.is_(None), _timer.cancelled_at.is_(None))
+    .values(cancelled_at=bindparam("now"), cancelled_because=bindparam("why"))
+)
+_CANCEL_ONE: Final = _CANCEL.where(_timer.id == bindparam("timer"))
+
+
+@cache
+def _cancel_those(kinds: tuple[TimerKind, ...]) -> Update:
+    """Of these kinds, or of all: casework names a few. Made once, because making a statement takes longest."""
+    same = (_timer.leg_id == bindparam("leg")) | (_timer.review_id == bindparam("review"))
+    of_them = _CANCEL.where(_timer.person_id == bindparam("person"), same)
+    return of_them.where(or_(*(_timer.kind == kind.value for kind in kinds))) if kinds else of_them
 
 
 class Cause(NamedTuple):
@@ -241,19 +260,13 @@ class Keeping:
 
     def _cancel_kept(self, step: TimerCancelled, persons: tuple[str, ...]) -> None:
         """Also one that has fired and is on its way: its event will find it cancelled."""
-        timer = store.timers.c
-        which: list[ColumnElement[bool]] = [timer.taken_at.is_(None), timer.cancelled_at.is_(None)]
+        given: dict[str, object] = {"now": self.work.now, "why": step.why}
         if step.timer_id is not None:
-            which.append(timer.id == step.timer_id)
-        else:
-            same = [
-                c == of for c, of in ((timer.leg_id, step.leg_id), (timer.review_id, step.review_id)) if of is not None
-            ]
-            which += [timer.person_id.in_(persons), or_(false(), *same)]
-            if step.kinds:
-                which.append(timer.kind.in_([kind.value for kind in step.kinds]))
-        why = {"cancelled_at": self.work.now, "cancelled_because": step.why}
-        self.work.connection.execute(update(store.timers).where(*which).values(why))
+            rows_of(self.work.connection, _CANCEL_ONE, {**given, "timer": step.timer_id})
+            return
+        given |= {"leg": step.leg_id, "review": step.review_id}  # none is like no other's
+        for person in persons:
+            rows_of(self.work.connection, _cancel_those(step.kinds), {**given, "person": person})
 
     def _end(self, ending: _Ending, person: str) -> None:
         """Change what was there before. Runs last, since a batch can hold both a question and its answer."""

@@ -9,6 +9,7 @@ from typing import NamedTuple, cast
 from sqlalchemy import bindparam, select
 
 from schemas.vocabulary import LegStatus
+from services.ground.driver import rows_of
 from services.ground.sql import select_in
 from services.ground.work import Work
 from services.router import store
@@ -145,7 +146,7 @@ def load_places(work: Work) -> Places:
     """What destinations said of their places: a row each."""
     heard = [
         CapacityHeard(str(r["destination"]), cast("datetime | None", r["full_until"]), cast(datetime, r["said_at"]))
-        for r in work.connection.execute(_CAPACITY).mappings()
+        for r in rows_of(work.connection, _CAPACITY, {})
     ]
     return places_of({each.destination: each for each in heard})
 

@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, column, exists, select, table, update
 
 from schemas.envelope import TIMERS_SOURCE, Channel, EventType
 from services.ground import streams, tables
+from services.ground.driver import rows_of
 from services.ground.handler import Chore
 from services.ground.publisher import Outgoing
 from services.ground.settings import Settings
@@ -70,7 +71,7 @@ def fire_due(work: Work, *, page: int = PAGE) -> bool:
     What is fired is no longer waiting, so the next page begins where this one ended, also among many that are due at
     one moment.
     """
-    due = work.connection.execute(_DUE, {"now": work.now, "page": page}).mappings().all()
+    due = rows_of(work.connection, _DUE, {"now": work.now, "page": page})
     if due:
         ids = [timer["id"] for timer in due]
         work.connection.execute(update(store.timers).where(_timer.id.in_(ids), _WAITING).values(fired_at=work.now))
@@ -85,7 +86,7 @@ def fire_lost(work: Work, *, after_seconds: float, page: int = PAGE) -> bool:
     place, and never deliver it. Each is sent once more in that time, while intake has not taken it.
     """
     values = {"before": work.now - timedelta(seconds=after_seconds), "page": page}
-    lost = work.connection.execute(_LOST, values).mappings().all()
+    lost = rows_of(work.connection, _LOST, values)
     if lost:
         ids = [timer["id"] for timer in lost]
         work.connection.execute(update(store.timers).where(_timer.id.in_(ids), _UNTAKEN).values(fired_at=work.now))

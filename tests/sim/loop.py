@@ -28,7 +28,7 @@ class Process:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.ready: deque[asyncio.Handle] = deque()
+        self.ready: deque[Step] = deque()
         self.frozen = False
         self.dead = False
         self.steps = 0
@@ -48,6 +48,25 @@ def current() -> Process:
     return _current.get()
 
 
+class Step:
+    """A callback that is to run, and its process: what asyncio's handles are, made in half their time."""
+
+    __slots__ = ("args", "callback", "context", "is_cancelled", "process")
+
+    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], context: Context) -> None:
+        self.callback, self.args, self.context = callback, args, context
+        self.process: Process = context[_current]
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """It is passed over when its time comes."""
+        self.is_cancelled = True
+
+    def cancelled(self) -> bool:
+        """Whether it was."""
+        return self.is_cancelled
+
+
 class TooManySteps(Exception):
     """The world does not come to rest."""
 
@@ -60,7 +79,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._chance = chance
         self._moment = 0.0
         self.leapt = 0.0  # seconds by which every clock went on while nobody did anything
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timers: list[tuple[float, int, Step]] = []
         self._number = 0
         self._runnable: list[Process] = []
         self._over = False
@@ -71,39 +90,34 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Simulated seconds since the beginning."""
         return self._moment
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
-    ) -> asyncio.Handle:
+    ) -> Step:
         """As asyncio's, in the process of the context."""
-        if context is None:
-            context = copy_context()
-        handle = asyncio.Handle(callback, args, self, context)
-        self._make_ready(context[_current], handle)
-        return handle
+        step = Step(callback, args, copy_context() if context is None else context)
+        self._make_ready(step)
+        return step
 
-    def call_soon_threadsafe(
+    def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
-    ) -> asyncio.Handle:
+    ) -> Step:
         """There is one thread."""
         return self.call_soon(callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> Step:
         """As asyncio's."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context or copy_context())
+        step = Step(callback, args, copy_context() if context is None else context)
         self._number += 1
-        heapq.heappush(self._timers, (when, self._number, handle))
-        return handle
+        heapq.heappush(self._timers, (when, self._number, step))
+        return step
 
-    def call_later(
+    def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> Step:
         """As asyncio's."""
         return self.call_at(self._moment + delay, callback, *args, context=context)
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """It is passed over when its time comes."""
 
     def get_debug(self) -> bool:
         """Never: asyncio's own looking costs more than the steps."""
@@ -175,37 +189,41 @@ class VirtualLoop(asyncio.BaseEventLoop):
             at = int(random() * len(runnable)) if len(runnable) > 1 else 0
             process = runnable[at]
             ready = process.ready
-            handle = ready.popleft()
+            step = ready.popleft()
             if not ready:
                 del runnable[at]
-            if handle._cancelled:
+            if step.is_cancelled:
                 continue
             process.steps += 1
             if process.steps == process.dies_at:
                 self.kill(process)
                 continue
-            handle._run()
+            try:
+                step.context.run(step.callback, *step.args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 - as asyncio does: it is told of, and all goes on
+                self.call_exception_handler({"message": f"in {step.callback!r}", "exception": error})
 
     def _pass_time(self) -> None:
         """Go to the next timer; all that are due then become ready, in the order of their times."""
         timers = self._timers
         moved = False
         while timers and (not moved or timers[0][0] <= self._moment):
-            when, _, handle = heapq.heappop(timers)
-            if handle.cancelled():
-                continue
-            process: Process = handle._context[_current]  # type: ignore[attr-defined]
-            if process.dead:
+            when, _, step = heapq.heappop(timers)
+            process = step.process
+            if step.is_cancelled or process.dead:
                 continue
             self._moment = max(self._moment, when)
-            self._make_ready(process, handle)
+            self._make_ready(step)
             moved = moved or not process.frozen
         if not moved:
             raise RuntimeError("nothing will ever happen again")
 
-    def _make_ready(self, process: Process, handle: asyncio.Handle) -> None:
+    def _make_ready(self, step: Step) -> None:
+        process = step.process
         if process.dead or self._over:
             return
-        process.ready.append(handle)
+        process.ready.append(step)
         if not process.frozen and len(process.ready) == 1:
             self._runnable.append(process)
