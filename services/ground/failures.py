@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import delete, select
 
 from services.ground import tables
-from services.ground.driver import rows_of
 from services.ground.microbatch import Delivery
 from services.ground.sql import upsert
 from services.ground.work import Work
-
-_attempt = tables.attempts.c
-_FORGET = delete(tables.attempts).where(
-    _attempt.consumer == bindparam("consumer"), _attempt.delivery == bindparam("delivery")
-)
 
 
 def count_failure(delivery: Delivery, error: Exception, work: Work) -> int:
@@ -47,8 +41,9 @@ def forget_failures(deliveries: Sequence[Delivery], work: Work) -> None:
     """The messages are dealt with."""
     if not deliveries:
         return
-    for delivery in deliveries:
-        rows_of(work.connection, _FORGET, {"consumer": work.service, "delivery": _name(delivery, work)})
+    row = tables.attempts.c
+    names = [_name(delivery, work) for delivery in deliveries]
+    work.connection.execute(delete(tables.attempts).where(row.consumer == work.service, row.delivery.in_(names)))
 
 
 def came_again(delivery: Delivery) -> bool:
