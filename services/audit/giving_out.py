@@ -97,7 +97,7 @@ class LogQueue:
 
 
 async def _keeps(js: JetStreamContext, page: Given, *, first: int) -> bool:
-    if page.sequence < first:  # nothing was sent, or it is past its age
+    if page.sequence == 0 or page.sequence < first:  # nothing was sent, or it is past its age
         return True
     try:
         message = await js.get_msg(AUDIT, page.sequence)

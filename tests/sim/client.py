@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeout
-from nats.js.errors import NotFoundError
+from nats.js.errors import BadRequestError, NotFoundError
 
 from tests.sim.broker import Broker, Headers
 from tests.sim.chaos import Fault
@@ -206,7 +206,8 @@ class SimJetStream:
 
         def look() -> Any:
             stream = self._client._broker.streams[name]
-            return SimpleNamespace(created=stream.created, state=SimpleNamespace(first_seq=1, last_seq=stream.last))
+            state = SimpleNamespace(first_seq=min(1, stream.last), last_seq=stream.last)
+            return SimpleNamespace(created=stream.created, state=state)
 
         return await self._client.ask(look)
 
@@ -218,6 +219,8 @@ class SimJetStream:
             return SimpleNamespace(data=messages[sequence - 1].payload) if sequence <= len(messages) else None
 
         found = await self._client.ask(look)
+        if sequence < 1:
+            raise BadRequestError
         if found is None:
             raise NotFoundError
         return found

@@ -80,6 +80,15 @@ async def test_a_broker_that_lost_its_end_is_given_it_again_from_the_last_page_t
         assert await _given(onward) == await _logged(onward), "and nothing twice"
 
 
+async def test_a_queue_that_was_given_nothing_yet_has_lost_nothing(settings: Settings) -> None:
+    """As after a death before the first page: an empty stream begins at no place at all."""
+    async with system(settings, names=("intake",)) as onward:
+        js = onward.connection.jetstream()
+        info = await js.stream_info(AUDIT)
+        assert (info.state.messages, info.state.first_seq) == (0, 0)
+        assert await giving_out._keeps(js, Given(0, 0, "", str(info.created)), first=info.state.first_seq)
+
+
 async def test_what_was_sent_and_not_noted_is_not_given_out_twice(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
