@@ -213,14 +213,14 @@ class SimJetStream:
 
     async def get_msg(self, name: str, sequence: int) -> Any:
         """The message in a place of a stream."""
+        if sequence < 1:
+            raise BadRequestError
 
         def look() -> Any:
             messages = self._client._broker.streams[name].messages
             return SimpleNamespace(data=messages[sequence - 1].payload) if sequence <= len(messages) else None
 
         found = await self._client.ask(look)
-        if sequence < 1:
-            raise BadRequestError
         if found is None:
             raise NotFoundError
         return found

@@ -49,7 +49,7 @@ ALL_IN_ONE = (SERVICES,)
 
 # Slower than in life in proportion to each other, so that a world has few of them.
 FLUSH_SECONDS = 5.0
-APPEND_SECONDS = 2.5
+APPEND_SECONDS = 5.0
 WAIT_SECONDS = 5.0
 RECONCILE_SECONDS = 30.0
 
