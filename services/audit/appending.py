@@ -23,6 +23,7 @@ from services.ground.work import Work
 from services.ground.world import World
 
 PAGE: Final = 1_000  # entries of one transaction
+_OPERATIONS: Final = {operation.value: operation.value for operation in AuditOperation}
 
 
 class EntryUnreadable(StoreUnusable):
@@ -76,7 +77,7 @@ def _row(position: int, entry: bytes) -> Mapping[str, object]:
         return {
             "position": position,
             "entry_id": data["entry_id"],
-            "operation": AuditOperation(data["operation"]).value,
+            "operation": _OPERATIONS[data["operation"]],
             "person_id": data.get("person_id"),
             "correlation_id": data["correlation_id"],
             "at": datetime.fromisoformat(data["at"]),

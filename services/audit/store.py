@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -144,7 +145,8 @@ def something_waits(connection: Connection) -> bool:
 
 def take_waiting(connection: Connection, most: int) -> list[bytes]:
     """Take out the oldest of what waits, in the order in which it was entered."""
-    return [bytes(row.entry) for row in sorted(connection.execute(_TAKE, {"most": most}))]
+    rows = rows_of(connection, _TAKE, {"most": most})
+    return [bytes(row["entry"]) for row in sorted(rows, key=itemgetter("number"))]
 
 
 def leave_out(connection: Connection, entries: Collection[bytes]) -> None:

@@ -71,7 +71,7 @@ def _ready(dialect: Dialect, statement: Executable) -> _Ready:
     assert isinstance(compiled, SQLCompiler)
     order = compiled.positiontup or ()
     types = {name: compiled.binds[name].type.dialect_impl(dialect) for name in order}
-    columns = list(getattr(statement, "selected_columns", ()))
+    columns = list(getattr(statement, "selected_columns", getattr(statement, "exported_columns", ())))
     results = [(column.name, column.type.dialect_impl(dialect).result_processor(dialect, None)) for column in columns]
     return _Ready(
         str(compiled),
