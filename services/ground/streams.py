@@ -39,7 +39,7 @@ SUBJECTS: Final = {
     QUARANTINE: "quarantine.*",  # quarantine.<service>: that something waits to be mended; never its content
 }
 
-TAKES: Final = {"intake": INTAKE, "router": CASE, "dispatch": DISPATCH}  # the stream of each service
+TAKES: Final = {"intake": INTAKE, "router": CASE, "dispatch": DISPATCH}  # each one's stream, in a message's way
 SHARED_OUT: Final = ("router", "dispatch")  # among processes, over settings.partitions
 SERVICES: Final = (*TAKES, "audit")  # the log takes what is entered in the store, and no stream
 MAX_ACK_PENDING: Final = 4096

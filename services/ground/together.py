@@ -16,8 +16,7 @@ from services.ground import streams
 from services.ground.handing_on import Reader
 from services.ground.handler import Handler
 
-# From service to service in the order of a message's way. Audit takes no messages.
-WAY: Final = ("intake", "router", "dispatch")
+WAY: Final = tuple(streams.TAKES)  # from service to service in the order of a message's way; audit takes no messages
 
 Owner: TypeAlias = tuple[str, int]  # a service and a partition of it
 

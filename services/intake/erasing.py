@@ -39,7 +39,6 @@ from services.ground.work import Work
 from services.intake import store
 from services.intake.store import disposals, erasures
 
-PARTITION = 0  # of intake's outbox, which a command line writes to
 _aside, _erasure = tables.quarantine.c, erasures.c
 _ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _RAW = type_coerce(_aside.raw, LargeBinary)

@@ -14,7 +14,6 @@ from services.ground.work import Work
 from services.intake.store import legal_holds
 
 _hold = legal_holds.c
-PARTITION = 0  # of intake's outbox, which a command line writes to
 
 
 def place_holds(

@@ -33,7 +33,6 @@ ROLE: Final = Role.PROGRAMME_MANAGER  # of those that there are the nearest to a
 ANSWER_WITHIN: Final = timedelta(days=30)
 YEAR: Final = timedelta(days=365.25)
 PAGE: Final = 200
-PARTITION: Final = 0
 
 _case, _review, _event, _gone = store.cases.c, store.reviews.c, store.case_events.c, tables.erased_keys.c
 _ANSWERED: Final = select(_review.id, _review.person_id, _review.answered_at, _review.keep_until).where(

@@ -18,8 +18,6 @@ from services.router import store
 from services.router.rules.approval import Approval, Proposal
 from services.router.rules.files import Files, packed, unpacked
 
-PARTITION: Final = 0  # of the router's outbox: its audit entries go with that partition's
-
 
 class StepKind(StrEnum):
     """What somebody did with a version."""
