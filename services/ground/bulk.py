@@ -12,7 +12,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
-from operator import itemgetter
 
 from sqlalchemy import Connection
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -101,7 +100,7 @@ def _prepare(connection: Connection, statement: UpdateBase, names: Sequence[str]
         row,
         after,
         width=len(order),
-        values=itemgetter(*order) if len(order) > 1 else lambda only: (only[order[0]],),
+        values=driver.taker(order),
         processors=tuple((place, processor) for place, processor in processors if processor is not None),
     )
 
@@ -118,6 +117,8 @@ def _around_values(sql: str) -> tuple[str, str, str]:
 
 
 def _processed(values: list[object], processor: Processor) -> Iterable[object]:
+    if len(values) == 1:
+        return (processor(values[0]),)
     if isinstance(values[0], datetime):  # most of a batch's moments are the same one
         once = {value: processor(value) for value in set(values)}
         return [once[value] for value in values]

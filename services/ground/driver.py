@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import Connection, Executable
@@ -42,27 +43,34 @@ def rows_of(connection: Connection, statement: Executable, values: Mapping[str, 
         result = connection.execute(statement, dict(values))
         return [dict(row) for row in result.mappings()] if result.returns_rows else []
     ready = _ready(connection.dialect, statement)
-    given = {**ready.fixed, **values}
-    flat = [given[name] if processor is None else processor(given[name]) for name, processor in ready.order]
+    flat = list(ready.values({**ready.fixed, **values} if ready.fixed else values))
+    for place, processor in ready.written:
+        flat[place] = processor(flat[place])
     rows = run(connection, ready.sql, flat)
     if not ready.names:
         return []
-    found: list[Mapping[str, Any]] = []
-    for row in rows:
-        named = dict(zip(ready.names, row, strict=True))
-        for name, processor in ready.processors:
-            named[name] = processor(named[name])
-        found.append(named)
-    return found
+    found: list[dict[str, Any]] = [dict(zip(ready.names, row, strict=True)) for row in rows]
+    for name, processor in ready.read:
+        for row in found:
+            row[name] = processor(row[name])
+    return cast("list[Mapping[str, Any]]", found)
+
+
+def taker(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Takes these values out of a row, in this order."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda row: tuple([row[name] for name in names])
 
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
     sql: str
-    order: tuple[tuple[str, Processor | None], ...]  # of the placeholders
+    values: Callable[[Mapping[str, Any]], tuple[Any, ...]]  # in the order of the placeholders
+    written: tuple[tuple[int, Processor], ...]  # by place among them, where the driver does not take what we have
     fixed: Mapping[str, object]  # the statement's own values
     names: tuple[str, ...]  # of the columns that come back
-    processors: tuple[tuple[str, Processor], ...]  # of those that are not as the driver gives them
+    read: tuple[tuple[str, Processor], ...]  # by name, where we want other than the driver gives
 
 
 @lru_cache(maxsize=256)
@@ -70,12 +78,13 @@ def _ready(dialect: Dialect, statement: Executable) -> _Ready:
     compiled = cast(ClauseElement, statement).compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler)
     order = compiled.positiontup or ()
-    types = {name: compiled.binds[name].type.dialect_impl(dialect) for name in order}
+    written = [compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in order]
     columns = list(getattr(statement, "selected_columns", getattr(statement, "exported_columns", ())))
     results = [(column.name, column.type.dialect_impl(dialect).result_processor(dialect, None)) for column in columns]
     return _Ready(
         str(compiled),
-        tuple((name, types[name].bind_processor(dialect)) for name in order),
+        taker(order),
+        tuple((place, processor) for place, processor in enumerate(written) if processor is not None),
         {name: compiled.binds[name].value for name in order if not compiled.binds[name].required},
         tuple(column.name for column in columns),
         tuple((name, processor) for name, processor in results if processor is not None),

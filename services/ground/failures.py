@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from services.ground import tables
+from services.ground.driver import rows_of
 from services.ground.microbatch import Delivery
-from services.ground.sql import upsert
+from services.ground.sql import change_in, upsert
 from services.ground.work import Work
+
+_attempt = tables.attempts.c
+_BEFORE = select(_attempt.failures).where(
+    _attempt.consumer == bindparam("consumer"), _attempt.delivery == bindparam("delivery")
+)
+_FORGET = delete(tables.attempts).where(_attempt.consumer == bindparam("service"))
 
 
 def count_failure(delivery: Delivery, error: Exception, work: Work) -> int:
     """Note one more failure. Returns how many there are now."""
-    row = tables.attempts.c
     name = _name(delivery, work)
-    before = work.connection.execute(
-        select(row.failures).where(row.consumer == work.service, row.delivery == name)
-    ).scalar()
-    count = (before or 0) + 1
+    before = rows_of(work.connection, _BEFORE, {"consumer": work.service, "delivery": name})
+    count = (before[0]["failures"] if before else 0) + 1
     upsert(
         work.connection,
         tables.attempts,
@@ -39,11 +43,8 @@ def count_failure(delivery: Delivery, error: Exception, work: Work) -> int:
 
 def forget_failures(deliveries: Sequence[Delivery], work: Work) -> None:
     """The messages are dealt with."""
-    if not deliveries:
-        return
-    row = tables.attempts.c
     names = [_name(delivery, work) for delivery in deliveries]
-    work.connection.execute(delete(tables.attempts).where(row.consumer == work.service, row.delivery.in_(names)))
+    change_in(work.connection, _FORGET, _attempt.delivery, names, service=work.service)
 
 
 def came_again(delivery: Delivery) -> bool:

@@ -39,6 +39,13 @@ _HOLD = (
     .where(_lease.service == bindparam("service_"), _lease.partition == bindparam("partition_"))
     .values(owner=bindparam("owner"), epoch=bindparam("epoch"), until=bindparam("until"))
 )
+_LET_GO = (
+    update(tables.leases)
+    .where(
+        _lease.service == bindparam("service_"), _lease.owner == bindparam("ours"), _lease.partition == bindparam("of")
+    )
+    .values(owner=None, until=None)
+)
 _ALIVE = select(_instance.owner).where(
     _instance.service == bindparam("service"), _instance.seen_at > bindparam("since")
 )
@@ -86,11 +93,8 @@ def _make(connection: Connection, holder: Holder) -> None:
 
 def release(connection: Connection, holder: Holder, partitions: list[int]) -> None:
     """Give partitions up at once, for another process to take."""
-    connection.execute(
-        update(tables.leases)
-        .where(_lease.service == holder.service, _lease.owner == holder.owner, _lease.partition.in_(partitions))
-        .values(owner=None, until=None)
-    )
+    for partition in partitions:
+        rows_of(connection, _LET_GO, {"service_": holder.service, "ours": holder.owner, "of": partition})
 
 
 def sign_off(connection: Connection, holder: Holder) -> None:

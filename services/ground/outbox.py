@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -12,9 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Executable,
-    Integer,
-    Select,
-    any_,
     bindparam,
     exists,
     func,
@@ -29,7 +25,7 @@ from services.ground.driver import rows_of
 from services.ground.opening import opened
 from services.ground.publisher import Confirmed, Outgoing
 from services.ground.sealing import ERASED
-from services.ground.sql import insert_missing, upsert
+from services.ground.sql import insert_missing, select_in, upsert
 
 PAGE = 1000
 NEWEST_PLACES = 1_000_000  # of a stream, that are looked through for two rows in one place: a tenth of a second
@@ -54,6 +50,18 @@ _carries = tables.payloads.c
 
 # Made once, because making a statement takes longer than running it.
 _MESSAGE = (_row.id, _row.stream, _row.subject, _carries.payload, _carries.id.label("carried"))
+_UNSENT = (
+    select(*_MESSAGE)
+    .where(
+        _carries.id == _row.id,
+        _row.sent_at.is_(None),
+        _row.service == bindparam("service"),
+        _row.created_at <= bindparam("before"),
+        _row.id > bindparam("after"),
+    )
+    .order_by(_row.id)
+    .limit(PAGE)
+)
 _NOT_TAKEN = (
     select(*_MESSAGE, _row.sent_at)
     .where(
@@ -101,33 +109,13 @@ def unsent(
     connection: Connection, service: str, partitions: Sequence[int], *, before: datetime, after: str = ""
 ) -> Owed:
     """A page of rows that these partitions owe, oldest first, made before a moment and after an id."""
-    dialect = connection.dialect.name
-    values = {"service": service, "before": before, "after": after}
-    values |= {"partitions": list(partitions) if dialect == "postgresql" else orjson.dumps(partitions).decode()}
-    statement = _unsent(dialect)
-    rows = opened(connection, statement, rows_of(connection, statement, values), gently=True)
+    of = [(partition,) for partition in partitions]
+    values: dict[str, object] = {"service": service, "before": before, "after": after}
+    rows: list[Mapping[str, Any]] = select_in(connection, _UNSENT, (_row.partition,), of, gently=True, **values)
     return Owed(
         [_outgoing(row) for row in rows if row["payload"] != ERASED],
         [row["id"] for row in rows if row["payload"] == ERASED],
         rows[-1]["id"] if rows else None,
-    )
-
-
-@lru_cache(maxsize=2)
-def _unsent(dialect: str) -> Select[Any]:
-    """The partitions go as one value, because a list of placeholders is written out anew for each length."""
-    if dialect == "postgresql":
-        from sqlalchemy.dialects.postgresql import ARRAY
-
-        ours: ColumnElement[bool] = _row.partition == any_(bindparam("partitions", type_=ARRAY(Integer)))
-    else:
-        ours = _row.partition.in_(select(func.json_each(bindparam("partitions")).table_valued("value").c.value))
-    of_service = (_row.service == bindparam("service"), ours, _row.created_at <= bindparam("before"))
-    return (
-        select(*_MESSAGE)
-        .where(_carries.id == _row.id, _row.sent_at.is_(None), *of_service, _row.id > bindparam("after"))
-        .order_by(_row.id)
-        .limit(PAGE)
     )
 
 

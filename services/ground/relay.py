@@ -14,12 +14,13 @@ from services.ground.clock import Clock
 from services.ground.database import Database
 from services.ground.log import logger
 from services.ground.publisher import Outgoing, Publisher
-from services.ground.streams import SUBJECTS
+from services.ground.streams import AUDIT, SUBJECTS
 
 # Added to the broker's id of what was found untaken before, so that it is stored once more. A broker that lost messages
 # can take an old acknowledgement for the new message in that place: it has it, and never delivers it, and under its own
 # id would store it no sooner than in an hour. To its reader it is the same message.
 AGAIN = "-again"
+_OURS = [stream for stream in SUBJECTS if stream != AUDIT]  # the log is given out, and given again, from the log
 ALL_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -56,7 +57,7 @@ class Relay:
     async def reconcile(self, js: JetStreamContext, *, after_seconds: float) -> None:
         """Find what the broker lost, and what no reader took in this time, and send it again."""
         confirmed = await self._database.read(_confirmed)
-        made = {stream: await js.stream_info(stream) for stream in SUBJECTS}
+        made = {stream: await js.stream_info(stream) for stream in _OURS}
         before = outbox.id_before(self._clock.now() - timedelta(seconds=after_seconds))
 
         def look(connection: Connection) -> tuple[dict[str, int], dict[str, list[Outgoing]]]:
@@ -104,5 +105,5 @@ class _Confirmed(NamedTuple):
 
 def _confirmed(connection: Connection) -> dict[str, _Confirmed]:
     """What the broker confirmed, by stream."""
-    newest = {stream: outbox.newest_confirmed(connection, stream) for stream in SUBJECTS}
+    newest = {stream: outbox.newest_confirmed(connection, stream) for stream in _OURS}
     return {s: _Confirmed(n, outbox.given_twice(connection, s, newest=n)) for s, n in newest.items()}

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
 from pydantic import BaseModel
-from sqlalchemy import Column, Connection, delete, select
+from sqlalchemy import Column, Connection, bindparam, delete, select
 
 from schemas.base import SOURCE_ID_PATTERN
 from schemas.commitments import commitment, entry_key
@@ -25,6 +25,7 @@ from schemas.refusal import Unacceptable
 from schemas.vocabulary import AuditOperation
 from services.ground import streams, tables
 from services.ground.bulk import Row
+from services.ground.driver import rows_of
 from services.ground.entry_parts import ENTRY_MOST, LISTS, in_parts, listed
 from services.ground.ids import ids_at, milliseconds_of
 from services.ground.keys import keyring_of
@@ -37,6 +38,10 @@ from services.ground.sql import insert_all, insert_new
 IDS_AT_FIRST, IDS_AT_MOST = 16, 512
 
 _PAYLOAD: Final = tables.payloads.c.payload
+_ASIDE: Final = select(tables.quarantine.c.id).where(tables.quarantine.c.delivery == bindparam("delivery"))
+_FORGET: Final = delete(tables.inbox).where(
+    *(tables.inbox.c[name] == bindparam(name) for name in ("consumer", "source", "id"))
+)
 
 Data: TypeAlias = BaseModel | Mapping[str, object]
 
@@ -277,8 +282,7 @@ class Work:
             self._forget(key)
         digest = self.digest(delivery.raw)
         name = f"{self.service}:{delivery.stream}:{delivery.stream_sequence}:{digest}"
-        there = self.connection.execute(select(tables.quarantine.c.id).where(tables.quarantine.c.delivery == name))
-        if there.scalar() is not None:
+        if rows_of(self.connection, _ASIDE, {"delivery": name}):
             return None
         erased = why.reason == ERASED or (person_id is not None and self._is_erased(person_id))
         id_ = self.id() if person_id is not None and not erased else self.new_person()
@@ -345,10 +349,7 @@ class Work:
 
     def _forget(self, key: Key) -> None:
         self.freed.add(key)
-        inbox = tables.inbox.c
-        self.connection.execute(
-            delete(tables.inbox).where(inbox.consumer == self.service, inbox.source == key.source, inbox.id == key.id)
-        )
+        rows_of(self.connection, _FORGET, {"consumer": self.service, "source": key.source, "id": key.id})
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

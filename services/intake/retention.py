@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import (
     Connection,
     LargeBinary,
+    Text,
     case,
     column,
     delete,
@@ -43,7 +44,7 @@ from services.intake.store import disposals
 PAGE: Final = 1000  # rows that one transaction looks at
 _raw, _aside, _row, _carries = store.raw_messages.c, tables.quarantine.c, tables.outbox.c, tables.payloads.c
 _inbox = tables.inbox.c
-_decided = table("case_events", column("event_id"))  # the router's: read here, never written
+_decided = table("case_events", column("event_id", Text))  # the router's: read here, never written
 _ACCEPTED = select(store.accepted_events.c.source, store.accepted_events.c.origin_id, store.accepted_events.c.person_id)
 
 RAW, SET_ASIDE, SENT = "raw_messages", "set_aside", "sent"

@@ -152,8 +152,10 @@ disposals = Table(  # what was let go of because its time was over, page by page
     Column("finished_at", Moment),  # when nothing was left of keys that went with it
 )
 
-_legs = table("legs", column("id"), column("person_id"))  # the router's, as are reviews: read here, never written
-_reviews = table("reviews", column("id"), column("person_id"))
+_legs = table(
+    "legs", column("id", Text), column("person_id", Text)
+)  # the router's, as are reviews: read here, never written
+_reviews = table("reviews", column("id", Text), column("person_id", Text))
 
 _ACCEPTED = select(accepted_events)
 _IDENTIFIERS = select(identifiers)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from schemas.timer import TimerFellDue
-from services.ground.sql import select_in
+from services.ground.sql import change_in, select_in
 from services.ground.work import Work
 from services.router import store
 from services.router.casework.steps import Step, TimerCancelled
 
 _timer = store.timers.c
 _CANCELLED = select(_timer.id).where(_timer.cancelled_at.is_not(None))
+_TAKEN = update(store.timers).values(taken_at=bindparam("now"))
 
 
 class Fallen:
@@ -43,6 +44,4 @@ class Fallen:
 
     def taken(self, work: Work) -> None:
         """Note, last of all, that they were taken: what is cancelled from now on is another promise."""
-        if self._timers:
-            these = update(store.timers).where(_timer.id.in_([timer.timer_id for timer in self._timers]))
-            work.connection.execute(these.values(taken_at=work.now))
+        change_in(work.connection, _TAKEN, _timer.id, [timer.timer_id for timer in self._timers], now=work.now)

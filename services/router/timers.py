@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import bindparam, column, exists, select, table, update
+from sqlalchemy import Text, bindparam, column, exists, select, table, update
 
 from schemas.envelope import TIMERS_SOURCE, Channel, EventType
 from services.ground import streams, tables
@@ -21,6 +21,7 @@ from services.ground.driver import rows_of
 from services.ground.handler import Chore
 from services.ground.publisher import Outgoing
 from services.ground.settings import Settings
+from services.ground.sql import change_in
 from services.ground.work import Work
 from services.router import store
 
@@ -39,7 +40,9 @@ _DUE = (
     # One that casework is cancelling just now is left to the next tick: waiting for it could end in a circle.
     .with_for_update(skip_locked=True)
 )
-_accepted = table("accepted_events", column("source"), column("origin_id")).c  # intake's: read here, never written
+_accepted = table(
+    "accepted_events", column("source", Text), column("origin_id", Text)
+).c  # intake's: read here, never written
 _aside = tables.quarantine.c
 _UNTAKEN = _timer.fired_at.is_not(None) & _timer.taken_at.is_(None) & _timer.cancelled_at.is_(None)
 _LOST = (
@@ -53,6 +56,9 @@ _LOST = (
     .order_by(_timer.due_at, _timer.id)
     .limit(bindparam("page"))
     .with_for_update(skip_locked=True, of=store.timers)
+)
+_FIRE, _FIRE_AGAIN = (
+    update(store.timers).where(those).values(fired_at=bindparam("now")) for those in (_WAITING, _UNTAKEN)
 )
 
 
@@ -73,8 +79,7 @@ def fire_due(work: Work, *, page: int = PAGE) -> bool:
     """
     due = rows_of(work.connection, _DUE, {"now": work.now, "page": page})
     if due:
-        ids = [timer["id"] for timer in due]
-        work.connection.execute(update(store.timers).where(_timer.id.in_(ids), _WAITING).values(fired_at=work.now))
+        change_in(work.connection, _FIRE, _timer.id, [timer["id"] for timer in due], now=work.now)
         _send(due, work)
     return len(due) == page
 
@@ -88,8 +93,7 @@ def fire_lost(work: Work, *, after_seconds: float, page: int = PAGE) -> bool:
     values = {"before": work.now - timedelta(seconds=after_seconds), "page": page}
     lost = rows_of(work.connection, _LOST, values)
     if lost:
-        ids = [timer["id"] for timer in lost]
-        work.connection.execute(update(store.timers).where(_timer.id.in_(ids), _UNTAKEN).values(fired_at=work.now))
+        change_in(work.connection, _FIRE_AGAIN, _timer.id, [timer["id"] for timer in lost], now=work.now)
         _send(lost, work)
     return len(lost) == page
 

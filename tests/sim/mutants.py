@@ -10,7 +10,7 @@ import pytest
 
 from tests.sim import planted_casework, planted_handing_on, planted_log, planted_sending, planted_taking
 from tests.sim.chaos import Fault
-from tests.sim.people import CASEWORK, Load
+from tests.sim.people import CASEWORK, JOINED, Load
 
 MUTANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
     plant.__name__: plant
@@ -49,7 +49,9 @@ NEEDS: Final[dict[str, tuple[Fault, ...]]] = {
 }
 
 # And of mistakes in casework: what is said in their worlds.
-LOADS: Final[dict[str, Load]] = {plant.__name__: CASEWORK for plant in planted_casework.PLANTS}
+LOADS: Final[dict[str, Load]] = {plant.__name__: CASEWORK for plant in planted_casework.PLANTS} | {
+    "timer_of_a_question_with_another": JOINED
+}
 
 
 @contextmanager

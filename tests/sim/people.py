@@ -78,6 +78,18 @@ RESTING = Load(
     says=(relapse,),
 )
 
+# So that persons are joined and parted, while questions about a leg of either are open.
+JOINED = Load(
+    persons=(2, 2),
+    events=(2, 4),
+    bursts=(2, 4),
+    decisions=(10, 14),
+    answers=5,
+    answered=0.6,
+    leaps=(2, 3),
+    says=(relapse, *SAYS),
+)
+
 
 @dataclass(slots=True)
 class Sent:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 
 import orjson
 from nats.aio.client import Client
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 
 from schemas.envelope import Envelope, EventType
 from schemas.reading import Unreadable, fit
@@ -46,6 +47,7 @@ async def problems_of(
     )
 
 
+_CHANNELS = {event: channel for channel, events in INTAKE.items() for event in events}
 _CARRIED = select(tables.payloads, tables.outbox.c.stream).where(tables.payloads.c.id == tables.outbox.c.id)
 
 
@@ -60,7 +62,7 @@ def problems_in(
     """The same, for whoever has read already what left: `routed` are the messages of ROUTE, oldest first."""
 
     def rows(query: str) -> list[Row]:
-        return [dict(row) for row in connection.execute(text(query)).mappings()]
+        return [dict(row) for row in connection.exec_driver_sql(query).mappings()]
 
     accepted = rows("SELECT source, origin_id, event_id, person_id, sequence FROM accepted_events")
     aside = read_gently(connection, select(tables.quarantine))
@@ -150,17 +152,22 @@ def _not_to_be_read(outbox: list[Row]) -> list[str]:
 def _trouble_reading(row: Row) -> str | None:
     raw = row["payload"]
     type_ = EventType(orjson.loads(raw)["type"])
-    accepted = {event: channel for channel, events in INTAKE.items() for event in events}
     try:
         if row["stream"] == "INTAKE":
-            read_submission(raw, accepted[type_])
-        elif type_ in accepted:
-            fit(raw, ACCEPTED[accepted[type_]], extra="forbid")
+            read_submission(raw, _CHANNELS[type_])
+        elif type_ in _CHANNELS:
+            fit(raw, ACCEPTED[_CHANNELS[type_]], extra="forbid")
         else:
-            fit(raw, Envelope[DATA[type_]], extra="forbid")  # type: ignore[valid-type]
+            fit(raw, _envelope_of(type_), extra="forbid")
     except Unreadable as error:
         return str(error.problems)
     return None
+
+
+@cache
+def _envelope_of(type_: EventType) -> type[Envelope[Any]]:
+    """Made once: pydantic looks for what it made by all that a type is made of."""
+    return Envelope[DATA[type_]]  # type: ignore[valid-type]
 
 
 def _left_over(rows: Any) -> list[str]:
