@@ -10,7 +10,7 @@ import pytest
 
 from tests.sim import planted_casework, planted_handing_on, planted_log, planted_sending, planted_taking
 from tests.sim.chaos import Fault
-from tests.sim.people import CASEWORK, JOINED, Load
+from tests.sim.people import CASEWORK, JOINED, STEADY, Load
 
 MUTANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
     plant.__name__: plant
@@ -30,7 +30,7 @@ NEEDS: Final[dict[str, tuple[Fault, ...]]] = {
     "no_relay_at_takeover": (Fault.CRASH_AFTER_COMMIT, Fault.CRASH),
     "newer_before_owed": (Fault.COMMIT_UNSEEN, Fault.REFUSED),
     "all_commands_at_once": (Fault.REJECTED, Fault.LOST),
-    "handed_on_to_one_who_lost_it": (Fault.PAUSE, Fault.CLOCK, Fault.STORE_SLOW),
+    "handed_on_to_one_who_lost_it": (Fault.PAUSE, Fault.CLOCK, Fault.STORE_SLOW, Fault.CRASH),
     "half_taken_is_kept": (Fault.TRIPPED,),
     "no_fence": (Fault.PAUSE, Fault.CLOCK, Fault.STORE_SLOW),
     "number_kept_in_memory": (Fault.COMMIT_REFUSED, Fault.CRASH_BEFORE_COMMIT),
@@ -48,9 +48,10 @@ NEEDS: Final[dict[str, tuple[Fault, ...]]] = {
     "timer_marked_in_a_transaction_of_its_own": (Fault.CRASH_AFTER_COMMIT, Fault.COMMIT_REFUSED),
 }
 
-# And of mistakes in casework: what is said in their worlds.
+# What is said in the worlds of those that need more of one thing.
 LOADS: Final[dict[str, Load]] = {plant.__name__: CASEWORK for plant in planted_casework.PLANTS} | {
-    "timer_of_a_question_with_another": JOINED
+    "timer_of_a_question_with_another": JOINED,
+    "handed_on_to_one_who_lost_it": STEADY,
 }
 
 

@@ -55,6 +55,8 @@ class Load:
 USUAL = Load(persons=(1, 2), events=(1, 4), bursts=(1, 4), decisions=(0, 3), answers=3, answered=0.3)
 # So that a leg has several commands on their way at once.
 DENSE = Load(persons=(1, 1), events=(6, 9), bursts=(1, 3), decisions=(0, 2), answers=4, answered=0.3, leaps=(0, 1))
+# So that there is something on its way whenever a process loses what it held.
+STEADY = Load(persons=(2, 3), events=(12, 18), bursts=(6, 9), decisions=(0, 2), answers=4, answered=0.3, leaps=(0, 1))
 # So that there are offers, pauses, checks and questions for days to pass over.
 CASEWORK = Load(
     persons=(1, 2),

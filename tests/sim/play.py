@@ -18,7 +18,7 @@ import structlog
 from structlog.typing import EventDict
 
 from services.audit import giving_out
-from services.ground import microbatch, publisher
+from services.ground import keys, microbatch, publisher
 from services.ground.handler import Incoming
 from services.ground.outbox import note_streams
 from services.ground.settings import Settings
@@ -51,6 +51,7 @@ ALL_IN_ONE = (SERVICES,)
 FLUSH_SECONDS = 5.0
 APPEND_SECONDS = 5.0
 WAIT_SECONDS = 5.0
+KEYS_AHEAD = 24  # few, so that they are used up, and made, amid the faults too
 RECONCILE_SECONDS = 30.0
 
 
@@ -273,6 +274,7 @@ def _constants(chance: Random) -> Iterator[None]:
     atomic_from = chance.choice((2, 4, 16))
     changes = (
         (giving_out, "PAGE", 4 * atomic_from),
+        (keys, "BLOCK", KEYS_AHEAD),
         (microbatch, "WAIT_SECONDS", WAIT_SECONDS),
         (publisher, "ATOMIC_FROM", atomic_from),
     )
