@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from services.ground.settings import Settings
-from services.router.rules.language import Rule
 from services.router.rules.loader import load_rule_set
 from services.router.rules.mistakes import RuleSetRefused
 from services.router.rules.ruleset import RuleSet
@@ -111,8 +109,3 @@ def mistakes_in(folder: Path, changed: Mapping[str, str | None]) -> list[str]:
     except RuleSetRefused as refused:
         return [str(mistake) for mistake in refused.mistakes]
     return []
-
-
-def with_rules(rules: RuleSet, *others: Rule) -> RuleSet:
-    """The same rule set with other rules."""
-    return replace(rules, rules=tuple(sorted(others, key=lambda rule: rule.id)))
