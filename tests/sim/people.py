@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -81,16 +81,7 @@ RESTING = Load(
 )
 
 # So that persons are joined and parted, while questions about a leg of either are open.
-JOINED = Load(
-    persons=(2, 2),
-    events=(2, 4),
-    bursts=(2, 4),
-    decisions=(10, 14),
-    answers=5,
-    answered=0.6,
-    leaps=(2, 3),
-    says=(relapse, *SAYS),
-)
+JOINED = replace(CASEWORK, persons=(2, 2), decisions=(10, 14), answers=5)
 
 
 @dataclass(slots=True)
