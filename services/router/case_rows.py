@@ -50,4 +50,5 @@ def leg_row(leg: Leg, person_id: str, work: Work) -> Row:
         "occasion": leg.occasion,
         "opened_by": leg.opened_by,
         "reroute_of": leg.reroute_of,
+        "told_in": list(leg.told_in) or None,
     }

@@ -32,6 +32,7 @@ from services.router.casework.steps import (
     LegNoted,
     LegOpened,
     LegParted,
+    NewsParted,
     OfferAnswered,
     OwnDecision,
     PauseAgreed,
@@ -63,7 +64,9 @@ from services.router.rules.decision import Decision
 from services.router.said import said
 from services.router.shadow import Beside
 
-_Ending = ReviewAnswered | ReviewMoved | ReviewSnoozed | RouteRaised | PersonsRuledOut | CasePlaced | LegParted
+_Ending = (
+    ReviewAnswered | ReviewMoved | ReviewSnoozed | RouteRaised | PersonsRuledOut | CasePlaced | LegParted | NewsParted
+)
 _RESTING_CHANGES = {
     store.offers: OFFER_CHANGES,
     store.pauses: PAUSE_CHANGES,
@@ -200,7 +203,7 @@ class Keeping:
             case ReviewAnswered(review_id) | RouteRaised(review_id):
                 asked = case.reviews.get(review_id)
                 self._endings.append((step, (asked.person_id if asked else None) or case.person_id))
-            case ReviewMoved() | ReviewSnoozed() | PersonsRuledOut() | CasePlaced():
+            case ReviewMoved() | ReviewSnoozed() | PersonsRuledOut() | CasePlaced() | NewsParted():
                 self._endings.append((step, case.person_id))
             case DecidedAgain() | OwnDecision():  # kept by `decision`
                 pass
@@ -290,6 +293,8 @@ class Keeping:
                 change = update(store.reviews).where(review.id == review_id).values(perhaps=list(perhaps))
             case LegParted(parted):
                 change = update(store.legs).where(store.legs.c.id == parted.id).values(joined_to=None)
+            case NewsParted(leg_id, told_in):
+                change = update(store.legs).where(store.legs.c.id == leg_id).values(told_in=list(told_in) or None)
             case CasePlaced(person_id, merged_into, joined):
                 place = {"merged_into": merged_into, "joined": list(joined) or None}
                 change = update(store.cases).where(store.cases.c.person_id == person_id).values(place)

@@ -192,4 +192,5 @@ def _leg(r: object, case: Case) -> Leg:
         occasion=cast("str | None", row["occasion"]),
         opened_by=cast("str | None", row["opened_by"]),
         reroute_of=cast("str | None", row["reroute_of"]),
+        told_in=tuple(cast("list[str]", row["told_in"] or ())),
     )

@@ -86,6 +86,7 @@ legs = Table(
     Column("occasion", Text),  # the person's newest referral when it was opened
     Column("opened_by", Text),  # the event that asked for it, in whose words it was sent
     Column("reroute_of", Text),  # the leg in whose stead it was opened
+    Column("told_in", JSON(none_as_null=True)),  # the events of which it was sent news since
 )
 Index("legs_of_person", legs.c.person_id)
 Index("legs_one_open", legs.c.person_id, legs.c.destination, unique=True,

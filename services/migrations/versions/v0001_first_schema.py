@@ -208,6 +208,7 @@ def upgrade() -> None:
         sa.Column("occasion", sa.Text(), nullable=True),
         sa.Column("opened_by", sa.Text(), nullable=True),
         sa.Column("reroute_of", sa.Text(), nullable=True),
+        sa.Column("told_in", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("account", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )

@@ -62,6 +62,12 @@ class Acting:
     places: Places = field(default_factory=Places)  # what destinations said of theirs
     read_waiting: Callable[[], None] = lambda: None  # gives the case its routes that wait for a word, once asked for
 
+    @property
+    def news(self) -> str | None:
+        """The event that is acted on, where it tells of him, and not of how far a destination is with him."""
+        told = tells(self.kind) and not self.kind.startswith("progress_")
+        return self.event_id if told and self.event_id else None
+
     def due(self, due: Due) -> datetime:
         """The moment by which something is due."""
         moment = self.moments.get(due)
@@ -263,6 +269,7 @@ def _step_up(leg: Leg, route: RouteDecided, acting: Acting) -> list[Step]:
         priority=min(leg.priority, route.priority),
         due_at=due if leg.due_at is None or leg.due_at < acting.now else min(leg.due_at, due),
         commands=leg.commands + 1,
+        told_in=_told_in(leg, acting.news),
     )
     acting.case.legs[leg.id] = after
     return [LegMoved(leg, after, "stepped up"), Command(after, RouteAction.STEP_UP, after.commands, route.reasons)]
@@ -282,9 +289,15 @@ def _notify(destination_id: str, reasons: Reasons, acting: Acting) -> list[Step]
 
 def tell(leg: Leg, reasons: Reasons, acting: Acting, *, about: str | None = None) -> list[Step]:
     """Let the destination of a leg know of something, of this event or another one; nothing is asked of it."""
-    after = leg._replace(commands=leg.commands + 1)
+    after = leg._replace(commands=leg.commands + 1, told_in=_told_in(leg, about or acting.news))
     acting.case.legs[leg.id] = after
     return [Command(after, RouteAction.NOTIFY, after.commands, reasons, about)]
+
+
+def _told_in(leg: Leg, event_id: str | None) -> tuple[str, ...]:
+    if event_id is None or event_id in (leg.opened_by, *leg.told_in):
+        return leg.told_in
+    return (*leg.told_in, event_id)
 
 
 def _offers(offers: Iterable[OfferDecided], acting: Acting) -> list[Step]:

@@ -41,6 +41,7 @@ class Leg(NamedTuple):
     occasion: str | None = None  # the newest referral then: for each of those a destination is asked once
     opened_by: str | None = None  # the event that asked for it; a leg in its stead is sent what it was sent
     reroute_of: str | None = None  # the leg in whose stead it was opened
+    told_in: tuple[str, ...] = ()  # the events of which it was sent news since; a leg in its stead is sent them too
 
     @property
     def closed(self) -> bool:

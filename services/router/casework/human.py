@@ -165,8 +165,11 @@ def _confirm(case: Case, decision: HumanDecision, review: Review, acting: Acting
 def _about(review: Review, originals: Originals, acting: Acting) -> Acting:
     """What is opened by the answer stems from the event that was asked about."""
     original = originals.get(review.event_id)
-    is_referral = original is not None and isinstance(original.event.payload, ReferralSubmitted)
-    return replace(acting, event_id=review.event_id, referral=review.event_id if is_referral else None)
+    if original is None:
+        return replace(acting, event_id=review.event_id, referral=None)
+    is_referral = isinstance(original.event.payload, ReferralSubmitted)
+    kind = original.event.kind.value
+    return replace(acting, event_id=review.event_id, kind=kind, referral=review.event_id if is_referral else None)
 
 
 def _refuse(case: Case, decision: HumanDecision, review: Review, acting: Acting) -> list[Step]:

@@ -15,6 +15,7 @@ from services.router.casework.steps import (
     CasePlaced,
     LegMoved,
     LegParted,
+    NewsParted,
     PersonsRuledOut,
     ReviewAnswered,
     ReviewKind,
@@ -90,7 +91,8 @@ def part(
             # By their ids: they are theirs who leave, and what a case cancels of a question are its own.
             asking = (timer for timer in case.timers.values() if timer.review_id == review.id)
             steps += [TimerCancelled(APART, timer_id=timer.id) for timer in asking]
-    steps += _told_of_their_own(case, gone, {taken.event_id: taken.person_id for taken in history})
+    whose = {taken.event_id: taken.person_id for taken in history}
+    steps += [*_told_of_their_own(case, gone, whose), *_news_of_their_own(case, gone, whose)]
     case.legs = {id_: leg for id_, leg in case.legs.items() if id_ not in leaving}
     case.joined = [one for one in case.joined if one not in gone]
     recall(case, [taken for taken in history if taken.person_id not in gone], acting.rules)
@@ -107,6 +109,18 @@ def _told_of_their_own(case: Case, gone: Collection[str], whose: Mapping[str, st
         if told_in != waiting.told_in:
             case.reviews[review.id] = replace(review, waiting=replace(waiting, told_in=told_in))
             steps.append(RouteRaised(review.id, replace(waiting, told_in=told_in), review.due_at))
+    return steps
+
+
+def _news_of_their_own(case: Case, gone: Collection[str], whose: Mapping[str, str]) -> list[Step]:
+    """Who is asked in a leg's stead will hear nothing of what that leg was told of the other one."""
+    steps: list[Step] = []
+    for leg in [each for each in case.legs.values() if each.told_in]:
+        leaves = leg.person_id in gone
+        told_in = tuple(id_ for id_ in leg.told_in if (whose.get(id_) in gone) is leaves)
+        if told_in != leg.told_in:
+            case.legs[leg.id] = leg._replace(told_in=told_in)
+            steps.append(NewsParted(leg.id, told_in))
     return steps
 
 

@@ -33,6 +33,7 @@ NOT_ACKNOWLEDGED: Final = "did not answer in time"
 WHY: Final[Reasons] = (
     Reason("look-further", "Another service could not take this referral; yours serves the same need."),
 )
+TOLD_BEFORE: Final[Reasons] = (Reason("look-further", "This was told of before your service was asked."),)
 
 
 def after_progress(case: Case, leg: Leg, said: ProgressReported, acting: Acting) -> list[Step]:
@@ -112,7 +113,7 @@ def _next(case: Case, leg: Leg, destination: Destination, acting: Acting, becaus
 
 
 def open_instead(leg: Leg, chosen: Destination, acting: Acting, note: str = "") -> list[Step]:
-    """Refer to another destination in a leg's stead: with what that one was sent, and as urgent as it was."""
+    """Refer to another destination in a leg's stead: with all that one was sent, and as urgent as it is by now."""
     still_due = leg.due_at is not None and leg.due_at > acting.now
     new = Leg(
         id=acting.new_id(),
@@ -131,6 +132,9 @@ def open_instead(leg: Leg, chosen: Destination, acting: Acting, note: str = "") 
     steps = begin(new, RouteAction.REFER, WHY, chosen, acting, note)
     if leg.opened_by == leg.referral and leg.occasion not in (leg.opened_by, None):  # it waited, and a newer one came
         steps += tell(acting.case.legs[new.id], WHY, acting, about=leg.occasion)
+    for event_id in leg.told_in:
+        if event_id != leg.occasion:
+            steps += tell(acting.case.legs[new.id], TOLD_BEFORE, acting, about=event_id)
     return steps
 
 

@@ -252,6 +252,13 @@ class ReviewMoved(NamedTuple):
     due_at: datetime
 
 
+class NewsParted(NamedTuple):
+    """Of what a leg was told, these events are of the one whose leg it is; the others are another person's again."""
+
+    leg_id: str
+    told_in: tuple[str, ...]
+
+
 Resting: TypeAlias = (  # what is kept of offers, pauses and welfare checks
     PauseOffered | OfferAnswered | PauseAgreed | PauseChanged | PauseEnded | CheckPlanned | CheckChanged
 )
@@ -269,6 +276,7 @@ Step: TypeAlias = (
     | PersonsRuledOut
     | CasePlaced
     | LegParted
+    | NewsParted
     | PauseOffered
     | OfferAnswered
     | PauseAgreed
@@ -299,6 +307,7 @@ _RECORDS: Final[Mapping[type, tuple[int, Callable[[object], str]]]] = {
     for kind, id_, steps in (
         ("decision", "id", (DecidedAgain,)),
         ("leg", "leg.id", (LegOpened, LegMoved, LegNoted, LegParted, Command)),
+        ("leg", "leg_id", (NewsParted,)),
         ("review", "id", (ReviewAsked,)),
         ("review", "review_id", (ReviewAnswered, ReviewMoved, ReviewSnoozed, RouteRaised)),
         ("offer", "offer.id", (PauseOffered, OfferAnswered)),

@@ -8,7 +8,7 @@ from typing import Any
 from services.ground.clock import SetClock
 from services.ground.settings import Settings
 from services.router.rules.loader import load_rule_set
-from tests.support.events import example, referral, referral_of
+from tests.support.events import decision, example, referral, referral_of, risk
 from tests.support.system import System, system
 
 MONDAY = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -94,6 +94,46 @@ async def test_a_late_word_of_being_full_does_not_undo_a_later_one(settings: Set
         await _say(onward, three, "no_capacity", at=MONDAY + timedelta(hours=2))
         [word] = await onward.rows("SELECT * FROM capacity")
         assert word["full_until"] is None
+
+
+async def test_who_is_asked_in_anothers_stead_reads_of_the_relapses_since_and_of_nobody_elses(
+    settings: Settings,
+) -> None:
+    async with system(settings, clock=SetClock(MONDAY)) as onward:
+        for number in (1, 2):
+            await onward.publish(referral_of(number))
+        await onward.settle()
+        persons = [await onward.person_with("crn", f"X{number:06d}") for number in (1, 2)]
+        [his] = await onward.rows(
+            "SELECT * FROM legs WHERE destination = 'addiction_service' AND person_id = :p", p=persons[0]
+        )
+        joining = {"person_id": persons[0], "other_person_id": persons[1]}
+        for number, substance in ((1, "cocaine"), (1, "alcohol")):
+            await _relapsed(onward, number, substance)
+        await onward.publish(decision("merge_persons", **joining), channel="decision")
+        await onward.settle()
+        await _relapsed(onward, 2, "opioids")
+        await onward.publish(decision("unmerge_persons", **joining), channel="decision")
+        await onward.settle()
+        [kept] = await onward.rows("SELECT told_in FROM legs WHERE id = :leg", leg=his["id"])
+        assert str(kept["told_in"]).count("-") == 2 * 4, "two ids: the third relapse is another's again"
+
+        await _say(onward, his, "declined", reason=WHY_NOT)
+        routed = [message["data"] for message in await onward.messages("ROUTE")]
+        told = [
+            (m["sequence"], m["action"], m["fields"].get("substances")) for m in routed if m["destination"] == NEXT_ONE
+        ]
+        assert told == [(1, "refer", None), (2, "notify", ["cocaine"]), (3, "notify", ["alcohol"])]
+        because = [why for m in routed if m["destination"] == NEXT_ONE for why in m["because"]]
+        assert because[1:] == ["This was told of before your service was asked."] * 2
+        assert not await onward.rows("SELECT * FROM quarantine")
+
+
+async def _relapsed(onward: System, number: int, substance: str) -> None:
+    about = {"identifiers": {"crn": f"X{number:06d}"}}
+    told = risk(id=f"relapse-{substance}", about=about, source="dapp-northshire", substances=[substance])
+    await onward.publish(told, channel="risk")
+    await onward.settle()
 
 
 async def _legs(onward: System, destination: str) -> list[dict[str, Any]]:

@@ -35,6 +35,7 @@ from services.router.casework.steps import (
     LegNoted,
     LegOpened,
     LegParted,
+    NewsParted,
     PersonsRuledOut,
     ReviewAnswered,
     ReviewAsked,
@@ -224,6 +225,9 @@ class Shelf:
                 owner, kept = self.legs[leg.id]
                 self.legs[leg.id] = (owner, kept._replace(joined_to=None))
                 self.history.append(HistoryRow(leg.id, leg.status, "the persons are apart again"))
+            case NewsParted(leg_id, told_in):
+                owner, kept = self.legs[leg_id]
+                self.legs[leg_id] = (owner, kept._replace(told_in=told_in))
             case CasePlaced(person, merged_into, joined):
                 self.cases[person].merged_into = merged_into
                 self.cases[person].joined = list(joined)

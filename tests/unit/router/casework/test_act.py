@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 
+import pytest
+
 from schemas.vocabulary import LegStatus, RouteAction, TimerKind
 from services.ground.settings import Settings
 from services.router.casework.act import Acting, act
@@ -86,6 +88,20 @@ def test_a_second_route_to_an_open_leg_steps_it_up_and_opens_no_other() -> None:
     assert (command.action, command.number) == (RouteAction.STEP_UP, 2)
     assert len(case.legs) == 1
     assert case.legs["leg-1"].priority == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "told_in"),
+    [("relapse", ("event",)), ("referral", ("event",)), ("progress_missed", ()), ("timer_review", ())],
+)
+def test_a_leg_keeps_of_which_news_it_was_sent_and_nothing_of_how_far_others_are(
+    kind: str, told_in: tuple[str, ...]
+) -> None:
+    case = _open_leg()
+    acting = Acting(case, _rules(), NOW, lambda: "id", event_id="event", kind=kind)
+    for _ in range(2):
+        act(_decision(routes=(_route(),)), acting)
+    assert case.legs["leg-1"].told_in == told_in
 
 
 def test_stepping_up_never_makes_a_leg_less_urgent() -> None:

@@ -69,6 +69,19 @@ def test_in_the_stead_of_who_was_told_of_a_newer_referral_too_the_next_one_is_to
     assert told == [("b", RouteAction.REFER, None), ("b", RouteAction.NOTIFY, "referral")]
 
 
+def test_in_the_stead_of_who_was_told_of_a_relapse_the_next_one_and_the_one_after_are_told_of_it_too() -> None:
+    case = somebody(leg := leg_to("a", told_in=("relapse", "threat")))
+    for destination in ("b", "c"):
+        steps = answer(case, leg, ProgressKind.DECLINED, acting_on(case, THREE))
+        told = [(each.leg.destination, each.action, each.number, each.about) for each in steps if type(each) is Command]
+        assert told == [
+            (destination, RouteAction.REFER, 1, None),
+            (destination, RouteAction.NOTIFY, 2, "relapse"),
+            (destination, RouteAction.NOTIFY, 3, "threat"),
+        ]
+        [leg] = [each for each in case.legs.values() if each.destination == destination]
+
+
 @pytest.mark.parametrize("kind", NO)
 def test_the_leg_that_ended_keeps_its_status_and_its_history(kind: ProgressKind) -> None:
     case = somebody(leg := leg_to("a"))
